@@ -1,0 +1,241 @@
+"""Mean-field Q-learning (Yang et al. 2018) with importance sampling against the drift of the mean action.
+
+One iteration: store the fragments; draw S x M population steps; compute their drift weights and targets in large
+batches with the networks as they are; take S fused gradient steps; move the target networks. S follows from
+`gradient_steps_per_step`, so the ratio of learning to sampling does not depend on the fragment's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfmarl.algorithms.mfq_config import MFQConfig
+from mfmarl.core.importance import drift_weights, joint_log_ratio
+from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.core.losses import td_loss, weighted_mean
+from mfmarl.core.mean_action import mean_action, total_variation
+from mfmarl.core.value import boltzmann_log_probs, mean_field_target, mean_field_value
+from mfmarl.errors import TrainingFailed
+from mfmarl.policy import PolicyNetwork, load_tensors
+from mfmarl.replay import PopulationReplay, PopulationSample
+from mfmarl.rollout import PopulationBatch
+
+Metrics = dict[str, float]
+
+
+class MFQ:
+    """The learner: networks, targets, optimiser, replay and schedules. Saving it is saving its state."""
+
+    def __init__(
+        self,
+        network: PolicyNetwork,
+        *,
+        config: MFQConfig,
+        method: Literal["is", "mf"],
+        importance: ImportanceConfig,
+        num_episodes: int,
+        seed: int,
+        neighbours: NDArray[np.bool_] | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        """Args:
+        network: the policies' networks; they are trained in place.
+        num_episodes: of the whole run, over all copies: what the schedules end on.
+        seed: of the replay's draws.
+        neighbours: [N, N], or None for everyone else.
+        """
+        self.config = config
+        self.method = method
+        self.importance = importance
+        self.num_episodes = num_episodes
+        self.device = device or torch.device("cpu")
+        self.network = network.to(self.device)
+        types = network.mlp.types
+        observations = int(network.mlp.weights[0].shape[1]) - network.num_actions
+        self.target = PolicyNetwork(types, observations, network.num_actions, config.hidden, seed=0).to(self.device)
+        self.target.load_state_dict(self.network.state_dict())
+        self.parameters = list(network.mlp.parameters())
+        self.optimiser = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
+        self.replay = PopulationReplay(config.replay_population_steps, self.device)
+        self.neighbours = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
+        self.reward_scale = torch.ones(types[-1].stop, device=self.device)
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self.env_steps = 0
+        self.agent_steps = 0
+        self.gradient_steps = 0
+        self.episodes = 0
+        self.iteration = 0
+        self._debt = 0.0
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Temperature and step size as functions of the share of episodes played."""
+        share = min(1.0, self.episodes / self.num_episodes)
+        c = self.config
+        cooled = min(1.0, share / c.temperature_fraction)
+        self.network.temperature.fill_(c.temperature_start * (c.temperature_end / c.temperature_start) ** cooled)
+        rate = c.learning_rate * (c.learning_rate_end / c.learning_rate) ** share
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def learn(self, batches: Sequence[PopulationBatch]) -> Metrics:
+        """Store the fragments (in the order of their runners), take the gradient steps they are due, and cool.
+
+        Raises:
+            TrainingFailed: where a reward, target, loss or gradient is not finite; nothing was learned from it.
+        """
+        ordered = sorted(batches, key=lambda b: b.runner)
+        for batch in ordered:
+            if not np.isfinite(batch.reward).all():
+                t, copy, agent = (int(i) for i in np.argwhere(~np.isfinite(batch.reward))[0])
+                raise TrainingFailed(
+                    f"agent {agent} of copy {copy} has reward {batch.reward[t, copy, agent]} at step {t} of the "
+                    f"fragment of runner {batch.runner} in iteration {self.iteration}; nothing was learned from it"
+                )
+        self.replay.add(list(ordered))
+        self.iteration += 1
+        self.env_steps += sum(b.env_steps() for b in ordered)
+        self.agent_steps += sum(b.agent_steps() for b in ordered)
+        self.episodes += sum(b.returns.shape[0] for b in ordered)
+        metrics: Metrics = {}
+        if len(self.replay) >= self.config.warmup_population_steps:
+            if self.gradient_steps == 0:
+                self._fix_reward_scale()
+            self._debt += self.config.gradient_steps_per_step * sum(b.action.shape[0] for b in ordered)
+            steps = int(self._debt)
+            self._debt -= steps
+            if steps:
+                metrics = self._gradient_steps(steps, ordered)
+        self._schedule()
+        metrics["temperature"] = float(self.network.temperature)
+        return metrics
+
+    def _fix_reward_scale(self) -> None:
+        """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""
+        rewards = torch.cat([ring.columns["reward"][: ring.size].flatten(0, 1) for ring in self.replay.rings.values()])
+        for agents in self.network.mlp.types:
+            spread = float(rewards[:, agents].std())
+            self.reward_scale[agents] = spread if spread > 1e-8 else 1.0
+
+    def _mean_action(self, counts: Tensor, action: Tensor) -> Tensor:
+        return mean_action(counts, action, self.neighbours)
+
+    def weights(self, sample: PopulationSample) -> tuple[Tensor, Metrics]:
+        """Drift weights [M, N] of a sample under the current policies, with their diagnostics; all 1 for `mf`."""
+        if self.method == "mf":
+            ones = torch.ones_like(sample.reward)
+            return ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
+        new = self.log_probs(sample)
+        weights = drift_weights(joint_log_ratio(new, sample.log_prob, self.neighbours), self.importance)
+        return weights.weight, {
+            "weight_mean": weights.mean,
+            "weight_max": weights.maximum,
+            "ess": weights.effective_share,
+        }
+
+    def log_probs(self, sample: PopulationSample) -> Tensor:
+        """[M, N]: log-probabilities of the stored actions under the current policies."""
+        seen = self._mean_action(sample.last_counts, sample.last_action)
+        seen[sample.started] = 0.0
+        q = self.network.q_values(sample.obs, seen)
+        log_probs = boltzmann_log_probs(q, self.network.temperature)
+        return log_probs.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1)
+
+    def targets(self, sample: PopulationSample, played: Tensor) -> Tensor:
+        """[M, N]: reward + discount v(next), in units of `reward_scale`; `played` is the mean action [M, N, A]."""
+        following = self._mean_action(sample.next_counts, sample.next_action)
+        next_q = self.target.q_values(sample.next_obs, following)
+        chooser = self.network if self.config.double_q else self.target
+        preference = chooser.q_values(sample.next_obs, played)
+        probs = boltzmann_log_probs(preference, self.network.temperature).exp()
+        reward = sample.reward / self.reward_scale
+        return mean_field_target(reward, self.config.discount, sample.terminated, mean_field_value(probs, next_q))
+
+    def loss(self, sample: PopulationSample, played: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted TD loss of a minibatch and its errors [M, N]."""
+        q = self.network(sample.obs, played)
+        error = q.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1) - target
+        return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error
+
+    def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
+        size = self.config.batch_population_steps
+        sample = self.replay.sample(steps * size, self._rng)
+        weight, metrics = self.weights(sample)
+        played = self._mean_action(sample.counts, sample.action)
+        target = self.targets(sample, played)
+        if not bool(torch.isfinite(target.sum())):
+            raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; lower mfq.learning_rate")
+        losses = torch.zeros(steps, device=self.device)
+        errors = torch.zeros(steps, device=self.device)
+        for i in range(steps):
+            part = slice(i * size, (i + 1) * size)
+            loss, error = self.loss(sample.part(part.start, part.stop), played[part], target[part], weight[part])
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+            if not bool(torch.isfinite(norm)):
+                raise TrainingFailed(
+                    f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
+                    "the networks were left as they were: lower mfq.learning_rate"
+                )
+            self.optimiser.step()
+            self.gradient_steps += 1
+            losses[i] = loss.detach()
+            errors[i] = error.detach().abs().mean()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.target.mlp.parameters()), self.parameters, self.config.target_rate)
+        played_now = np.concatenate([b.counts.reshape(-1, b.counts.shape[-1]) for b in fresh]).mean(0)
+        drawn = sample.counts.mean(0).cpu()
+        drift = total_variation(drawn / drawn.sum(), torch.from_numpy(played_now / played_now.sum()))
+        return metrics | {
+            "loss": float(losses.mean()),
+            "td_abs": float(errors.mean()),
+            "q_mean": float((target * self.reward_scale).mean()),
+            "drift_tv": float(drift),
+        }
+
+    def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+        """(file -> tensors, JSON-able state): weights, targets, optimiser, replay, schedules, generator."""
+
+        def arrays(module: torch.nn.Module) -> dict[str, NDArray[Any]]:
+            return {name: t.cpu().numpy().copy() for name, t in module.state_dict().items()}
+
+        optimiser = {}
+        for i, p in enumerate(self.parameters):
+            for name, value in self.optimiser.state[p].items() if p in self.optimiser.state else ():
+                optimiser[f"{i}/{name}"] = value.cpu().numpy().copy()
+        tensors = {
+            "network": arrays(self.network),
+            "target": arrays(self.target),
+            "optimiser": optimiser,
+            "replay": self.replay.get_state(),
+            "scale": {"reward": self.reward_scale.cpu().numpy()},
+        }
+        counters = ("env_steps", "agent_steps", "gradient_steps", "episodes", "iteration", "_debt")
+        state = {name: getattr(self, name) for name in counters} | {"rng": self._rng.bit_generator.state}
+        return tensors, state
+
+    def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
+        """Take back what `get_state` gave; training then goes on bit for bit."""
+        load_tensors(self.network, tensors["network"])
+        load_tensors(self.target, tensors["target"])
+        self.optimiser.state.clear()
+        for i, p in enumerate(self.parameters):
+            mine = {k.split("/", 1)[1]: v for k, v in tensors["optimiser"].items() if k.split("/", 1)[0] == str(i)}
+            if mine:
+                self.optimiser.state[p] = {
+                    k: torch.from_numpy(np.array(v)).to(self.device) for k, v in mine.items()
+                }
+        self.replay.set_state(tensors["replay"])
+        self.reward_scale = torch.from_numpy(np.array(tensors["scale"]["reward"])).to(self.device)
+        for name in ("env_steps", "agent_steps", "gradient_steps", "episodes", "iteration"):
+            setattr(self, name, int(state[name]))
+        self._debt = float(state["_debt"])
+        self._rng.bit_generator.state = state["rng"]
+        self._schedule()

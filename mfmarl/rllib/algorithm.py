@@ -1,0 +1,173 @@
+"""Mean-field Q-learning as an RLlib Algorithm on the new API stack."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import ray
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
+
+from mfmarl.config import TrainConfig
+from mfmarl.errors import TrainingFailed
+from mfmarl.rllib.env_runner import FailedSample, MeanFieldEnvRunner
+from mfmarl.rllib.learner import MeanFieldLearner
+from mfmarl.rllib.module import PopulationModule
+from mfmarl.rollout import PopulationBatch
+
+SAMPLE_TIMEOUT_S = 60.0
+
+
+class MeanFieldConfig(AlgorithmConfig):
+    """RLlib's configuration of a run; everything of ours is in `train_config`, as plain data."""
+
+    def __init__(self, algo_class: type | None = None) -> None:
+        super().__init__(algo_class=algo_class or MeanFieldAlgorithm)
+        self.train_config: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> MeanFieldConfig:
+        """The RLlib configuration that runs `config`."""
+        this = cls()
+        this.train_config = config.model_dump(mode="json")
+        this.framework("torch")
+        this.env_runners(
+            env_runner_cls=MeanFieldEnvRunner,
+            num_env_runners=config.num_env_runners,
+            num_envs_per_env_runner=config.num_envs,
+            rollout_fragment_length=config.fragment_length,
+            sample_timeout_s=SAMPLE_TIMEOUT_S,
+        )
+        this.learners(num_learners=config.num_learners, num_gpus_per_learner=_gpus(config))
+        this.training(learner_class=MeanFieldLearner, gamma=config.mfq.discount, lr=config.mfq.learning_rate)
+        this.rl_module(
+            rl_module_spec=RLModuleSpec(module_class=PopulationModule, model_config={"train": this.train_config})
+        )
+        this.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=0.0)
+        this.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
+        # runners have no connectors, so there is nothing to synchronise besides the weights
+        this._dont_auto_sync_env_runner_states = True
+        # RLlib's own seeds are sums and collide; ours come from the seed tree
+        this.seed = None
+        return this
+
+
+def _gpus(config: TrainConfig) -> int:
+    if config.num_learners == 0:
+        return 0
+    return 1 if ray.cluster_resources().get("GPU", 0) >= config.num_learners else 0
+
+
+class MeanFieldAlgorithm(Algorithm):
+    """Runners play fragment i + 1 while the learner learns from fragment i: a fixed staleness of one."""
+
+    _pending: list[Any]
+
+    @classmethod
+    def get_default_config(cls) -> MeanFieldConfig:
+        """RLlib asks for it."""
+        return MeanFieldConfig()
+
+    def setup(self, config: AlgorithmConfig) -> None:
+        """Build runners and learners."""
+        self._pending = []
+        super().setup(config)
+
+    def training_step(self) -> None:
+        """One iteration; logs through `self.metrics` and keeps the journal's numbers in `self.last_result`."""
+        if not self._pending:
+            self._pending = self._finish(self._ask())
+        current = self._pending
+        asked = self._ask()
+        self.last_result = self._learn(current)
+        self._pending = self._finish(asked)
+        self._send_weights()
+        for name, value in self.last_result["metrics"].items():
+            self.metrics.log_value((LEARNER_RESULTS, name), value, window=1)
+        for name, value in self.last_result["progress"].items():
+            self.metrics.log_value((ENV_RUNNER_RESULTS, name), value, window=1)
+
+    def _ask(self) -> list[int]:
+        """Ask every remote runner for its next fragment; without remote runners, play it here."""
+        group = self.env_runner_group
+        if group.num_remote_workers() == 0:
+            self._local = [ray.put(self.env_runner.sample())]
+            return []
+        runners = list(range(1, group.num_remote_workers() + 1))
+        group.foreach_env_runner_async("sample", tag="sample", remote_worker_ids=runners)
+        return runners
+
+    def _finish(self, asked: list[int]) -> list[Any]:
+        """References to the fragments asked for, in the order of their runners; dead runners are replaced.
+
+        Raises:
+            TrainingFailed: where no fragment came within 60 s of a runner's last sign of life.
+        """
+        if not asked:
+            return self._local
+        group, arrived = self.env_runner_group, {}
+        deadline = time.monotonic() + SAMPLE_TIMEOUT_S
+        while len(arrived) < len(asked):
+            ready = group._worker_manager.fetch_ready_async_reqs(
+                tags="sample", timeout_seconds=0.5, return_obj_refs=True
+            )
+            for result in ready.ignore_errors():
+                arrived[result.actor_id] = result.get()
+            missing = [r for r in asked if r not in arrived]
+            if not missing:
+                break
+            dead = [r for r in missing if not group._worker_manager.is_actor_healthy(r)]
+            if dead:
+                restored = [r for r in self.restore_env_runners(group) if r in missing]
+                if restored:
+                    self._send_weights()
+                    group.foreach_env_runner_async("sample", tag="sample", remote_worker_ids=restored)
+                    deadline = time.monotonic() + SAMPLE_TIMEOUT_S
+            if time.monotonic() > deadline:
+                raise TrainingFailed(
+                    f"environment runners {missing} sent nothing for {SAMPLE_TIMEOUT_S:.0f} s; the last checkpoint "
+                    "stands: `mfmarl train --resume` goes on from it, with --verbose for the workers' output"
+                )
+        return [arrived[r] for r in asked]
+
+    def _learn(self, references: list[Any]) -> dict[str, Any]:
+        results = self.learner_group.update(episodes_refs=list(references))
+        if len(results) != max(1, self.config.num_learners):
+            raise TrainingFailed(
+                "a learner died: its replay and optimiser are gone; `mfmarl train --resume` goes on from the last "
+                "checkpoint, with --verbose for its output"
+            )
+        for result in results:
+            if "failed" in result:
+                told = "" if result["kind"] == "TrainingFailed" else f"{result['kind']} in an environment runner: "
+                raise TrainingFailed(told + result["failed"])
+        return dict(results[0])
+
+    def _send_weights(self) -> None:
+        """Every runner gets the learner's weights before it plays on; runners are idle here, so none is skipped."""
+        state = self.learner_group.get_state(
+            components=f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}", inference_only=True
+        )[COMPONENT_LEARNER]
+        if self.env_runner_group.num_remote_workers() == 0:
+            self.env_runner.set_state(state)
+            return
+        reference = ray.put(state)
+        self.env_runner_group.foreach_env_runner(
+            "set_state", kwargs={"state": reference}, local_env_runner=False, timeout_seconds=SAMPLE_TIMEOUT_S
+        )
+
+    def fragments(self) -> list[PopulationBatch]:
+        """The fragments that were asked for ahead, for a checkpoint."""
+        batches = [item for reference in self._pending for item in ray.get(reference)]
+        for item in batches:
+            if isinstance(item, FailedSample):
+                raise TrainingFailed(item.text)
+        return batches
+
+    def set_fragments(self, batches: list[PopulationBatch]) -> None:
+        """Go on from fragments that a checkpoint held."""
+        self._pending = [ray.put([batch]) for batch in batches]

@@ -1,0 +1,67 @@
+"""MeanFieldLearner: an RLlib TorchLearner whose replay and fused update are those of the core's MFQ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.learner.torch.torch_learner import TorchLearner
+from ray.rllib.core.learner.training_data import TrainingData
+
+from mfmarl.algorithms.mfq import MFQ
+from mfmarl.config import TrainConfig
+from mfmarl.errors import TrainingFailed
+from mfmarl.rllib.env_runner import FailedSample
+from mfmarl.trainer import journal_metrics, learner_progress, make_env, make_learner
+
+
+class MeanFieldLearner(TorchLearner):
+    """Owns its shard of the replay. What failed in a runner or here goes back as {"failed": ...} instead of raising:
+    a remote learner that raises is marked unhealthy and its later updates return nothing, in silence.
+    """
+
+    mfq: MFQ
+
+    def build(self) -> None:
+        """Build RLlib's module, then the core's learner around the same parameters."""
+        torch.set_num_threads(1)
+        self.train_config = TrainConfig.model_validate(self.config.train_config)
+        super().build()
+
+    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
+        """Register the core's optimiser, which holds the online networks and not the targets."""
+        env = make_env(self.train_config, num_envs=1)
+        self.types = list(self.module[module_id].network.mlp.types)
+        self.type_names = list(env.type_names)
+        self.mfq = make_learner(self.train_config, self.module[module_id].network, env.neighbours)
+        self.register_optimizer(
+            module_id=module_id,
+            optimizer=self.mfq.optimiser,
+            params=self.mfq.parameters,
+            lr_or_lr_schedule=self.train_config.mfq.learning_rate,
+        )
+
+    def update(self, training_data: TrainingData | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Store the fragments and take the gradient steps they are due."""
+        assert training_data is not None
+        training_data.solve_refs()
+        batches = list(training_data.episodes or ())
+        for batch in batches:
+            if isinstance(batch, FailedSample):
+                return {"failed": batch.text, "kind": batch.kind, "traceback": batch.traceback}
+        try:
+            metrics = self.mfq.learn(batches)
+        except TrainingFailed as error:
+            return {"failed": str(error), "kind": "TrainingFailed", "traceback": ""}
+        self._weights_seq_no += 1
+        play = journal_metrics(batches, self.types, self.type_names)
+        return {"metrics": metrics | play, "progress": learner_progress(self.mfq)}
+
+    def compute_loss_for_module(self, *, module_id: str, config: Any, batch: Any, fwd_out: Any) -> Any:
+        """The loss is part of the fused update; RLlib's minibatch loop never runs here."""
+        raise RuntimeError(f"module {module_id} is trained by MFQ.learn, not through RLlib's minibatch loop")
+
+    def module_parameters(self) -> dict[str, torch.Tensor]:
+        """The online networks' tensors."""
+        return dict(self.module[DEFAULT_MODULE_ID].network.state_dict())

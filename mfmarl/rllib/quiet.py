@@ -1,0 +1,43 @@
+"""Starting Ray without its noise, and again where it is slow to come up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+
+def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: bool = False) -> None:
+    """Start or join Ray once per process; three attempts, since `ray.init` gives up after 30 s under load.
+
+    Raises:
+        ConnectionError: where Ray could not be started, with what was tried.
+    """
+    if not verbose:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if ray.is_initialized():
+        return
+    if not verbose:
+        for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    for attempt in range(3):
+        try:
+            ray.init(
+                address=address,
+                num_cpus=num_cpus if address is None else None,
+                include_dashboard=False if address is None else None,
+                log_to_driver=verbose,
+                logging_level="INFO" if verbose else "ERROR",
+                configure_logging=verbose,
+            )
+            return
+        except (ConnectionError, TimeoutError, RuntimeError) as error:
+            ray.shutdown()
+            if attempt == 2:
+                raise ConnectionError(f"Ray did not start in three attempts ({error}); is the machine overloaded?") from error
+            time.sleep(2.0 * (attempt + 1))

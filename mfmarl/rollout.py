@@ -1,0 +1,227 @@
+"""Policies x PopulationEnv -> PopulationBatch: the sampler, the same on every runner and in the local trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from envs.population import PopulationEnv, Step, type_slices
+from mfmarl.core.value import boltzmann_log_probs, sample_actions
+from mfmarl.errors import TrainingFailed
+from mfmarl.policy import PolicyNetwork
+
+
+@dataclass
+class PopulationBatch:
+    """T consecutive steps of B copies: about 30 bytes plus the observation per agent step, no per-agent objects.
+
+    The next observation of slot t stands in slot t + 1, or in `final_obs` where the copy was truncated at t.
+    """
+
+    obs: NDArray[np.float32]
+    """[T, B, N, D]"""
+    action: NDArray[np.uint8]
+    """[T, B, N]"""
+    log_prob: NDArray[np.float32]
+    """[T, B, N], of the action played, under the policy that played it."""
+    reward: NDArray[np.float32]
+    """[T, B, N]"""
+    started: NDArray[np.bool_]
+    """[T, B]: this is the first step of an episode, so there was no mean action before it."""
+    terminated: NDArray[np.bool_]
+    """[T, B]"""
+    truncated: NDArray[np.bool_]
+    """[T, B]"""
+    counts: NDArray[np.float32]
+    """[T, B, A]: how many agents played each action."""
+    final_obs: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    """t -> [B, N, D] where some copy was truncated at t."""
+    returns: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    """[episodes that ended, N]: discounted return."""
+    profits: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    """[episodes that ended, N]: mean reward per step."""
+    entropy: float = 0.0
+    """Mean entropy of the policies, in nats."""
+    runner: int = 0
+    continues: bool = True
+    """False where the runner was restarted: slot 0 does not follow the runner's previous fragment."""
+
+    def env_steps(self) -> int:
+        """Environment steps: T x B. RLlib asks for this name."""
+        return int(self.action.shape[0] * self.action.shape[1])
+
+    def agent_steps(self) -> int:
+        """Agent steps: T x B x N. RLlib asks for this name."""
+        return int(self.action.size)
+
+
+def batch_arrays(batch: PopulationBatch) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """A fragment as (arrays, JSON-able rest), for a checkpoint."""
+    fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__ if name != "final_obs"}
+    arrays, rest = split_state(fields)
+    return arrays | {f"final_obs/{t}": a for t, a in batch.final_obs.items()}, rest
+
+
+def batch_from(arrays: Mapping[str, NDArray[Any]], rest: Mapping[str, Any]) -> PopulationBatch:
+    """The fragment that `batch_arrays` took apart."""
+    final = {int(k.split("/")[1]): np.array(a) for k, a in arrays.items() if k.startswith("final_obs/")}
+    columns = {k: np.array(a) for k, a in arrays.items() if not k.startswith("final_obs/")}
+    return PopulationBatch(**columns, **rest, final_obs=final)
+
+
+def split_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """A flat state as (its arrays, its numbers and strings): tensors go to safetensors, the rest to JSON."""
+    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
+    return arrays, {k: v for k, v in state.items() if k not in arrays}
+
+
+class Rollout:
+    """Steps a PopulationEnv with the current policies. State can be taken out and put back bit for bit."""
+
+    def __init__(
+        self,
+        env: PopulationEnv,
+        network: PolicyNetwork,
+        *,
+        discount: float,
+        env_seed: int,
+        action_seed: int,
+        runner: int = 0,
+    ) -> None:
+        self.env = env
+        self.network = network
+        self.discount = discount
+        self.runner = runner
+        self.env_seed = env_seed
+        self._types = type_slices(env.agent_types)
+        self._generator = torch.Generator().manual_seed(action_seed)
+        self._continues = False
+        self._total_steps = 0
+        self._step: Step = env.reset(env_seed)
+        shape = (env.num_envs, env.num_agents)
+        self._return = np.zeros(shape)
+        self._profit = np.zeros(shape)
+        self._age = np.zeros(env.num_envs, np.int64)
+
+    def collect(self, steps: int) -> PopulationBatch:
+        """Play `steps` steps of all copies.
+
+        Raises:
+            TrainingFailed: on a reward, observation or action value that is not finite; names agent, step and seed.
+        """
+        env, num_actions = self.env, self.network.num_actions
+        lead = (steps, env.num_envs)
+        agents = (*lead, env.num_agents)
+        batch = PopulationBatch(
+            obs=np.empty((*agents, self._step.obs.shape[-1]), np.float32),
+            action=np.empty(agents, np.uint8),
+            log_prob=np.empty(agents, np.float32),
+            reward=np.empty(agents, np.float32),
+            started=np.empty(lead, np.bool_),
+            terminated=np.empty(lead, np.bool_),
+            truncated=np.empty(lead, np.bool_),
+            counts=np.empty((*lead, num_actions), np.float32),
+            runner=self.runner,
+            continues=self._continues,
+        )
+        returns: list[NDArray[np.float64]] = []
+        profits: list[NDArray[np.float64]] = []
+        entropy = 0.0
+        copies = np.arange(env.num_envs)[:, None] * num_actions
+        for t in range(steps):
+            before = self._step
+            q = self.network.q_values(torch.from_numpy(before.obs), torch.from_numpy(before.mean_action))
+            log_probs = boltzmann_log_probs(q, self.network.temperature)
+            action = sample_actions(log_probs, self._generator)
+            chosen = log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+            # the smallest sum is finite exactly when no action value is nan or infinite
+            if not bool(torch.isfinite(chosen.sum())):
+                self._refuse("action value", q.amax(-1).numpy())
+            if t == 0:
+                entropy = float(-(log_probs.exp() * log_probs).sum(-1).mean())
+            played = action.numpy()
+            after = env.step(played)
+            if not np.isfinite(after.reward).all():
+                self._refuse("reward", after.reward)
+            batch.obs[t] = before.obs
+            batch.action[t] = played
+            batch.log_prob[t] = chosen.numpy()
+            batch.reward[t] = after.reward
+            batch.started[t] = self._age == 0
+            batch.terminated[t] = after.terminated
+            batch.truncated[t] = after.truncated
+            size = env.num_envs * num_actions
+            batch.counts[t] = np.bincount((copies + played).ravel(), minlength=size).reshape(-1, num_actions)
+            self._return += (self.discount**self._age)[:, None] * after.reward
+            self._profit += after.reward
+            self._age += 1
+            ended = after.terminated | after.truncated
+            if ended.any():
+                if after.truncated.any():
+                    if after.final_obs is None:
+                        raise TrainingFailed(f"{type(env).__name__} truncated an episode without final_obs")
+                    batch.final_obs[t] = after.final_obs
+                returns.append(self._return[ended])
+                profits.append(self._profit[ended] / self._age[ended, None])
+                self._return[ended] = 0.0
+                self._profit[ended] = 0.0
+                self._age[ended] = 0
+            self._step = after
+            self._total_steps += 1
+        if not np.isfinite(batch.obs).all():
+            raise TrainingFailed(f"an observation is not finite (runner {self.runner}, seed {self.env_seed})")
+        empty = np.empty((0, env.num_agents))
+        batch.returns = np.concatenate([empty, *returns])
+        batch.profits = np.concatenate([empty, *profits])
+        batch.entropy = entropy
+        self._continues = True
+        return batch
+
+    def _refuse(self, what: str, value: NDArray[np.float32]) -> None:
+        copy, agent = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
+        names = getattr(self.env, "agent_names", None)
+        name = names[agent] if names else f"agent {agent}"
+        raise TrainingFailed(
+            f"{name} (agent {agent}, copy {copy}) got {what} {value[copy, agent]} at step {int(self._age[copy])} "
+            f"of its episode (step {self._total_steps} of runner {self.runner}, seed {self.env_seed}); "
+            "nothing was learned from it: mend the environment or its data, then `mfmarl train --resume`"
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        """Environment, generator and running episodes, as a flat mapping of arrays, numbers and strings."""
+        state: dict[str, Any] = {f"env/{k}": v for k, v in self.env.get_state().items()}
+        state |= {
+            "obs": self._step.obs,
+            "mean_action": self._step.mean_action,
+            "return": self._return,
+            "profit": self._profit,
+            "age": self._age,
+            "generator": self._generator.get_state().numpy(),
+            "total_steps": self._total_steps,
+            "env_seed": self.env_seed,
+        }
+        return state
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `get_state` gave."""
+        self.env.set_state({k.removeprefix("env/"): v for k, v in state.items() if k.startswith("env/")})
+        nothing = np.zeros(self.env.num_envs, np.bool_)
+        self._step = Step(
+            obs=np.array(state["obs"]),
+            mean_action=np.array(state["mean_action"]),
+            reward=np.zeros((self.env.num_envs, self.env.num_agents), np.float32),
+            terminated=nothing,
+            truncated=nothing,
+        )
+        self._return = np.array(state["return"])
+        self._profit = np.array(state["profit"])
+        self._age = np.array(state["age"])
+        self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
+        self._total_steps = int(state["total_steps"])
+        self.env_seed = int(state["env_seed"])
+        self._continues = True

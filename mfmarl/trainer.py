@@ -1,0 +1,176 @@
+"""The Ray-free trainer, and the parts it shares with RLlib: the reference that the distributed path equals bit for bit.
+
+The next fragment is asked for before the learner sees this one, so that remote runners play while the learner learns:
+a fixed staleness of one, the same here, which keeps runs deterministic and both paths equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import envs
+from envs.population import PopulationEnv, type_slices
+from mfmarl.algorithms.mfq import MFQ, Metrics
+from mfmarl.config import TrainConfig
+from mfmarl.policy import PolicyNetwork, load_tensors, network_shape
+from mfmarl.rollout import PopulationBatch, Rollout, batch_arrays, batch_from, split_state
+from mfmarl.seeding import stream
+
+Tensors = dict[str, dict[str, NDArray[Any]]]
+States = dict[str, Any]
+
+
+def root_seed(config: TrainConfig) -> int:
+    """The root of the run's seed tree; the caller has drawn one where the user gave none."""
+    if config.seed is None:
+        raise ValueError("the configuration has no seed: draw one with mfmarl.seeding.draw_seed and store it")
+    return config.seed
+
+
+def make_env(config: TrainConfig, num_envs: int | None = None) -> PopulationEnv:
+    """The population environment of a run: `config.num_envs` copies of the game unless told otherwise."""
+    return envs.make(
+        config.env,
+        num_envs=config.num_envs if num_envs is None else num_envs,
+        num_agents=config.num_agents,
+        seed=stream(root_seed(config), "population"),
+        **config.env_options,
+    )
+
+
+def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:
+    """The networks of all types with their initial weights."""
+    num_actions = getattr(env.action_space, "n", None)
+    if num_actions is None:
+        raise ValueError(f"{config.algorithm} plays discrete actions; {config.env} has {env.action_space}")
+    observations = int(np.prod(env.observation_space.shape))
+    seed = stream(root_seed(config), "network")
+    return PolicyNetwork(type_slices(env.agent_types), observations, int(num_actions), config.mfq.hidden, seed)
+
+
+def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
+    """The sampler of one runner; `epoch` counts its restarts, so that a restarted runner does not repeat itself."""
+    env = make_env(config)
+    return Rollout(
+        env,
+        make_network(config, env),
+        discount=config.mfq.discount,
+        env_seed=stream(root_seed(config), "env", runner, epoch),
+        action_seed=stream(root_seed(config), "action", runner, epoch),
+        runner=runner,
+    )
+
+
+def make_learner(config: TrainConfig, network: PolicyNetwork, neighbours: NDArray[np.bool_] | None) -> MFQ:
+    """The learner on the best device there is: CUDA where present, else this processor."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return MFQ(
+        network,
+        config=config.mfq,
+        method=config.method,
+        importance=config.importance,
+        num_episodes=config.num_episodes,
+        seed=stream(root_seed(config), "replay"),
+        neighbours=neighbours,
+        device=device,
+    )
+
+
+def rollout_state(rollout: Rollout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """(arrays, JSON-able rest) of a runner, with the acting weights it plays with."""
+    arrays, rest = split_state(rollout.get_state())
+    acting = {f"acting/{k}": v.numpy().copy() for k, v in rollout.network.state_dict().items()}
+    return arrays | acting, rest
+
+
+def set_rollout_state(rollout: Rollout, arrays: Mapping[str, NDArray[Any]], rest: Mapping[str, Any]) -> None:
+    """Take back what `rollout_state` gave."""
+    acting = {k.removeprefix("acting/"): v for k, v in arrays.items() if k.startswith("acting/")}
+    load_tensors(rollout.network, acting)
+    rollout.set_state({k: v for k, v in arrays.items() if not k.startswith("acting/")} | dict(rest))
+
+
+def journal_metrics(batches: list[PopulationBatch], types: list[slice], type_names: list[str]) -> Metrics:
+    """What the fragments say of play: returns of the episodes that ended, per type too, and the policies' entropy."""
+    returns = np.concatenate([b.returns for b in batches])
+    profits = np.concatenate([b.profits for b in batches])
+    metrics = {"entropy": float(np.mean([b.entropy for b in batches]))}
+    if returns.shape[0]:
+        metrics |= {"return_mean": float(returns.mean()), "profit_mean": float(profits.mean())}
+        metrics |= {
+            f"return_mean/{name}": float(returns[:, s].mean()) for name, s in zip(type_names, types, strict=True)
+        }
+    return metrics
+
+
+def pack_state(learner: MFQ, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]) -> tuple[Tensors, States]:
+    """Everything a resumed run needs, as checkpoint files: learner, runners, and the fragment asked for ahead."""
+    tensors, learner_state = learner.get_state()
+    states: States = {"learner": learner_state, "network": network_shape(learner.network)}
+    for r, (arrays, rest) in enumerate(runners):
+        tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest
+    for r, batch in enumerate(pending):
+        tensors[f"pending_{r}"], states[f"pending_{r}"] = batch_arrays(batch)
+    return tensors, states
+
+
+def unpack_pending(tensors: Tensors, states: States) -> list[PopulationBatch]:
+    """The fragments that were asked for ahead, in the order of their runners."""
+    names = sorted((n for n in tensors if n.startswith("pending_")), key=lambda n: int(n.split("_")[1]))
+    return [batch_from(tensors[n], states[n]) for n in names]
+
+
+class LocalTrainer:
+    """One process, no Ray: runners play one after another, then the learner learns."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.rollouts = [make_rollout(config, r) for r in range(max(1, config.num_env_runners))]
+        env = self.rollouts[0].env
+        self.types = type_slices(env.agent_types)
+        self.type_names = list(env.type_names)
+        self.learner = make_learner(config, make_network(config, env), env.neighbours)
+        self._pending: list[PopulationBatch] = []
+
+    def _sample(self) -> list[PopulationBatch]:
+        return [rollout.collect(self.config.fragment_length) for rollout in self.rollouts]
+
+    def iterate(self) -> Metrics:
+        """One training iteration; returns the metrics of its journal line."""
+        if not self._pending:
+            self._pending = self._sample()
+        batches, self._pending = self._pending, self._sample()
+        metrics = self.learner.learn(batches)
+        weights = {k: v.cpu() for k, v in self.learner.network.state_dict().items()}
+        for rollout in self.rollouts:
+            rollout.network.load_state_dict(weights)
+        return metrics | journal_metrics(batches, self.types, self.type_names)
+
+    def progress(self) -> dict[str, int]:
+        """The counters of the run so far."""
+        return learner_progress(self.learner)
+
+    def get_state(self) -> tuple[Tensors, States]:
+        """Checkpoint contents."""
+        return pack_state(self.learner, [rollout_state(r) for r in self.rollouts], self._pending)
+
+    def set_state(self, tensors: Tensors, states: States) -> None:
+        """Go on from checkpoint contents, bit for bit."""
+        self.learner.set_state(tensors, states["learner"])
+        for r, rollout in enumerate(self.rollouts):
+            set_rollout_state(rollout, tensors[f"runner_{r}"], states[f"runner_{r}"])
+        self._pending = unpack_pending(tensors, states)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def learner_progress(learner: MFQ) -> dict[str, int]:
+    """Iteration, environment steps, agent steps, gradient steps and episodes."""
+    names = ("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes")
+    return {name: int(getattr(learner, name)) for name in names}
