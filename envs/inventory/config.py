@@ -34,6 +34,11 @@ class MarketConfig(BaseModel):
         description="wholesale coupling: relative rise of the mean unit cost when the mean order doubles; "
         "the slope, one for all types, is congestion x mean c / m_ref $ per unit",
     )
+    price_coupling: float = Field(
+        0.3, ge=0, le=1, description="retail coupling: relative fall of every price when mean sales double their reference"
+    )
+    price_floor: float = Field(0.0, ge=0, le=1, description="lowest retail price, as a share of p0")
+    stock_cap: float = Field(9.0, gt=0, le=1000, description="room for stock, in periods of mean demand; excess is scrapped")
     initial_stock: float = Field(2.0, ge=0, le=100, description="stock at the start, in periods of mean demand")
     demand_mode: Literal["poisson", "window", "series", "bootstrap"] = Field(
         "poisson", description="Poisson, or how recorded demand is played"

@@ -2,11 +2,14 @@
 
 Order of events in period t (it gives L + 1 periods of exposure between an order and the demand it must cover):
  1. order q_i, all at once; mean order m_t;
- 2. wholesale price w_i = c_i + slope (m_t - m_ref), fixed for the units ordered now, paid when they arrive;
- 3. receive what was ordered L periods ago;
+ 2. wholesale price w_i = c_i + slope (m_t - m_ref), paid now for the units ordered now;
+ 3. receive what was ordered L periods ago; what exceeds the room for stock is scrapped;
  4. demand; sell from stock, backlog first; what is unmet is lost or backlogged;
- 5. spoilage of delta x the stock left over;
- 6. reward = p sold - w received - K[q > 0] - phi q^2 / 2 - h stock - b backlog - ell lost + v spoiled.
+ 5. retail price p_i = max(p0_i (1 - price_coupling (mean sales / m_ref - 1)), floor);
+ 6. spoilage of delta x the stock left over;
+ 7. reward = p sold - w q - K[q > 0] - phi q^2 / 2 - h stock - b backlog - ell lost + v spoiled.
+The specification writes "w received"; its table of reference values holds exactly when units are paid as they are
+ordered (docs/inventory.md has the check), and the two differ only in when a unit's price is fixed and paid.
 """
 
 from __future__ import annotations
@@ -70,6 +73,7 @@ class InventoryMarket:
         self._level_offset = np.arange(self.num_agents) * num_actions
         self._lead = int(parameters.L.max())
         self._lead_slices = self._slices_by_lead()
+        self._room = np.rint(config.stock_cap * parameters.mu).astype(np.float32)
         self._unit = (np.float32(1.0) / (4 * self._float["mu"])).astype(np.float32)
         self._entries = self._describe()
         self._template = self._static_columns()
@@ -99,6 +103,7 @@ class InventoryMarket:
             *((f"pipeline_{i}", 0.0, limit, f"units that arrive in {i} periods / 4 mu, clipped") for i in range(lead)),
             ("mean_order", 0.0, limit, "mean order of all agents in the last period / 4 m_ref, clipped"),
             ("wholesale", 0.0, limit, "last mean wholesale price / mean c, clipped"),
+            ("price", 0.0, limit, "last retail price / p0, clipped"),
         ]
         if self.config.ending == "finite":
             entries.append(("time", 0.0, 1.0, "t / T"))
@@ -167,10 +172,10 @@ class InventoryMarket:
         self.backlog: Floats = np.zeros(shape, np.float32)
         self.pipeline: Floats = np.zeros((self._lead + 1, *shape), np.float32)
         """[L + 1, B, N]: units ordered at period t stand in slot t mod (L + 1)."""
-        self._due: Floats = np.zeros((self._lead + 1, *shape), np.float32)
         self._last_demand: Floats = np.zeros(shape, np.float32)
         self._last_order: Floats = np.zeros(self.num_envs, np.float32)
         self._last_premium: Floats = np.zeros(self.num_envs, np.float32)
+        self._last_price: Floats = np.ones(self.num_envs, np.float32)
         self.t = 0
 
     def _draw_demand(self) -> None:
@@ -214,6 +219,12 @@ class InventoryMarket:
             units = np.maximum(units - self.inventory_position, np.float32(0))
         return units
 
+    def _price_ratio(self, sold: Floats) -> Floats:
+        """[B]: retail price / p0 of this period, the same ratio for all agents."""
+        signal = sold.mean(1) / np.float32(self.mean_demand)
+        ratio = 1 - np.float32(self.config.price_coupling) * (signal - 1)
+        return np.maximum(ratio, np.float32(self.config.price_floor))
+
     def step(self, actions: NDArray[Any]) -> Step:
         """Play one period in all copies; see `PopulationEnv.step` and the order of events above."""
         actions = np.asarray(actions)
@@ -223,30 +234,27 @@ class InventoryMarket:
         premium = np.float32(self.slope) * (mean_order - np.float32(self.mean_demand))
         slot = self.t % (self._lead + 1)
         self.pipeline[slot] = order
-        self._due[slot] = order * (p["c"] + premium[:, None])
         if len(self._lead_slices) == 1:
-            arriving = (self.t - self._lead) % (self._lead + 1)
-            received, purchase = self.pipeline[arriving], self._due[arriving]
+            received = self.pipeline[(self.t - self._lead) % (self._lead + 1)]
         else:
-            received, purchase = np.empty_like(order), np.empty_like(order)
+            received = np.empty_like(order)
             for agents, lead in self._lead_slices:
-                arriving = (self.t - lead) % (self._lead + 1)
-                received[:, agents] = self.pipeline[arriving][:, agents]
-                purchase[:, agents] = self._due[arriving][:, agents]
-        before = self.stock
+                received[:, agents] = self.pipeline[(self.t - lead) % (self._lead + 1)][:, agents]
         demand = self._demand[self.t]
-        available = before + received
+        offered = self.stock + received
+        available = np.minimum(offered, self._room)
         wanted = demand + self.backlog
         sold = np.minimum(available, wanted)
         left = available - sold
         unmet = wanted - sold
         lost = unmet if self.config.unmet == "lost" else np.zeros_like(unmet)
         self.backlog = unmet - lost
+        price = self._price_ratio(sold)
         spoiled = np.rint(p["delta"] * left)
         self.stock = left - spoiled
         ledger = {
-            "sales_revenue": p["p0"] * sold,
-            "purchase_cost": -purchase,
+            "sales_revenue": p["p0"] * price[:, None] * sold,
+            "purchase_cost": -(p["c"] + premium[:, None]) * order,
             "order_cost": -p["K"] * (order > 0),
             "handling_cost": -(p["phi"] / 2) * order * order,
             "holding_cost": -p["h"] * self.stock,
@@ -263,12 +271,14 @@ class InventoryMarket:
             "sold": sold,
             "lost": lost,
             "spoiled": spoiled,
+            "scrapped": offered - available,
             "stock": self.stock,
             "backlog": self.backlog,
         }
         self._last_demand = demand
         self._last_order = mean_order
         self._last_premium = premium
+        self._last_price = price
         self.t += 1
         return self._finish_step(actions, reward, metrics)
 
@@ -322,8 +332,9 @@ class InventoryMarket:
         obs[:, :, i] = np.minimum(self._last_order / np.float32(4 * self.mean_demand), limit)[:, None]
         cost = np.float32(self._float["c"].mean())
         obs[:, :, i + 1] = np.clip(1 + self._last_premium / max(cost, np.float32(1e-6)), 0, limit)[:, None]
+        obs[:, :, i + 2] = np.minimum(self._last_price, limit)[:, None]
         if self.config.ending == "finite":
-            obs[:, :, i + 2] = self.t / self.horizon
+            obs[:, :, i + 3] = self.t / self.horizon
         return obs
 
     def get_state(self) -> dict[str, Any]:
@@ -335,10 +346,10 @@ class InventoryMarket:
             "stock": self.stock.copy(),
             "backlog": self.backlog.copy(),
             "pipeline": self.pipeline.copy(),
-            "due": self._due.copy(),
             "last_demand": self._last_demand.copy(),
             "last_order": self._last_order.copy(),
             "last_premium": self._last_premium.copy(),
+            "last_price": self._last_price.copy(),
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -347,9 +358,10 @@ class InventoryMarket:
         self._episode, self.t = int(state["episode"]), int(state["t"])
         self._draw_demand()
         self.stock, self.backlog = np.array(state["stock"]), np.array(state["backlog"])
-        self.pipeline, self._due = np.array(state["pipeline"]), np.array(state["due"])
+        self.pipeline = np.array(state["pipeline"])
         self._last_demand = np.array(state["last_demand"])
         self._last_order, self._last_premium = np.array(state["last_order"]), np.array(state["last_premium"])
+        self._last_price = np.array(state["last_price"])
 
 
 def make_market(config: MarketConfig, *, num_envs: int, num_agents: int, seed: int) -> InventoryMarket:

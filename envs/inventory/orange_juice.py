@@ -36,6 +36,7 @@ class OrangeJuiceConfig(MarketConfig):
     gaps: Literal["missing", "zero", "interpolate"] = Field(
         "interpolate", description="what a store-week without a row is: an error, no demand, or the line between weeks"
     )
+    price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales already hold their prices")
     horizon: int | None = Field(None, ge=1, le=121, description="weeks of an episode; 52 in training, all 30 in test")  # type: ignore[assignment]
     demand_mode: Literal["window", "series", "bootstrap"] | None = Field(  # type: ignore[assignment]
         None, description="how weeks are played: a window from a random start in training, the series in test"

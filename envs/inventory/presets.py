@@ -30,7 +30,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 PRESETS: dict[str, Callable[..., PopulationEnv]] = {
     "market-easy": _market(),
-    "market-decoupled": _market(congestion=0.0),
+    "market-decoupled": _market(congestion=0.0, price_coupling=0.0),
     "market-orange-juice": _orange_juice,
 }
 
