@@ -117,6 +117,16 @@ def test_lost_sales_equal_the_exact_chain(name: str, exact: tuple[float, float, 
         assert mine.mean() == pytest.approx(value, abs=4 * mine.std(ddof=1) / np.sqrt(mine.size))
 
 
+@pytest.mark.parametrize(("name", "exact"), [("random", -720.41), ("constant", 1259.36), ("base_stock", 1350.37)])
+def test_easy_pays_what_its_exact_mean_field_pays(name: str, exact: float) -> None:
+    # mean discounted profit per agent of infinitely many; 900 agents split into the types' exact shares
+    steps = play(easy(num_envs=20, num_agents=900), name, 52)
+    returns = sum(0.99**t * step.reward.mean(1, dtype=float) for t, step in enumerate(steps))
+    assert isinstance(returns, np.ndarray)
+    # what is left of the fluctuation of the mean order, slope Var(q) sum gamma^t / N, is below $1 in each
+    assert returns.mean() == pytest.approx(exact, abs=1 + 4 * returns.std(ddof=1) / np.sqrt(20))
+
+
 @pytest.mark.parametrize("preset", ["easy", "decoupled", "orange-juice"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_policy_plays_every_preset(preset: str, name: str) -> None:
