@@ -164,7 +164,7 @@ def latest_valid(run: Path) -> Checkpoint | None:
     """The newest checkpoint of a run, or None where it has none yet.
 
     Raises:
-        StorageFailed: where the newest is damaged: going back further is the user's to decide, and the message says how.
+        StorageFailed: where the newest is damaged; the message says how to go back further, if the user wants to.
     """
     paths = checkpoint_paths(run)
     if not paths:

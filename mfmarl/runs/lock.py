@@ -50,9 +50,8 @@ def hold(run: Path) -> Iterator[None]:
             except UserError:
                 # `mfmarl ls` looks by taking the lock for an instant
                 if attempt == ATTEMPTS - 1:
-                    raise UserError(
-                        f"{run} is in use: {_read(descriptor) or 'another process'} writes to it; wait for it, or end it"
-                    ) from None
+                    who = _read(descriptor) or "another process"
+                    raise UserError(f"{run} is in use: {who} writes to it; wait for it, or end it") from None
                 time.sleep(0.05)
         with storing(path, "cannot lock"):
             os.ftruncate(descriptor, 0)

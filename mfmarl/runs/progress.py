@@ -44,12 +44,13 @@ class Progress:
         self._first: tuple[float, int, int] | None = None
         self._shown = float("-inf")
         self._unshown: str | None = None
+        self._metrics: dict[str, Any] = {}
 
     def start(self, total_env_steps: int, title: str) -> None:
         """Begin a run of `total_env_steps` environment steps."""
         self._total, self._title = max(1, total_env_steps), _printable(title)
         self._first, self._unshown, self._shown = None, None, float("-inf")
-        self._began = self._clock()
+        self._metrics = {}
         if self.quiet:
             return
         if self._out.isatty() and not self.verbose:
@@ -94,14 +95,15 @@ class Progress:
         speed = (agent_steps - agents_before) / seconds if seconds > 0 else None
         pace = (env_steps - env_before) / seconds if seconds > 0 else 0.0
         left = max(0, self._total - env_steps) / pace if pace > 0 else None
-        metrics = line.get("metrics", {})
+        # an iteration in which no episode ended has no return; the last one stays in sight
+        self._metrics |= {name: value for name, value in line.get("metrics", {}).items() if value is not None}
         share = min(1.0, env_steps / self._total)
         cells = {
             "iteration": str(line["iteration"]),
             "env steps": f"{env_steps:,} ({share:.0%})",
             "agent steps/s": _short(speed),
         }
-        cells |= {heading: _short(metrics.get(name)) for name, heading in _COLUMNS}
+        cells |= {heading: _short(self._metrics.get(name)) for name, heading in _COLUMNS}
         return cells | {"time left": _duration(left)}
 
     def _flush(self) -> None:

@@ -245,7 +245,8 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
         UserError: where there is no such folder.
     """
     if not runs_dir.is_dir():
-        raise UserError(f"{runs_dir} does not exist; `mfmarl train` makes the first run")
+        what = "is not a folder" if runs_dir.exists() else "does not exist"
+        raise UserError(f"{runs_dir} {what}; `mfmarl train` makes the first run in runs/")
     with storing(runs_dir, "cannot read"):
         found = sorted(p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith("."))
     return [summarise(p) for p in found if (p / RUN).exists() or (p / CHECKPOINTS).exists()]
