@@ -104,13 +104,13 @@ class Train:
         flags |= {key: text for key, text in words.items() if text is not None}
         config: TrainConfig
         if self.resume is not None:
-            from mfmarl.runs.schema import open_resume
+            from mfmarl.runs.schema import open_run, run_of
 
             given = [_flag(key) for key in flags] + ["--set"] * bool(self.set)
             given += ["CONFIG"] * (self.config is not None) + ["--name"] * (self.name is not None)
             if given:
                 raise UserError(f"--resume goes on with the run's own configuration; leave out {', '.join(given)}")
-            config = open_resume(self.resume).info.config
+            config = open_run(run_of(self.resume)).config
         else:
             config = read_config(self.config, flags, self.set)
         progress = Progress(quiet=self.quiet, verbose=self.verbose)

@@ -112,7 +112,7 @@ def read_capped(path: Path, limit: int) -> bytes:
                 raise StorageFailed(f"{path} is not a regular file")
             if status.st_size > limit:
                 raise StorageFailed(f"{path} has {status.st_size} bytes, more than the {limit} that it may have")
-            return file.read(limit + 1)
+            return file.read(status.st_size)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -119,9 +119,11 @@ def _table(title: str, cells: Mapping[str, str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left")
+    # 80 columns hold it
+    short = {"iteration": "iter", "temperature": "temp", "time left": "left"}
+    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in cells:
-        table.add_column(heading, justify="right")
+        table.add_column(short.get(heading, heading), justify="right", no_wrap=True, header_style="dim")
     table.add_row(*(Text(value) for value in cells.values()))
     return table
 

@@ -187,8 +187,7 @@ def open_resume(path: Path) -> Resumed:
         UserError: where PATH is neither, or its run is complete.
         StorageFailed: where run.json or the checkpoint is damaged.
     """
-    of_checkpoint = path.resolve().parent.name == CHECKPOINTS
-    run = path.resolve().parent.parent if of_checkpoint else path
+    run, of_checkpoint = run_of(path), _is_checkpoint(path)
     info = open_run(run)
     if (run / COMPLETE).exists() and not of_checkpoint:
         raise UserError(f"{run} is complete; there is nothing to resume")
@@ -198,6 +197,15 @@ def open_resume(path: Path) -> Resumed:
             f"{run}: its checkpoint is of configuration {checkpoint.config_hash}, not {info.config_hash}"
         )
     return Resumed(run, info, checkpoint)
+
+
+def run_of(path: Path) -> Path:
+    """The run folder that `--resume PATH` means: PATH itself, or the one whose checkpoint PATH is."""
+    return path.resolve().parent.parent if _is_checkpoint(path) else path
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.resolve().parent.name == CHECKPOINTS
 
 
 def mark_complete(run: Path, iteration: int) -> None:
