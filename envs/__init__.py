@@ -1,0 +1,61 @@
+"""What is played: population environments. `envs.make(name)` builds one, `envs.names()` lists them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from envs.population import PopulationEnv, Step
+
+__all__ = ["PopulationEnv", "Step", "UnknownName", "make", "names"]
+
+
+class UnknownName(ValueError):
+    """A name that is not known here, with the nearest one that is."""
+
+    def __init__(self, kind: str, name: str, known: list[str]) -> None:
+        close = difflib.get_close_matches(name, known, 1, 0.4)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(known))}")
+
+
+def names() -> list[str]:
+    """Names of all environments that `make` builds."""
+    from envs.inventory.presets import PRESETS
+
+    return [f"inventory/{name}" for name in PRESETS]
+
+
+def make(
+    name: str,
+    num_envs: int = 1,
+    num_agents: int | None = None,
+    seed: int | None = None,
+    backend: str = "numpy",
+    **overrides: Any,
+) -> PopulationEnv:
+    """A population environment of `num_envs` copies.
+
+    Args:
+        name: e.g. ``inventory/market-easy``; see `names`.
+        num_agents: N; the preset's own number where not given.
+        seed: of the population's parameters and of the first episodes; drawn where not given.
+        backend: ``numpy``.
+        overrides: settings that differ from the preset's.
+
+    Raises:
+        UnknownName: for a name or setting that does not exist, with the nearest one.
+        ValueError: for a value out of range.
+    """
+    if name not in names():
+        raise UnknownName("environment", name, names())
+    if backend != "numpy":
+        raise UnknownName("backend", backend, ["numpy"])
+    if num_envs < 1:
+        raise ValueError(f"num_envs is {num_envs}; at least one copy is played")
+    import numpy as np
+
+    from envs.inventory.presets import make_preset
+
+    drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    return make_preset(name.removeprefix("inventory/"), num_envs=num_envs, num_agents=num_agents, seed=drawn, **overrides)

@@ -89,7 +89,7 @@ class RunnerRing:
         slots = (self.position + np.arange(steps)) % self.capacity
         index = torch.from_numpy(slots).to(self.device)
         for name, column in self.columns.items():
-            column.index_copy_(0, index, torch.from_numpy(getattr(batch, name)).to(self.device))
+            column.index_copy_(0, index, torch.tensor(getattr(batch, name), device=self.device))
         for name in ("started", "terminated", "truncated"):
             self.flags[name][slots] = getattr(batch, name)
         self.flags["cut"][slots] = False
@@ -105,7 +105,7 @@ class RunnerRing:
         if row == self.final_obs.shape[0]:
             room = torch.zeros((max(4, row), *self.final_obs.shape[1:]), device=self.device)
             self.final_obs = torch.cat([self.final_obs, room])
-        self.final_obs[row] = torch.from_numpy(final).to(self.device)
+        self.final_obs[row] = torch.tensor(final, device=self.device)
         self.final_row[slot] = row
 
     def drawable(self) -> NDArray[np.int64]:

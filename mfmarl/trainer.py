@@ -146,7 +146,7 @@ class LocalTrainer:
             self._pending = self._sample()
         batches, self._pending = self._pending, self._sample()
         metrics = self.learner.learn(batches)
-        weights = {k: v.cpu() for k, v in self.learner.network.state_dict().items()}
+        weights = {k: v.cpu() for k, v in self.learner.target.state_dict().items()}
         for rollout in self.rollouts:
             rollout.network.load_state_dict(weights)
         return metrics | journal_metrics(batches, self.types, self.type_names)

@@ -79,7 +79,9 @@ class MFQ:
         share = min(1.0, self.episodes / self.num_episodes)
         c = self.config
         cooled = min(1.0, share / c.temperature_fraction)
-        self.network.temperature.fill_(c.temperature_start * (c.temperature_end / c.temperature_start) ** cooled)
+        temperature = c.temperature_start * (c.temperature_end / c.temperature_start) ** cooled
+        self.network.temperature.fill_(temperature)
+        self.target.temperature.fill_(temperature)
         rate = c.learning_rate * (c.learning_rate_end / c.learning_rate) ** share
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -143,7 +145,7 @@ class MFQ:
         """[M, N]: log-probabilities of the stored actions under the current policies."""
         seen = self._mean_action(sample.last_counts, sample.last_action)
         seen[sample.started] = 0.0
-        q = self.network.q_values(sample.obs, seen)
+        q = self.target.q_values(sample.obs, seen)
         log_probs = boltzmann_log_probs(q, self.network.temperature)
         return log_probs.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1)
 

@@ -29,6 +29,10 @@ class MeanFieldConfig(AlgorithmConfig):
         super().__init__(algo_class=algo_class or MeanFieldAlgorithm)
         self.train_config: dict[str, Any] = {}
 
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """The stacked networks of all types as one module."""
+        return RLModuleSpec(module_class=PopulationModule, model_config={"train": self.train_config})
+
     @classmethod
     def of(cls, config: TrainConfig) -> MeanFieldConfig:
         """The RLlib configuration that runs `config`."""
@@ -44,9 +48,6 @@ class MeanFieldConfig(AlgorithmConfig):
         )
         this.learners(num_learners=config.num_learners, num_gpus_per_learner=_gpus(config))
         this.training(learner_class=MeanFieldLearner, gamma=config.mfq.discount, lr=config.mfq.learning_rate)
-        this.rl_module(
-            rl_module_spec=RLModuleSpec(module_class=PopulationModule, model_config={"train": this.train_config})
-        )
         this.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=0.0)
         this.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         # runners have no connectors, so there is nothing to synchronise besides the weights
