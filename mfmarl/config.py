@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
@@ -16,7 +16,15 @@ from mfmarl.errors import UserError
 from mfmarl.registry import ENV_FAMILIES, nearest, suggestion
 from mfmarl.strict_yaml import Sourced, read_value, read_yaml
 
-Scalar = bool | int | float | str
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("want a number, a word, true or false")
+    return value
+
+
+Scalar = Annotated[Any, AfterValidator(_scalar)]
+"""A setting of an environment, which checks it further; any number, word, true or false here."""
 
 
 class TrainConfig(BaseModel):
@@ -159,7 +167,7 @@ def _one_line(error: ValidationError, where: Mapping[tuple[str, ...], str], sour
     mistakes = error.errors(include_url=False)
     # a mistyped key explains what follows from it, so it is told first
     first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
-    path = tuple(str(part) for part in first["loc"] if part not in _UNION_TAGS)
+    path = tuple(str(part) for part in first["loc"])
     place = next((where[path[:n]] for n in range(len(path), 0, -1) if path[:n] in where), source)
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
@@ -167,15 +175,8 @@ def _one_line(error: ValidationError, where: Mapping[tuple[str, ...], str], sour
     else:
         named = key and place != f"--{key.replace('_', '-')}"
         text = (f"{key}: " if named else "") + f"got {_show(first['input'])}; {_allowed(first)}{_remedy(key, first)}"
-    more = len({_keys_only(m["loc"]) for m in mistakes}) - 1
+    more = len(mistakes) - 1
     return f"{place}: {text}" + (f" (and {more} more mistake{'s' if more > 1 else ''})" if more else "")
-
-
-_UNION_TAGS = frozenset({"bool", "int", "float", "str"})
-
-
-def _keys_only(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    return tuple(part for part in loc if part not in _UNION_TAGS)
 
 
 def _meant(path: tuple[str, ...]) -> str:
@@ -210,8 +211,6 @@ def _allowed(mistake: Mapping[str, Any]) -> str:
         return f"want {context['expected']}{suggestion(str(mistake['input']), _quoted(context['expected']))}"
     if kind.endswith("too_short") and "min_length" in context:
         return f"want at least {context['min_length']} of them"
-    if mistake["loc"][-1:] and mistake["loc"][-1] in _UNION_TAGS:
-        return "want a number, a word, true or false"
     kinds = {
         "int": "a whole number", "float": "a number", "bool": "true or false", "string": "a word or text",
         "tuple": "a list, e.g. [64, 64]", "dict": "a section with keys", "model": "a section with keys",
