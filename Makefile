@@ -1,0 +1,32 @@
+# make demo and make test need python3 (3.11 or newer) and nothing else: each makes .venv and installs into it first.
+PYTHON = python3
+BIN = .venv/bin
+STAMP = .venv/.installed
+
+.PHONY: install demo test bench clean
+
+install: $(STAMP)
+
+# one pip command, so that the constraints hold for every package it picks, the build of torch included
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "mfmarl needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "installing into .venv (some minutes, once)"
+	@$(PYTHON) -m venv .venv || { echo "the module venv is missing: install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+# trains on the embedded data, evaluates, and writes demo/report/index.html; run again, it goes on where it stopped
+demo: $(STAMP)
+	@$(BIN)/python scripts/demo.py
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/train_throughput.py
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

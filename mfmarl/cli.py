@@ -1,0 +1,388 @@
+"""The command line. Nothing heavy is imported before a command runs, so that every --help is instant.
+
+Exit codes: 0 done, 2 bad input, 3 training failed, 4 storage failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import redirect_stderr, suppress
+from dataclasses import dataclass, fields
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+
+from mfmarl.errors import StorageFailed, TrainingFailed, UserError
+from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mfmarl.runs.schema import RunSummary
+
+
+def _given(metavar: str | None = None, default: str = "") -> object:
+    """How a flag shows in --help: its placeholder, and its default in words."""
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
+
+
+_Flag = Annotated[bool, FlagCreatePairsOff, _given()]
+_RunsDir = Annotated[Path, _given("DIR", "runs")]
+
+
+class Command(Protocol):
+    """A command's options as a dataclass; `run` does it and returns the exit code."""
+
+    def run(self) -> int:
+        """Do it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one run into a run folder: configuration, journal, checkpoints.
+
+    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit.
+
+    Examples:
+      mfmarl train --method is --num-agents 50 --num-episodes 1000
+      mfmarl train configs/train/demo.yaml --method mf --seed 1 --set mfq.discount=0.95 num_envs=32
+      mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
+    """
+
+    config: Annotated[Path | None, Positional, _given("CONFIG")] = None
+    """YAML with differences from the defaults."""
+    method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
+    """How stored steps are corrected for the drift of the others' policies."""
+    algorithm: Annotated[str | None, _given("|".join(ALGORITHMS), "mfq")] = None
+    """What learns."""
+    env: Annotated[str | None, _given("ENV", "inventory/market-easy")] = None
+    """Environment, family/name."""
+    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    """Agents in the population, 2 or more."""
+    num_episodes: Annotated[str | None, _given("E", "1000")] = None
+    """Episodes to play, all copies together."""
+    seed: Annotated[str | None, _given("S", "drawn, shown and stored")] = None
+    """Root of all random streams."""
+    num_env_runners: Annotated[str | None, _given("R", "0: in the driver")] = None
+    """Remote processes that play."""
+    num_learners: Annotated[str | None, _given("L", "0: in the driver")] = None
+    """Remote processes that learn."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
+    """Any configuration key, e.g. --set mfq.discount=0.95 env_options.split=train."""
+    resume: Annotated[Path | None, _given("RUN")] = None
+    """Go on with this run folder, or go back to this one of its checkpoints."""
+    name: Annotated[str | None, _given("NAME", "made of the configuration")] = None
+    """Name of the run folder."""
+    runs_dir: _RunsDir = Path("runs")
+    """Where run folders are."""
+    local: _Flag = False
+    """Train in this process without Ray: the same numbers."""
+    quiet: _Flag = False
+    """Print nothing but the run folder."""
+    verbose: _Flag = False
+    """Print every iteration, workers' output and tracebacks."""
+
+    def run(self) -> int:
+        """Train, and print the run folder."""
+        from mfmarl.config import TrainConfig, read_config
+        from mfmarl.runs.progress import Progress
+        from mfmarl.strict_yaml import read_value
+
+        keys = ("num_agents", "num_episodes", "seed", "num_env_runners", "num_learners")
+        numbers = {key: getattr(self, key) for key in keys}
+        flags = {key: read_value(text, _flag(key)) for key, text in numbers.items() if text is not None}
+        words = {"method": self.method, "algorithm": self.algorithm, "env": self.env}
+        flags |= {key: text for key, text in words.items() if text is not None}
+        config: TrainConfig
+        if self.resume is not None:
+            from mfmarl.runs.schema import open_run, run_of
+
+            given = [_flag(key) for key in flags] + ["--set"] * bool(self.set)
+            given += ["CONFIG"] * (self.config is not None) + ["--name"] * (self.name is not None)
+            if given:
+                raise UserError(f"--resume goes on with the run's own configuration; leave out {', '.join(given)}")
+            config = open_run(run_of(self.resume)).config
+        else:
+            config = read_config(self.config, flags, self.set)
+        progress = Progress(quiet=self.quiet, verbose=self.verbose)
+        run = load(JOBS, "train")(
+            config,
+            self.runs_dir,
+            name=self.name,
+            backend="local" if self.local else "rllib",
+            resume=self.resume,
+            progress=progress,
+        )
+        print(run)
+        return 0
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play a run's trained policies beside the reference policies; write per-agent metrics of every episode.
+
+    Examples:
+      mfmarl evaluate runs/mfq-is-market-easy-n50-s1-0a1b2c
+      mfmarl evaluate runs/store-83 --episodes 50 --split test --seed 7
+    """
+
+    run_folder: Annotated[Path, Positional, _given("RUN")]
+    """Run folder."""
+    episodes: Annotated[str, _given("E", "20")] = "20"
+    """Episodes of each policy."""
+    seed: Annotated[str | None, _given("S", "made of the run's seed")] = None
+    """Root of the evaluation's random streams; runs with one seed meet the same demand."""
+    split: Annotated[str | None, _given("train|test", "test, where there is one")] = None
+    """Part of the data to play on."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Evaluate, and print the file."""
+        from mfmarl.runs.schema import open_run
+
+        episodes = _whole_number("--episodes", self.episodes, 1)
+        seed = None if self.seed is None else _whole_number("--seed", self.seed, 0)
+        open_run(self.run_folder)
+        print(load(JOBS, "evaluate")(self.run_folder, episodes, seed, self.split))
+        return 0
+
+
+@dataclass(frozen=True)
+class Ls:
+    """List runs: method, environment, agents, seed, progress, and whether one is complete, running or can go on.
+
+    Examples:
+      mfmarl ls
+      mfmarl ls demo/runs
+    """
+
+    runs_dir: Annotated[Path, Positional, _given("DIR", "runs")] = Path("runs")
+    """Folder of run folders."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Print the table."""
+        from rich.console import Console
+
+        from mfmarl.runs.schema import list_runs
+
+        runs = list_runs(self.runs_dir)
+        if not runs:
+            print(f"no runs in {self.runs_dir}; `mfmarl train` makes one", file=sys.stderr)
+            return 0
+        # without a terminal, lines are not folded
+        Console(width=None if sys.stdout.isatty() else 240).print(_runs_table(runs))
+        return 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
+
+    Examples:
+      mfmarl report runs/* --out report
+      mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
+    """
+
+    runs: Annotated[tuple[Path, ...], Positional, _given("RUN")]
+    """Evaluated run folders; three seeds or more of each method."""
+    out: Annotated[Path, _given("DIR", "report")] = Path("report")
+    """Folder for index.html and the CSV files."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Write the report, and print its page."""
+        from mfmarl.runs.schema import open_run
+
+        if not self.runs:
+            raise UserError("no runs given; want e.g. mfmarl report runs/*")
+        for run in self.runs:
+            open_run(run)
+        print(load(JOBS, "report")(list(self.runs), self.out))
+        return 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check an environment over whole episodes: determinism, finiteness, shapes, spaces, state, distinct copies.
+
+    Examples:
+      mfmarl check inventory/market-easy
+      mfmarl check inventory/market-orange-juice --episodes 5
+    """
+
+    env: Annotated[str, Positional, _given("ENV")]
+    """Environment, family/name."""
+    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    """Agents in the population, 2 or more."""
+    episodes: Annotated[str, _given("E", "3")] = "3"
+    """Episodes to play."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Check; a fault is bad input, told in one line."""
+        agents = None if self.num_agents is None else _whole_number("--num-agents", self.num_agents, 2)
+        episodes = _whole_number("--episodes", self.episodes, 1)
+        make, check = load(JOBS, "env"), load(JOBS, "check")
+        check(lambda: make(self.env, num_envs=2, num_agents=agents, seed=0), episodes=episodes)
+        print(f"{self.env}: {episodes} episodes checked, no fault found")
+        return 0
+
+
+COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check]] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "ls": Ls,
+    "report": Report,
+    "check": Check,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code, having printed one line where it is not 0."""
+    verbose = "--verbose" in arguments
+    try:
+        return parse(arguments).run()
+    except KeyboardInterrupt:
+        print("\nmfmarl: interrupted; go on with `mfmarl train --resume RUN`", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone; keep Python's own flush at exit from complaining
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ConnectionError as error:
+        return _told(error, 3, verbose)
+    except (UserError, TrainingFailed, StorageFailed) as error:
+        return _told(error, error.exit_code, verbose)
+    except OSError as error:
+        return _told(error, 4, verbose)
+    except ValueError as error:
+        # environments refuse bad settings with ValueErrors of their own
+        return _told(error, 2, verbose, " (--verbose shows where)")
+
+
+def _told(error: Exception, code: int, verbose: bool, hint: str = "") -> int:
+    if verbose:
+        traceback.print_exception(error, file=sys.stderr)
+        hint = ""
+    text = " ".join(str(error).split()) or type(error).__name__
+    print("mfmarl: " + "".join(c if c.isprintable() else "?" for c in text) + hint, file=sys.stderr)
+    return code
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """The command that `arguments` name, its options filled in.
+
+    Raises:
+        UserError: for an unknown command or option; suggests the nearest.
+        SystemExit: after --help (0), or an option without its value (2).
+    """
+    if arguments and arguments[0] == "--version":
+        import mfmarl
+
+        print(mfmarl.__version__)
+        raise SystemExit(0)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        tyro.extras.subcommand_cli_from_dict(
+            dict(COMMANDS),
+            prog="mfmarl",
+            description="Learn, imitate and audit policies in large populations of agents. "
+            "`mfmarl COMMAND --help` shows a command's options and examples.",
+            args=["--help"],
+        )
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
+    command = COMMANDS[name]
+    options = ["--help", *(_flag(f.name) for f in fields(command))]
+    for text in rest:
+        option = text.split("=")[0].replace("_", "-")
+        if option.startswith("--") and option not in options:
+            hint = suggestion(option, options) or f"; `mfmarl {name} --help` shows what there is"
+            raise UserError(f"unknown option {text!r} of {name}{hint}")
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            return tyro.cli(
+                command, prog=f"mfmarl {name}", description=cleandoc(command.__doc__ or ""), args=_spread_sets(rest)
+            )
+    except SystemExit as error:
+        if not error.code:
+            raise
+        raise UserError(f"{name}: {_unboxed(told.getvalue())}; `mfmarl {name} --help` shows the options") from None
+
+
+def _unboxed(text: str) -> str:
+    """What tyro says in a box of several lines, up to its first rule, as one line."""
+    lines = [line.strip("│ ") for line in text.splitlines()[1:]]
+    rule = next((i for i, line in enumerate(lines) if line.startswith(("─", "╰"))), len(lines))
+    return " ".join(line for line in lines[:rule] if line).rstrip(".") or "the options cannot be read"
+
+
+def _spread_sets(arguments: Sequence[str]) -> list[str]:
+    """`--set a=1 b=2` as `--set a=1 --set b=2`, so that what follows the pairs is not taken for one."""
+    out: list[str] = []
+    inside = False
+    for text in arguments:
+        pair = re.match(r"[A-Za-z_][\w.]*=", text) is not None
+        if inside and pair and out[-1] != "--set":
+            out.append("--set")
+        inside = text == "--set" or (inside and pair)
+        out.append(text)
+    return out
+
+
+def _flag(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
+
+
+def _whole_number(flag: str, text: str, low: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
+        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
+    return int(text)
+
+
+def _runs_table(runs: Sequence[RunSummary]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"complete": "green", "running": "cyan", "resumable": "yellow", "broken": "red"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "method", "environment"):
+        table.add_column(heading, no_wrap=heading == "method")
+    for heading in ("N", "seed", "iteration", "return"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("status")
+    for run in runs:
+        info = run.info
+        told = (info.config.method, info.config.env, str(info.num_agents), str(info.seed)) if info else ("-",) * 4
+        iteration = "-" if run.iteration is None else str(run.iteration)
+        value = "-" if run.return_mean is None else f"{run.return_mean:,.1f}"
+        status = run.status if not run.detail else f"{run.status}: {run.detail}"
+        cells = (run.path.name, *told, iteration, value)
+        table.add_row(*(Text(_printable(c)) for c in cells), Text(_printable(status), style=colours[run.status]))
+    return table
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

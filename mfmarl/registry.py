@@ -1,0 +1,70 @@
+"""The one table of names: the command line, configurations, documentation and contract tests iterate it.
+
+Entries are strings, "module:attribute", so that nothing heavy is imported until `load` is asked for one. Saved files
+hold the names, never the module paths.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mfmarl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name's target and what it does, in a line of help."""
+
+    target: str
+    """module:attribute"""
+    does: str
+
+
+ALGORITHMS = {
+    "mfq": Entry("mfmarl.algorithms.mfq:MFQ", "mean-field Q-learning with Boltzmann policies"),
+}
+METHODS = {
+    "is": Entry("mfmarl.core.importance:drift_weights", "stored steps are reweighted for the drift of the mean action"),
+    "mf": Entry("mfmarl.core.mean_action:mean_action", "stored steps count as they are"),
+}
+ENV_FAMILIES = {
+    "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
+}
+JOBS = {
+    "train": Entry("mfmarl.train:train", "one run into a run folder"),
+    "evaluate": Entry("mfmarl.evaluate:evaluate", "per-agent episode metrics of a run's policies"),
+    "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
+    "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
+    "env names": Entry("envs:names", "every environment that can be made"),
+    "env": Entry("envs:make", "a population environment by its name"),
+}
+
+
+def load(table: dict[str, Entry], name: str) -> Any:
+    """What `name` stands for in `table`, imported now.
+
+    Raises:
+        UserError: where the table has no such name; suggests the nearest.
+    """
+    if name not in table:
+        raise UserError(f"unknown name {name!r}{suggestion(name, table)}; there are {', '.join(table)}")
+    module, attribute = table[name].target.split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was most likely meant, or None where nothing comes close."""
+    by_lower = {n.lower(): n for n in names}
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.55)
+    found = found or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.55)
+    return by_lower[found[0]] if found else None
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """ "; did you mean X?" or nothing, to end a message with."""
+    found = nearest(name, names)
+    return f"; did you mean {found!r}?" if found else ""

@@ -1,0 +1,133 @@
+"""Files that are there whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mfmarl.errors import StorageFailed
+
+_REMEDY = {
+    errno.ENOSPC: "the disk is full; free some room, then go on with `mfmarl train --resume`",
+    errno.EDQUOT: "the disk quota is used up; free some room, then go on with `mfmarl train --resume`",
+    errno.EROFS: "the file system is read-only; choose another folder with --runs-dir",
+    errno.EACCES: "no permission; choose another folder with --runs-dir",
+    errno.EPERM: "no permission; choose another folder with --runs-dir",
+    errno.ENOENT: "it is gone; was its folder moved or deleted while the run went on?",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EIO: "the disk reports an error",
+}
+
+
+@contextmanager
+def storing(path: Path, what: str = "cannot write") -> Iterator[None]:
+    """Turn what the operating system refuses into one line that names the file and the mend.
+
+    Raises:
+        StorageFailed: for every OSError within.
+    """
+    try:
+        yield
+    except StorageFailed:
+        raise
+    except OSError as error:
+        why = _REMEDY.get(error.errno or 0, error.strerror or str(error))
+        raise StorageFailed(f"{what} {error.filename or path}: {why}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and make its contents durable; a half-written one is taken away."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to build the file at; it takes `path`'s place, durably, at the end.
+
+    Where building fails, `path` stays as it was and nothing is left behind.
+
+    Raises:
+        StorageFailed: where the folder takes no file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storing(path):
+        temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            descriptor = os.open(temporary, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.rename(temporary, path)
+            sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file's contents, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_capped(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes; links, pipes and devices are refused.
+
+    Raises:
+        StorageFailed: names the file.
+    """
+    with storing(path, "cannot read"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise StorageFailed(f"{path} is not a regular file")
+            if status.st_size > limit:
+                raise StorageFailed(f"{path} has {status.st_size} bytes, more than the {limit} that it may have")
+            return file.read(status.st_size)
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Canonical JSON: sorted keys, no nan or infinity; numpy numbers are written as plain ones.
+
+    Raises:
+        ValueError, TypeError: where the value is not JSON-able.
+    """
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(
+        value, sort_keys=True, separators=separators, indent=indent, allow_nan=False, default=_plain_number
+    )
+
+
+def _plain_number(value: Any) -> Any:
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,164 @@
+"""YAML that means what it looks like: no duplicate keys, no tags or aliases, `1e-3` a number, `no` and `010` refused.
+
+YAML 1.1 reads `no` as false, `010` as 8, `1:30` as 90 and `1e-3` as text. Plain words that two readers could take
+differently are errors here, which say how to write what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mfmarl.errors import UserError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_AMBIGUOUS_WORD = re.compile(r"y|n|yes|no|on|off|[-+]?\.?(inf|nan)|infinity", re.IGNORECASE)
+_AMBIGUOUS_NUMBER = re.compile(
+    r"[-+]?(0[0-9_]+|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_.]*|[0-9]+(:[0-9.]+)+)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A mapping as plain data, and for each path of keys where it was written."""
+
+    value: dict[str, Any]
+    where: dict[tuple[str, ...], str]
+
+
+class _Composer(yaml.SafeLoader):
+    """Nodes only; nothing is constructed. Refuses what could hide structure."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it bare
+        what = None
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            what = "anchors (&) and aliases (*) are not read; write the values out"
+        elif getattr(event, "tag", None) is not None:
+            what = f"tags are not read, got {event.tag}; write a plain value"
+        elif self.depth >= MAX_DEPTH:
+            what = f"nested deeper than {MAX_DEPTH} levels"
+        if what:
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def read_yaml(path: Path) -> Sourced:
+    """The mapping in a file, with the line of every key.
+
+    Raises:
+        UserError: names the file, the line, and what to write instead.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: larger than {MAX_BYTES} bytes; this is no configuration")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from None
+    where: dict[tuple[str, ...], str] = {}
+    value = _read(text, str(path), where)
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: want keys with values, e.g. `method: is`; got {type(value).__name__}")
+    return Sourced(value, where)
+
+
+def read_value(text: str, source: str) -> Any:
+    """One value, e.g. of a flag: a number, word, true, false, null, or a list [64, 64]."""
+    return _read(text, source, None)
+
+
+def _read(text: str, source: str, where: dict[tuple[str, ...], str] | None) -> Any:
+    loader = None
+    try:
+        loader = _Composer(text)
+        node = loader.get_single_node()
+        return None if node is None else _value(node, source, (), where)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" line {mark.line + 1}" if mark is not None and where is not None else ""
+        raise UserError(f"{source}{line}: {' '.join(str(error.problem or error.context).split())}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{source}: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise UserError(f"{source}: nested too deep") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _value(node: yaml.Node, source: str, path: tuple[str, ...], where: dict[tuple[str, ...], str] | None) -> Any:
+    place = f"{source} line {node.start_mark.line + 1}" if where is not None else source
+    key = f"{'.'.join(path)}: " if path else ""
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, source, path, where) for item in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        if node.style is not None:
+            return str(node.value)
+        return _plain(str(node.value), f"{place}: {key}")
+    out: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = f"{source} line {key_node.start_mark.line + 1}" if where is not None else source
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise UserError(f"{line}: a key must be a word")
+        name = str(key_node.value)
+        below = (*path, name)
+        if name in out:
+            raise UserError(f"{line}: key {'.'.join(below)} stands there twice")
+        if where is not None:
+            where[below] = line
+        out[name] = _value(value_node, source, below, where)
+    return out
+
+
+def _plain(text: str, place: str) -> Any:
+    """An unquoted scalar."""
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _INT.fullmatch(text):
+        if len(text) > 1000:
+            raise UserError(f"{place}a number of {len(text)} digits is too long")
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            raise UserError(f"{place}got {text[:40]}; too large for a number")
+        return value
+    if _AMBIGUOUS_WORD.fullmatch(text):
+        meant = {"y": "true", "yes": "true", "on": "true", "n": "false", "no": "false", "off": "false"}.get(
+            text.lower()
+        )
+        remedy = f"write {meant}, or" if meant else "write a finite number, or"
+        raise UserError(
+            f"{place}got {text}, which YAML readers take differently; {remedy} '{text}' in quotes for the word"
+        )
+    if _AMBIGUOUS_NUMBER.fullmatch(text):
+        plain = text.replace("_", "").lstrip("+-").lstrip("0")
+        remedy = f"write {plain}, or" if plain.isdecimal() else "write a decimal number, or"
+        raise UserError(
+            f"{place}got {text}, which YAML readers take differently; {remedy} '{text}' in quotes for the word"
+        )
+    return text

@@ -1,0 +1,245 @@
+"""The command line: what reaches the jobs, one line per mistake, exit codes, and nothing heavy behind --help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mfmarl import cli, registry
+from mfmarl.cli import COMMANDS, run_command
+from mfmarl.config import TrainConfig
+from mfmarl.errors import StorageFailed, TrainingFailed, UserError
+from mfmarl.runs.checkpoint import write_checkpoint
+from mfmarl.runs.lock import hold
+from mfmarl.runs.schema import create_run, mark_complete
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "ray", "pandas", "matplotlib", "numba", "scipy", "seaborn", "h5py", "gymnasium", "numpy")
+
+
+def make_run(folder: Path, name: str, **settings: Any) -> Path:
+    config = TrainConfig(seed=1, **settings)
+    return create_run(
+        config,
+        folder,
+        name=name,
+        agent_types=[0, 0, 1],
+        type_names=["a", "b"],
+        agent_names=["x", "y", "z"],
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Jobs that note what they were called with instead of doing it."""
+    called: dict[str, Any] = {}
+
+    def fake(table: dict[str, registry.Entry], name: str) -> Callable[..., Any]:
+        def job(*args: Any, **kwargs: Any) -> Path:
+            called[name] = (args, kwargs)
+            return Path("made")
+
+        return job
+
+    monkeypatch.setattr(cli, "load", fake)
+    return called
+
+
+def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
+    assert run_command(arguments) == code
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("mfmarl: ")
+    return err
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+def test_help_is_light_and_shows_examples(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom mfmarl.cli import run_command\n"
+        f"try: run_command({[*arguments, '--help']!r})\n"
+        "except SystemExit as e: assert e.code == 0\n"
+        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+    if arguments:
+        assert "Examples:" in done.stdout
+        assert f"mfmarl {arguments[0]}" in done.stdout
+    else:
+        assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_train_passes_everything_on(jobs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("num_envs: 4\nseed: 9\n")
+    arguments = ["train", "--set", "mfq.discount=.9", "env_options.split=test", str(config), "--num_agents", "50"]
+    arguments += ["--num-episodes", "7", "--method", "mf", "--seed", "3", "--set", "checkpoint_every=2", "--local"]
+    arguments += ["--runs-dir", str(tmp_path), "--name", "x", "--quiet", "--num-env-runners=2", "--num-learners", "1"]
+    assert run_command(arguments) == 0
+    (made, runs_dir), keywords = jobs["train"]
+    assert (made.num_agents, made.num_episodes, made.method, made.seed, made.num_envs) == (50, 7, "mf", 3, 4)
+    assert (made.mfq.discount, made.env_options, made.checkpoint_every) == (0.9, {"split": "test"}, 2)
+    assert (made.num_env_runners, made.num_learners) == (2, 1)
+    assert keywords.pop("progress").quiet
+    assert runs_dir == tmp_path
+    assert keywords == {"name": "x", "backend": "local", "resume": None}
+    assert capsys.readouterr().out == "made\n"
+
+
+def test_the_published_command(jobs: dict[str, Any]) -> None:
+    assert run_command(["train", "--method", "is", "--num_agents", "50", "--num_episodes", "1000"]) == 0
+    (made, _), keywords = jobs["train"]
+    assert (made.method, made.num_agents, made.num_episodes) == ("is", 50, 1000)
+    assert keywords["backend"] == "rllib"
+
+
+def test_the_published_script_reads_the_same_flags() -> None:
+    command = [sys.executable, "scripts/execute.py", "--method", "is", "--num_agents", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "mfmarl: --num-agents: got 1; want at least 2: a population is two agents or more\n"
+
+
+def test_resume_takes_the_runs_own_configuration(
+    jobs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path, "one", num_envs=4)
+    assert run_command(["train", "--resume", str(run)]) == 0
+    (made, _), keywords = jobs["train"]
+    assert made == TrainConfig(seed=1, num_envs=4)
+    assert keywords["resume"] == run
+    capsys.readouterr()
+    err = told(capsys, ["train", "--resume", str(run), "--seed", "2", "--set", "num_envs=3"], 2)
+    assert "leave out --seed, --set" in err
+
+
+def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path) -> None:
+    run = make_run(tmp_path, "one")
+    assert run_command(["evaluate", str(run), "--episodes", "5", "--split", "test"]) == 0
+    assert jobs["evaluate"] == ((run, 5, None, "test"), {})
+    assert run_command(["report", str(run), "--out", str(tmp_path / "r")]) == 0
+    assert jobs["report"] == (([run], tmp_path / "r"), {})
+    assert run_command(["check", "inventory/market-easy", "--episodes", "4"]) == 0
+    assert jobs["check"][1] == {"episodes": 4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ("trian", "unknown command 'trian'; did you mean 'train'?"),
+        ("train --num-agent 3", "unknown option '--num-agent' of train; did you mean '--num-agents'?"),
+        ("train --zebra", "unknown option '--zebra' of train"),
+        ("train --num-agents 1", "--num-agents: got 1; want at least 2"),
+        ("train --num-agents x", '--num-agents: got "x"; want a whole number'),
+        ("train --seed 010", "--seed: got 010, which YAML readers take differently"),
+        ("train --seed", "Missing value for argument '--seed'"),
+        ("train --method iss", "--method: got \"iss\"; want 'is' or 'mf'; did you mean 'is'?"),
+        ("train nowhere.yaml", "nowhere.yaml: there is no such file"),
+        ("train --set x", "want key=value"),
+        ("train --set mfq.discont=1", "did you mean 'discount'?"),
+        ("train a.yaml b.yaml", "Unrecognized options: b.yaml"),
+        ("train --resume nowhere", "nowhere does not exist"),
+        ("train --env inventri/market", "did you mean 'inventory'?"),
+        ("evaluate", "Missing from mfmarl evaluate: RUN"),
+        ("evaluate nowhere", "nowhere does not exist"),
+        ("evaluate . --episodes 0", "--episodes: got '0'; want a whole number of at least 1"),
+        ("evaluate .", "is not a run folder: it has no run.json"),
+        ("report", "no runs given"),
+        ("report nowhere", "nowhere does not exist"),
+        ("ls nowhere", "nowhere does not exist"),
+        ("check x --num-agents 1", "--num-agents: got '1'; want a whole number of at least 2"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    arguments: str, part: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert part in told(capsys, arguments.split(), 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("bad"), 2),
+        (ValueError("store_17 (agent 17, copy 3): action 12 is outside 0..10"), 2),
+        (TrainingFailed("nan"), 3),
+        (ConnectionError("Ray did not start"), 3),
+        (StorageFailed("disk full"), 4),
+        (PermissionError(13, "Permission denied", "/x"), 4),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_exit_codes(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    assert run_command(["train"]) == code
+    err = capsys.readouterr().err
+    assert str(error) in err
+    assert "Traceback" not in err
+
+
+def test_verbose_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise TrainingFailed("nan")
+
+    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    assert run_command(["train", "--verbose"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bug_is_no_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    with pytest.raises(AttributeError):
+        run_command(["train"])
+
+
+def test_ls_shows_every_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("done", "halted", "new", "torn", "damaged", "busy"):
+        run = make_run(tmp_path, name)
+        if name not in ("new", "busy"):
+            write_checkpoint(run, 5, {}, {"x": [1]}, "0" * 12)
+        line = '{"iteration":5,"env_steps":1,"agent_steps":3,"metrics":{"return_mean":1234.56}}\n'
+        (run / "journal.jsonl").write_text(line)
+    mark_complete(tmp_path / "done", 5)
+    (tmp_path / "torn" / "checkpoints" / "ckpt_000005" / "x.json").write_text("[")
+    (tmp_path / "damaged" / "run.json").write_text("{")
+    (tmp_path / "no run").mkdir()
+    with hold(tmp_path / "busy"):
+        assert run_command(["ls", str(tmp_path)]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == ["run", "busy", "damaged", "done", "halted", "new", "torn"]
+    assert "complete" in lines["done"]
+    assert "1,234.6" in lines["done"]
+    assert "running: process" in lines["busy"]
+    assert "resumable" in lines["halted"]
+    assert "resumable: no checkpoint yet" in lines["new"]
+    assert "x.json has 1 bytes, its manifest says 3" in lines["torn"]
+    assert "broken" in lines["torn"]
+    assert "run.json is damaged" in lines["damaged"]
+    assert lines["done"].split()[1:5] == ["is", "inventory/market-easy", "3", "1"]
+
+
+def test_ls_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["ls", str(tmp_path)]) == 0
+    assert "no runs" in capsys.readouterr().err
+
+
+def test_module_and_version() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mfmarl", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0.1.0"

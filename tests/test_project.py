@@ -1,0 +1,153 @@
+"""The house itself: imports go down only, nothing heavy where it must be light, one set of versions."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mfmarl import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+STOREYS = ("envs", "mfmarl", "analysis")
+RAY_DOORS = ("mfmarl/rllib/", "envs/views/multi_agent.py")
+WITHOUT_TORCH = (
+    "envs/", "analysis/statistics.py", "mfmarl/config.py", "mfmarl/strict_yaml.py", "mfmarl/errors.py",
+    "mfmarl/cli.py", "mfmarl/registry.py", "mfmarl/seeding.py", "mfmarl/runs/", "mfmarl/algorithms/mfq_config.py",
+    "mfmarl/core/importance_config.py",
+)  # fmt: skip
+FILES = sorted(p for storey in STOREYS for p in (ROOT / storey).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, also inside functions, but not for types only."""
+    package = relative(path).removesuffix(".py").split("/")[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            yield ".".join([*above, *([node.module] if node.module else [])])
+
+
+def pins(text: str) -> dict[str, str]:
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {canonical(name): pin for name, pin in (line.split("==") for line in lines)}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+CONSTRAINTS = pins((ROOT / "constraints.txt").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_imports_go_down_only(path: Path) -> None:
+    name = relative(path)
+    storey = STOREYS.index(name.split("/")[0])
+    for module in imports(path):
+        top = module.split(".")[0]
+        assert top not in STOREYS[storey + 1 :], f"{name} imports {module}, which is above it"
+        assert top != "tests", f"{name} imports {module}"
+        assert top not in ("pickle", "cloudpickle", "dill", "shelve", "marshal"), f"{name} imports {module}"
+        if top == "ray":
+            assert name.startswith(RAY_DOORS), f"{name} imports {module}; Ray comes in through {RAY_DOORS} only"
+        if top == "torch":
+            assert not name.startswith(WITHOUT_TORCH), f"{name} imports {module}, and must work without"
+
+
+def test_the_import_walker_sees_imports(tmp_path: Path) -> None:
+    path = ROOT / "mfmarl" / "not_there.py"
+
+    class Text(type(path)):  # type: ignore[misc]  # the class of paths differs by platform
+        def read_text(self, *_: object, **__: object) -> str:
+            return (
+                "import ray.rllib\nfrom analysis import x\nfrom . import y\nfrom .runs import z\nif TYPE_CHECKING:\n"
+                "    import torch\ndef f():\n    import pickle\n"
+            )
+
+    assert sorted(imports(Text(path))) == ["analysis", "mfmarl", "mfmarl.runs", "pickle", "ray.rllib"]
+
+
+def test_no_file_is_called_by_what_it_is_not() -> None:
+    banned = re.compile(r"(utils?|common|misc|helpers?)|.*_(v\d|backup|old|new)")
+    assert [relative(p) for p in FILES if banned.fullmatch(p.stem) or banned.fullmatch(p.parent.name)] == []
+
+
+def test_no_file_is_long() -> None:
+    assert {relative(p): n for p in FILES if (n := len(p.read_text().splitlines())) > 450} == {}
+
+
+def test_configuration_and_run_folders_work_without_torch_and_ray() -> None:
+    modules = "mfmarl.config, mfmarl.runs.schema, mfmarl.runs.checkpoint, mfmarl.runs.store, mfmarl.runs.progress"
+    code = f"import sys, {modules}; print([m for m in ('torch', 'ray', 'pandas', 'numba') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_conda_gives_the_same_set() -> None:
+    told = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, through_pip = told["dependencies"]
+    assert conda == ["python=3.11", "pip"]
+    assert through_pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert "-c constraints.txt -e '.[test]'" in (ROOT / "Makefile").read_text()
+
+
+def test_constraints_are_exact_and_whole() -> None:
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", pin) for pin in CONSTRAINTS.values())
+    assert CONSTRAINTS["torch"] == "2.13.0"
+    assert CONSTRAINTS["ray"] == "2.60.0"
+
+
+@pytest.mark.parametrize("requirement", DIRECT)
+def test_what_is_tested_is_what_is_pinned(requirement: str) -> None:
+    name = re.split(r"[\[<>=~! ]", requirement)[0]
+    assert canonical(name) in CONSTRAINTS
+    assert version(name).split("+")[0] == CONSTRAINTS[canonical(name)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=relative)
+def test_configurations_that_ship_are_read(path: Path) -> None:
+    from mfmarl.config import TrainConfig, read_config
+
+    if path.parent.name == "train":
+        assert read_config(path) != TrainConfig()
+
+
+TABLES = {
+    "algorithms": registry.ALGORITHMS,
+    "methods": registry.METHODS,
+    "environments": registry.ENV_FAMILIES,
+    "jobs": registry.JOBS,
+}
+
+
+@pytest.mark.parametrize(("table", "name"), [(t, n) for t, names in TABLES.items() for n in names])
+def test_every_registered_name_can_be_loaded(table: str, name: str) -> None:
+    assert registry.load(TABLES[table], name) is not None
+    assert TABLES[table][name].does
