@@ -277,8 +277,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _told(error, 4, verbose)
     except ValueError as error:
-        # environments refuse bad settings with ValueErrors of their own
-        return _told(error, 2, verbose, " (--verbose shows where)")
+        # environments and reports refuse bad input with ValueErrors; a bare one could be a fault of ours
+        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError else "")
 
 
 def _told(error: Exception, code: int, verbose: bool, hint: str = "") -> int:
