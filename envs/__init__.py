@@ -39,7 +39,7 @@ def make(
     Args:
         name: e.g. ``inventory/market-easy``; see `names`.
         num_agents: N; the preset's own number where not given.
-        seed: of the population's parameters and of the first episodes; drawn where not given.
+        seed: of the first episodes; drawn where not given.
         backend: ``numpy``.
         overrides: settings that differ from the preset's.
 

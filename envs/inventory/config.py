@@ -22,6 +22,7 @@ class MarketConfig(BaseModel):
         description="the agent types by name",
     )
     jitter: float = Field(0.1, ge=0, le=1, description="coefficient of variation of agents' parameters inside a type")
+    population_seed: int = Field(0, ge=0, description="which draw of the agents' parameters: part of the game, not of a run")
     horizon: int = Field(52, ge=1, le=100_000, description="periods of an episode, T")
     ending: Literal["truncated", "finite"] = Field(
         "truncated", description="truncated: play is cut at T, value goes on; finite: the game ends at T, t/T is observed"

@@ -368,7 +368,7 @@ def make_market(config: MarketConfig, *, num_envs: int, num_agents: int, seed: i
     """The market with a population drawn from its types and Poisson demand."""
     if num_agents < 2:
         raise ValueError(f"num_agents is {num_agents}; a population has at least 2 agents")
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([config.population_seed, 1])
     parameters, agent_types, type_names = draw_population(config.types, num_agents, config.jitter, rng)
     names = [f"{type_names[k]}_{i}" for i, k in enumerate(agent_types)]
     return InventoryMarket(

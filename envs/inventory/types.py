@@ -74,9 +74,9 @@ def draw_population(
 ) -> tuple[Parameters, NDArray[np.int64], list[str]]:
     """Parameters of N agents sorted by type, their types [N], and the names of the types that have agents.
 
-    Every cost, price and mean demand is multiplied by its own lognormal factor of mean 1 and coefficient of variation
-    `jitter`; price and unit cost share one factor, so that no agent's margin turns negative by the draw. Lead times and
-    spoilage belong to the type.
+    Every cost, price and mean demand is multiplied by its own lognormal factor of coefficient of variation `jitter`,
+    scaled to mean 1 inside the type, so that types keep their table's means at any N; price and unit cost share one
+    factor, so that no agent's margin turns negative by the draw. Lead times and spoilage belong to the type.
     """
     counts = counts_of([t.share for t in types.values()], num_agents)
     present = [(name, n) for name, n in zip(types, counts, strict=True) if n > 0]
@@ -88,6 +88,8 @@ def draw_population(
     if jitter > 0:
         sigma = np.sqrt(np.log1p(jitter**2))
         factors = rng.lognormal(-0.5 * sigma**2, sigma, (7, num_agents))
+        for k in range(len(present)):
+            factors[:, agent_types == k] /= factors[:, agent_types == k].mean(1, keepdims=True)
         for factor, names in zip(factors, (("mu",), ("p0", "c", "v"), ("h",), ("b",), ("ell",), ("K",), ("phi",)), strict=True):
             for name in names:
                 columns[name] = columns[name] * factor

@@ -1,7 +1,10 @@
 """Mean-field Q-learning (Yang et al. 2018) with importance sampling against the drift of the mean action.
 
+The policies act by an average of the networks over iterations, which also gives the targets: averaging slows the
+policies down against the noise of the last gradient steps, so that drift ratios keep their effective sample size.
+
 One iteration: store the fragments; draw S x M population steps; compute their drift weights and targets in large
-batches with the networks as they are; take S fused gradient steps; move the target networks. S follows from
+batches with the networks as they are; take S fused gradient steps; move the averages. S follows from
 `gradient_steps_per_step`, so the ratio of learning to sampling does not depend on the fragment's length.
 """
 
@@ -141,27 +144,34 @@ class MFQ:
             "ess": weights.effective_share,
         }
 
-    def log_probs(self, sample: PopulationSample) -> Tensor:
-        """[M, N]: log-probabilities of the stored actions under the current policies."""
+    def observed(self, sample: PopulationSample) -> Tensor:
+        """[M, N, A]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
         seen = self._mean_action(sample.last_counts, sample.last_action)
         seen[sample.started] = 0.0
-        q = self.target.q_values(sample.obs, seen)
-        log_probs = boltzmann_log_probs(q, self.network.temperature)
+        return seen
+
+    def log_probs(self, sample: PopulationSample) -> Tensor:
+        """[M, N]: log-probabilities of the stored actions under the current policies."""
+        q = self.target.q_values(sample.obs, self.observed(sample))
+        log_probs = boltzmann_log_probs(q, self.target.temperature)
         return log_probs.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1)
 
     def targets(self, sample: PopulationSample, played: Tensor) -> Tensor:
         """[M, N]: reward + discount v(next), in units of `reward_scale`; `played` is the mean action [M, N, A]."""
-        following = self._mean_action(sample.next_counts, sample.next_action)
+        if self.config.conditioning == "observed":
+            following = played
+        else:
+            following = self._mean_action(sample.next_counts, sample.next_action)
         next_q = self.target.q_values(sample.next_obs, following)
         chooser = self.network if self.config.double_q else self.target
         preference = chooser.q_values(sample.next_obs, played)
-        probs = boltzmann_log_probs(preference, self.network.temperature).exp()
+        probs = boltzmann_log_probs(preference, self.target.temperature).exp()
         reward = sample.reward / self.reward_scale
         return mean_field_target(reward, self.config.discount, sample.terminated, mean_field_value(probs, next_q))
 
-    def loss(self, sample: PopulationSample, played: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Weighted TD loss of a minibatch and its errors [M, N]."""
-        q = self.network(sample.obs, played)
+    def loss(self, sample: PopulationSample, given: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted TD loss of a minibatch given the mean action that Q is a function of, and its errors [M, N]."""
+        q = self.network(sample.obs, given)
         error = q.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1) - target
         return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error
 
@@ -171,13 +181,14 @@ class MFQ:
         weight, metrics = self.weights(sample)
         played = self._mean_action(sample.counts, sample.action)
         target = self.targets(sample, played)
+        given = self.observed(sample) if self.config.conditioning == "observed" else played
         if not bool(torch.isfinite(target.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; lower mfq.learning_rate")
         losses = torch.zeros(steps, device=self.device)
         errors = torch.zeros(steps, device=self.device)
         for i in range(steps):
             part = slice(i * size, (i + 1) * size)
-            loss, error = self.loss(sample.part(part.start, part.stop), played[part], target[part], weight[part])
+            loss, error = self.loss(sample.part(part.start, part.stop), given[part], target[part], weight[part])
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)

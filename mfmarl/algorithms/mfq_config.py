@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -11,12 +13,19 @@ class MFQConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: tuple[int, ...] = Field((64, 64), min_length=1, description="widths of the hidden layers")
+    conditioning: Literal["observed", "played"] = Field(
+        "observed",
+        description="mean action that Q is a function of: of the step before, which the acting agent has observed, or "
+        "of the step itself (Yang et al.), for which the observed one must stand in when acting",
+    )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's step size at the start")
     learning_rate_end: float = Field(1e-4, gt=0, le=1, description="Adam's step size at the end of the run")
     discount: float = Field(0.99, ge=0, le=1, description="per environment step")
-    target_rate: float = Field(0.2, gt=0, le=1, description="share of the target network renewed every iteration")
+    target_rate: float = Field(
+        0.05, gt=0, le=1, description="share of the averaged networks, which act and give targets, renewed every iteration"
+    )
     temperature_start: float = Field(1.0, gt=0, description="Boltzmann temperature, in units of the reward's spread")
-    temperature_end: float = Field(0.03, gt=0, description="temperature at the end of the schedule")
+    temperature_end: float = Field(0.005, gt=0, description="temperature at the end of the schedule")
     temperature_fraction: float = Field(
         0.7, gt=0, le=1, description="share of the run after which the geometric temperature schedule ends"
     )
@@ -24,6 +33,6 @@ class MFQConfig(BaseModel):
     huber: bool = Field(True, description="Huber loss with threshold 1 (in units of the reward's spread), else squared")
     batch_population_steps: int = Field(4, ge=1, description="population steps in one gradient step")
     gradient_steps_per_step: float = Field(2.0, gt=0, description="gradient steps per vector step of the copies")
-    replay_population_steps: int = Field(4096, ge=8, description="population steps kept by the replay of each learner")
+    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replay of each learner")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")
     max_grad_norm: float = Field(10.0, gt=0, description="gradients are scaled down to this norm")
