@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import closing, redirect_stderr, suppress
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
@@ -114,14 +114,15 @@ class Train:
         else:
             config = read_config(self.config, flags, self.set)
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
-        run = load(JOBS, "train")(
-            config,
-            self.runs_dir,
-            name=self.name,
-            backend="local" if self.local else "rllib",
-            resume=self.resume,
-            progress=progress,
-        )
+        with closing(progress):
+            run = load(JOBS, "train")(
+                config,
+                self.runs_dir,
+                name=self.name,
+                backend="local" if self.local else "rllib",
+                resume=self.resume,
+                progress=progress,
+            )
         print(run)
         return 0
 
