@@ -166,23 +166,24 @@ def observe(
     width, number_shared = template.shape[1], shared.shape[1]
     first = 3 + slots - 1
     constants = first + number_shared
+    # an order of lead L placed `back` periods ago arrives in L - back periods; -1 where there is none
+    slot = np.full((agents, slots), -1, np.int64)
+    for n in range(agents):
+        for ahead in range(lead[n]):
+            slot[n, ahead] = (t - lead[n] + ahead) % slots
     for b in range(copies):
         for n in range(agents):
-            row = out[b, n]
-            row[0] = min(stock[b, n] * unit[n], limit)
-            row[1] = min(backlog[b, n] * unit[n], limit)
-            row[2] = min(demand[b, n] * unit[n], limit)
+            scale = unit[n]
+            out[b, n, 0] = min(stock[b, n] * scale, limit)
+            out[b, n, 1] = min(backlog[b, n] * scale, limit)
+            out[b, n, 2] = min(demand[b, n] * scale, limit)
             for ahead in range(slots - 1):
-                # an order of lead L placed `back` periods ago arrives in L - back periods
-                back = lead[n] - ahead
-                if back >= 1:
-                    row[3 + ahead] = min(pipeline[(t - back) % slots, b, n] * unit[n], limit)
-                else:
-                    row[3 + ahead] = 0
+                ordered = slot[n, ahead]
+                out[b, n, 3 + ahead] = min(pipeline[ordered, b, n] * scale, limit) if ordered >= 0 else np.float32(0)
             for i in range(number_shared):
-                row[first + i] = shared[b, i]
+                out[b, n, first + i] = shared[b, i]
             for i in range(constants, width):
-                row[i] = template[n, i]
+                out[b, n, i] = template[n, i]
 
 
 def as_actions(actions: NDArray[Any], shape: tuple[int, int], num_actions: int) -> Integers:
