@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import closing, redirect_stderr, suppress
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
@@ -114,14 +114,15 @@ class Train:
         else:
             config = read_config(self.config, flags, self.set)
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
-        run = load(JOBS, "train")(
-            config,
-            self.runs_dir,
-            name=self.name,
-            backend="local" if self.local else "rllib",
-            resume=self.resume,
-            progress=progress,
-        )
+        with closing(progress):
+            run = load(JOBS, "train")(
+                config,
+                self.runs_dir,
+                name=self.name,
+                backend="local" if self.local else "rllib",
+                resume=self.resume,
+                progress=progress,
+            )
         print(run)
         return 0
 
@@ -277,8 +278,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _told(error, 4, verbose)
     except ValueError as error:
-        # environments refuse bad settings with ValueErrors of their own
-        return _told(error, 2, verbose, " (--verbose shows where)")
+        # environments and reports refuse bad input with ValueErrors; a bare one could be a fault of ours
+        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError else "")
 
 
 def _told(error: Exception, code: int, verbose: bool, hint: str = "") -> int:

@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mfmarl.config import config_hash, read_config
+from mfmarl.errors import StorageFailed, UserError
+from mfmarl.runs.schema import COMPLETE, RUN
+from mfmarl.runs.store import EVALUATION
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from mfmarl.config import config_hash, read_config  # noqa: E402
-from mfmarl.errors import StorageFailed, UserError  # noqa: E402
-from mfmarl.runs.schema import COMPLETE, RUN  # noqa: E402
-from mfmarl.runs.store import EVALUATION  # noqa: E402
-
 METHODS = ("is", "mf")
 
 
@@ -35,7 +35,8 @@ def main() -> int:
 
     def cell(method: str, seed: int) -> Path:
         config = read_config(options.config, {"method": method, "seed": seed}, options.set)
-        return runs_dir / f"{method}-s{seed}-{config_hash(config)[:6]}"
+        name = f"{method}-s{seed}-{config_hash(config)[:6]}"
+        return Path(runs_dir, name)
 
     def train_and_evaluate(method: str, seed: int) -> Path:
         run = cell(method, seed)
@@ -94,8 +95,7 @@ def _mfmarl(arguments: Sequence[str], label: str) -> None:
         text=True,
         env=environment,
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.stdout or ():
             print(f"[{label}] {line.rstrip()}", flush=True)
     if process.returncode:
         raise SystemExit(process.returncode)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mfmarl.cli import main  # noqa: E402  # the checkout comes first, installed or not
+# the checkout comes first, installed or not
+from mfmarl.cli import main
 
 if __name__ == "__main__":
     main(["train", *sys.argv[1:]])

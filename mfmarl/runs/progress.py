@@ -76,13 +76,16 @@ class Progress:
 
     def end(self, message: str) -> None:
         """Show the last line, then `message`."""
-        if self.quiet:
-            return
+        self.close()
+        if not self.quiet:
+            self._print(_printable(message))
+
+    def close(self) -> None:
+        """Show the last line and give the terminal back, also where the run failed."""
         if self._live is not None:
             self._live.stop()
             self._live = None
         self._flush()
-        self._print(_printable(message))
 
     def cells(self, line: Mapping[str, Any]) -> dict[str, str]:
         """Heading -> text of what one journal line shows; numbers that are missing show as a dash."""

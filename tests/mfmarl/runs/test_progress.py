@@ -70,6 +70,23 @@ def test_a_table_on_a_terminal() -> None:
     assert "\x1b[2J" not in text
 
 
+def test_a_failed_run_gives_the_terminal_back() -> None:
+    out, clock = Terminal(), Clock()
+    progress = Progress(out=out, clock=clock)
+    progress.start(1000, "x")
+    progress.update(line(1))
+    progress.close()
+    progress.close()
+    assert out.getvalue().rstrip().endswith("\x1b[?25h")
+    plain = io.StringIO()
+    progress = Progress(out=plain, clock=clock)
+    progress.start(1000, "x")
+    for i in (1, 2):
+        progress.update(line(i))
+    progress.close()
+    assert "iteration 2" in plain.getvalue()
+
+
 def test_cells_of_a_resumed_run_count_speed_from_where_it_goes_on() -> None:
     clock = Clock()
     progress = Progress(quiet=True, clock=clock)
