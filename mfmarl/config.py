@@ -50,7 +50,7 @@ class TrainConfig(BaseModel):
     num_envs: int = Field(16, ge=1, le=65_536, description="copies of the game that each runner plays together")
     fragment_length: int = Field(13, ge=1, le=100_000, description="environment steps per copy in one iteration")
     num_env_runners: int = Field(0, ge=0, le=4096, description="remote runners; 0 plays in the driver")
-    num_learners: int = Field(0, ge=0, le=256, description="remote learners; 0 learns in the driver")
+    num_learners: int = Field(0, ge=0, le=1, description="remote learners; 0 learns in the driver")
     checkpoint_every: int = Field(50, ge=1, le=10**9, description="iterations between checkpoints")
     mfq: MFQConfig = Field(default_factory=MFQConfig, description="settings of mean-field Q-learning")
     importance: ImportanceConfig = Field(

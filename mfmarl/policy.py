@@ -85,7 +85,7 @@ class Policy:
         from mfmarl.runs.checkpoint import latest_checkpoint
 
         checkpoint = latest_checkpoint(Path(run))
-        return cls(network_from(checkpoint.tensors["network"], checkpoint.states["network"]), seed)
+        return cls(network_from(checkpoint.tensors["policy"], checkpoint.states["policy"]), seed)
 
 
 def network_shape(network: PolicyNetwork) -> dict[str, Any]:

@@ -66,17 +66,18 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
     )
 
 
-def make_learner(config: TrainConfig, network: PolicyNetwork, neighbours: NDArray[np.bool_] | None) -> MFQ:
-    """The learner on the best device there is: CUDA where present, else this processor."""
+def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork) -> MFQ:
+    """The learner of `policy` on the best device there is: CUDA where present, else this processor."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return MFQ(
-        network,
+        make_network(config, env),
+        policy,
         config=config.mfq,
         method=config.method,
         importance=config.importance,
         num_episodes=config.num_episodes,
         seed=stream(root_seed(config), "replay"),
-        neighbours=neighbours,
+        neighbours=env.neighbours,
         device=device,
     )
 
@@ -111,7 +112,7 @@ def journal_metrics(batches: list[PopulationBatch], types: list[slice], type_nam
 def pack_state(learner: MFQ, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]) -> tuple[Tensors, States]:
     """Everything a resumed run needs, as checkpoint files: learner, runners, and the fragment asked for ahead."""
     tensors, learner_state = learner.get_state()
-    states: States = {"learner": learner_state, "network": network_shape(learner.network)}
+    states: States = {"learner": learner_state, "policy": network_shape(learner.policy)}
     for r, (arrays, rest) in enumerate(runners):
         tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest
     for r, batch in enumerate(pending):
@@ -134,7 +135,7 @@ class LocalTrainer:
         env = self.rollouts[0].env
         self.types = type_slices(env.agent_types)
         self.type_names = list(env.type_names)
-        self.learner = make_learner(config, make_network(config, env), env.neighbours)
+        self.learner = make_learner(config, env, make_network(config, env))
         self._pending: list[PopulationBatch] = []
 
     def _sample(self) -> list[PopulationBatch]:
@@ -146,7 +147,7 @@ class LocalTrainer:
             self._pending = self._sample()
         batches, self._pending = self._pending, self._sample()
         metrics = self.learner.learn(batches)
-        weights = {k: v.cpu() for k, v in self.learner.target.state_dict().items()}
+        weights = {k: v.cpu() for k, v in self.learner.policy.state_dict().items()}
         for rollout in self.rollouts:
             rollout.network.load_state_dict(weights)
         return metrics | journal_metrics(batches, self.types, self.type_names)

@@ -8,6 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from envs.inventory.compiled import compiled
+
+
+@compiled
+def look_up(
+    uniform: NDArray[np.uint32],
+    table: NDArray[np.uint32],
+    guide: NDArray[np.int32],
+    lowest: NDArray[np.int64],
+    units: NDArray[np.float32],
+) -> None:
+    """units [T, N]: lowest[n] plus the first i with uniform[t, n] < table[n, i]."""
+    periods, agents = uniform.shape
+    for t in range(periods):
+        for n in range(agents):
+            u = uniform[t, n]
+            i = guide[n, u >> 26]
+            while u >= table[n, i]:
+                i += 1
+            units[t, n] = lowest[n] + i
+
 
 class Demand(Protocol):
     """What the market needs of a demand process."""
@@ -21,15 +42,37 @@ class Demand(Protocol):
         ...
 
 
+GUIDES = 64
+"""Entries of a quantile table's guide: where to start looking, by the uniform's first six bits."""
+
+
 class PoissonDemand:
-    """Independent Poisson demand with means `mu` [N]."""
+    """Independent Poisson demand with means `mu` [N], the quantile of one 32-bit uniform per agent and period.
+
+    A table per agent gives the quantile: its i-th entry is 2^32 P(demand <= lowest + i). What is less likely than
+    2^-33 at either end does not occur.
+    """
 
     def __init__(self, mu: NDArray[np.float64]) -> None:
         self.mu = mu
+        distribution = stats.poisson(mu)
+        self._lowest = np.maximum(distribution.ppf(2.0**-33), 0).astype(np.int64)
+        highest = distribution.isf(2.0**-33).astype(np.int64)
+        steps = np.arange(int((highest - self._lowest).max()) + 1)
+        cumulative = stats.poisson.cdf(self._lowest[:, None] + steps, mu[:, None])
+        table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)
+        # above every uniform, so that a search ends there
+        table[steps >= (highest - self._lowest)[:, None]] = 2**32 - 1
+        self._table = table
+        starts = (np.arange(GUIDES) * (2**32 // GUIDES)).astype(np.uint32)
+        self._guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int32)
 
     def draw(self, periods: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Whole units [T, N]."""
-        return rng.poisson(self.mu, (periods, self.mu.size)).astype(np.float32)
+        uniform = rng.integers(2**32 - 1, size=(periods, self.mu.size), dtype=np.uint32)
+        units = np.empty(uniform.shape, np.float32)
+        look_up(uniform, self._table, self._guide, self._lowest, units)
+        return units
 
     def quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
         """Exact: the sum over periods is Poisson again."""

@@ -23,12 +23,22 @@ from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
 from envs.inventory.demand import Demand, PoissonDemand
+from envs.inventory.ledger import Ledger, Period
+from envs.inventory.observation import market_observation
+from envs.inventory.period import (
+    OBSERVED_LIMIT,
+    REWARD_PARAMETERS,
+    as_actions,
+    mean_of_others,
+    observe,
+    place_orders,
+    sell,
+    settle,
+)
 from envs.inventory.types import Parameters, draw_population
-from envs.population import Step, type_slices
+from envs.population import Step
 
 Floats = NDArray[np.float32]
-OBSERVED_LIMIT = 2.5
-"""Quantities are observed in units of 4 mu, the largest order of the default grid, and clipped at this many."""
 
 
 class InventoryMarket:
@@ -68,94 +78,36 @@ class InventoryMarket:
         self.mean_demand = float(parameters.mu.mean())
         """m_ref, u/period: the mean order at which every agent pays its own c."""
         self.slope = config.congestion * float(parameters.c.mean()) / self.mean_demand
-        self._float = {name: getattr(parameters, name).astype(np.float32) for name in Parameters.__dataclass_fields__}
-        self._levels = self.order_levels.astype(np.float32).ravel()
-        self._level_offset = np.arange(self.num_agents) * num_actions
+        self._levels = self.order_levels.astype(np.float32)
         self._lead = int(parameters.L.max())
-        self._lead_slices = self._slices_by_lead()
         self._room = np.rint(config.stock_cap * parameters.mu).astype(np.float32)
-        self._unit = (np.float32(1.0) / (4 * self._float["mu"])).astype(np.float32)
-        self._entries = self._describe()
-        self._template = self._static_columns()
-        low, high = np.array([(e[1], e[2]) for e in self._entries], np.float32).T
-        self.observation_space = gym.spaces.Box(low, high, dtype=np.float32)
+        self._unit = (1 / (4 * parameters.mu)).astype(np.float32)
+        self._paid = np.column_stack([getattr(parameters, name) for name in REWARD_PARAMETERS])
+        self._mean_cost = float(parameters.c.mean())
+        self._observed = market_observation(parameters, agent_types, type_names, finite=config.ending == "finite")
+        self._template = self._observed.template
+        self.observation_space = self._observed.space
         self._seeds = np.zeros(num_envs, np.uint64)
         self._episode = 0
         self.reset(seed)
 
-    def _slices_by_lead(self) -> list[tuple[slice, int]]:
-        """Types with one lead time each, merged where neighbours agree."""
-        merged: list[tuple[slice, int]] = []
-        for agents in type_slices(self.agent_types):
-            lead = int(self.parameters.L[agents.start])
-            if merged and merged[-1][1] == lead:
-                merged[-1] = (slice(merged[-1][0].start, agents.stop), lead)
-            else:
-                merged.append((agents, lead))
-        return merged
-
-    def _describe(self) -> list[tuple[str, float, float, str]]:
-        limit, lead = OBSERVED_LIMIT, self._lead
-        entries = [
-            ("stock", 0.0, limit, "own stock / 4 mu, clipped"),
-            ("backlog", 0.0, limit, "own backlog / 4 mu, clipped"),
-            ("last_demand", 0.0, limit, "own demand of the last period / 4 mu, clipped"),
-            *((f"pipeline_{i}", 0.0, limit, f"units that arrive in {i} periods / 4 mu, clipped") for i in range(lead)),
-            ("mean_order", 0.0, limit, "mean order of all agents in the last period / 4 m_ref, clipped"),
-            ("wholesale", 0.0, limit, "last mean wholesale price / mean c, clipped"),
-            ("price", 0.0, limit, "last retail price / p0, clipped"),
-        ]
-        if self.config.ending == "finite":
-            entries.append(("time", 0.0, 1.0, "t / T"))
-        p = self.parameters
-        for name, value in (
-            ("own_mu", p.mu / self.mean_demand),
-            ("own_cost", p.c / p.p0),
-            ("own_holding", p.h / p.p0),
-            ("own_backlog", p.b / p.p0),
-            ("own_lost", p.ell / p.p0),
-            ("own_fixed", p.K / (p.p0 * p.mu)),
-            ("own_lead", p.L / max(1, lead)),
-            ("own_spoilage", p.delta),
-        ):
-            entries.append((name, 0.0, float(max(1.0, np.float32(value.max()))), "own parameter, a ratio; constant"))
-        entries += [(f"type_{name}", 0.0, 1.0, "1 for agents of this type") for name in self.type_names]
-        return entries
-
     def describe_observation(self) -> str:
         """One line an entry: index, name, range and meaning."""
-        return "\n".join(f"{i:3d}  {n:20s} [{a:g}, {b:g}]  {text}" for i, (n, a, b, text) in enumerate(self._entries))
-
-    def _static_columns(self) -> Floats:
-        p = self.parameters
-        ratios = (
-            p.mu / self.mean_demand,
-            p.c / p.p0,
-            p.h / p.p0,
-            p.b / p.p0,
-            p.ell / p.p0,
-            p.K / (p.p0 * p.mu),
-            p.L / max(1, self._lead),
-            p.delta,
-        )
-        template = np.zeros((self.num_envs, self.num_agents, len(self._entries)), np.float32)
-        first = len(self._entries) - len(self.type_names) - len(ratios)
-        for i, ratio in enumerate(ratios):
-            template[:, :, first + i] = ratio.astype(np.float32)
-        one_hot = np.eye(len(self.type_names), dtype=np.float32)[self.agent_types]
-        template[:, :, len(self._entries) - len(self.type_names) :] = one_hot
-        return template
-
-    # --- protocol -------------------------------------------------------------------------------------------------
+        return self._observed.describe()
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
-            copies = [(int(seed), b) for b in range(self.num_envs)] if np.ndim(seed) == 0 else [(int(s),) for s in seed]  # type: ignore[union-attr, arg-type]
-            if len(copies) != self.num_envs:
-                raise ValueError(f"{len(copies)} seeds for {self.num_envs} copies: give one seed, or one a copy")
+            if isinstance(seed, (int, np.integer)):
+                paths = [(int(seed), copy) for copy in range(self.num_envs)]
+            else:
+                paths = [(int(one),) for one in seed]
+            if len(paths) != self.num_envs:
+                raise ValueError(f"{len(paths)} seeds for {self.num_envs} copies: give one seed, or one a copy")
+            if min(path[0] for path in paths) < 0:
+                raise ValueError(f"seeds are whole numbers from 0; got {min(path[0] for path in paths)}")
             self._seeds = np.array(
-                [np.random.SeedSequence(key).generate_state(1, np.uint64)[0] for key in copies], np.uint64
+                [np.random.SeedSequence(path).generate_state(1, np.uint64)[0] for path in paths], np.uint64
             )
             self._episode = -1
         self._start_episode(self._episode + 1)
@@ -173,9 +125,9 @@ class InventoryMarket:
         self.pipeline: Floats = np.zeros((self._lead + 1, *shape), np.float32)
         """[L + 1, B, N]: units ordered at period t stand in slot t mod (L + 1)."""
         self._last_demand: Floats = np.zeros(shape, np.float32)
-        self._last_order: Floats = np.zeros(self.num_envs, np.float32)
-        self._last_premium: Floats = np.zeros(self.num_envs, np.float32)
-        self._last_price: Floats = np.ones(self.num_envs, np.float32)
+        self._last_order = np.zeros(self.num_envs)
+        self._last_premium = np.zeros(self.num_envs)
+        self._last_price = np.ones(self.num_envs)
         self.t = 0
 
     def _draw_demand(self) -> None:
@@ -190,100 +142,66 @@ class InventoryMarket:
     @property
     def inventory_position(self) -> Floats:
         """[B, N]: stock plus what is on order minus backlog, in u, as seen before ordering."""
-        on_order = np.zeros_like(self.stock)
-        for back in range(1, self._lead + 1):
-            slot = self.pipeline[(self.t - back) % (self._lead + 1)]
-            for agents, lead in self._lead_slices:
-                if back <= lead:
-                    on_order[:, agents] += slot[:, agents]
-        return self.stock + on_order - self.backlog
+        position: Floats = self.stock - self.backlog
+        slots = self.pipeline.shape[0]
+        for back in range(1, slots):
+            position += self.pipeline[(self.t - back) % slots] * (self.parameters.L >= back)
+        return position
 
     def demand_quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
         """[N]: see `Demand.quantile`; of the known demand."""
         return self.known_demand.quantile(probability, periods)
 
-    def _orders(self, actions: NDArray[Any]) -> Floats:
-        num_actions = self.order_levels.shape[1]
-        if actions.shape != (self.num_envs, self.num_agents):
-            raise ValueError(f"actions have shape {actions.shape}; the market needs {(self.num_envs, self.num_agents)}")
-        if actions.dtype.kind not in "iu":
-            raise ValueError(f"actions are {actions.dtype}; the market needs whole numbers 0..{num_actions - 1}")
-        if actions.min() < 0 or actions.max() >= num_actions:
-            copy, agent = (int(i) for i in np.argwhere((actions < 0) | (actions >= num_actions))[0])
+    def _place_orders(self, actions: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.float64]]:
+        """Units ordered [B, N], counts of the actions [B, A] and mean orders [B]."""
+        order = np.empty(actions.shape, np.float32)
+        counts = np.empty((self.num_envs, self._levels.shape[1]), np.float32)
+        mean_order = np.empty(self.num_envs)
+        up_to = self.config.action_mode == "order_up_to"
+        position = self.inventory_position if up_to else self.stock
+        refused = place_orders(actions, self._levels, position, up_to, order, counts, mean_order)
+        if refused >= 0:
+            copy, agent = divmod(refused, self.num_agents)
             raise ValueError(
                 f"{self.agent_names[agent]} (agent {agent}, copy {copy}): action {actions[copy, agent]} "
-                f"is outside 0..{num_actions - 1}"
+                f"is outside 0..{self._levels.shape[1] - 1}"
             )
-        units: Floats = self._levels[self._level_offset + actions]
-        if self.config.action_mode == "order_up_to":
-            units = np.maximum(units - self.inventory_position, np.float32(0))
-        return units
-
-    def _price_ratio(self, sold: Floats) -> Floats:
-        """[B]: retail price / p0 of this period, the same ratio for all agents."""
-        signal = sold.mean(1) / np.float32(self.mean_demand)
-        ratio = 1 - np.float32(self.config.price_coupling) * (signal - 1)
-        return np.maximum(ratio, np.float32(self.config.price_floor))
+        return order, counts, mean_order
 
     def step(self, actions: NDArray[Any]) -> Step:
-        """Play one period in all copies; see `PopulationEnv.step` and the order of events above."""
-        actions = np.asarray(actions)
-        p = self._float
-        order = self._orders(actions)
-        mean_order = order.mean(1)
-        premium = np.float32(self.slope) * (mean_order - np.float32(self.mean_demand))
-        slot = self.t % (self._lead + 1)
-        self.pipeline[slot] = order
-        if len(self._lead_slices) == 1:
-            received = self.pipeline[(self.t - self._lead) % (self._lead + 1)]
-        else:
-            received = np.empty_like(order)
-            for agents, lead in self._lead_slices:
-                received[:, agents] = self.pipeline[(self.t - lead) % (self._lead + 1)][:, agents]
-        demand = self._demand[self.t]
-        offered = self.stock + received
-        available = np.minimum(offered, self._room)
-        wanted = demand + self.backlog
-        sold = np.minimum(available, wanted)
-        left = available - sold
-        unmet = wanted - sold
-        lost = unmet if self.config.unmet == "lost" else np.zeros_like(unmet)
-        self.backlog = unmet - lost
-        price = self._price_ratio(sold)
-        spoiled = np.rint(p["delta"] * left)
-        self.stock = left - spoiled
-        ledger = {
-            "sales_revenue": p["p0"] * price[:, None] * sold,
-            "purchase_cost": -(p["c"] + premium[:, None]) * order,
-            "order_cost": -p["K"] * (order > 0),
-            "handling_cost": -(p["phi"] / 2) * order * order,
-            "holding_cost": -p["h"] * self.stock,
-            "backlog_cost": -p["b"] * self.backlog,
-            "lost_cost": -p["ell"] * lost,
-            "salvage": p["v"] * spoiled,
-        }
-        reward = sum(ledger.values(), np.zeros_like(sold))
-        metrics = {f"ledger/{name}": value for name, value in ledger.items()}
-        metrics |= {
-            "order": order,
-            "received": received.copy(),
-            "demand": demand,
-            "sold": sold,
-            "lost": lost,
-            "spoiled": spoiled,
-            "scrapped": offered - available,
-            "stock": self.stock,
-            "backlog": self.backlog,
-        }
-        self._last_demand = demand
-        self._last_order = mean_order
-        self._last_premium = premium
-        self._last_price = price
-        self.t += 1
-        return self._finish_step(actions, reward, metrics)
+        """Play one period in all copies; see `PopulationEnv.step` and the order of events above.
 
-    def _finish_step(self, actions: NDArray[Any], reward: Floats, metrics: Mapping[str, Floats]) -> Step:
-        mean_action = self._mean_action(actions)
+        Raises:
+            ValueError: for actions of another shape, fractions, and an action out of range, with its agent and copy.
+        """
+        actions = as_actions(np.asarray(actions), (self.num_envs, self.num_agents), self._levels.shape[1])
+        order, counts, mean_order = self._place_orders(actions)
+        premium = self.slope * (mean_order - self.mean_demand)
+        self.pipeline[self.t % self.pipeline.shape[0]] = order
+        demand = self._demand[self.t]
+        received, sold, lost, spoiled, scrapped, reward = np.empty((6, *order.shape), np.float32)
+        mean_sold = np.empty(self.num_envs)
+        sell(
+            self.pipeline, self.parameters.L, self.t, self.stock, self.backlog, self._room, demand,
+            received, sold, mean_sold,
+        )  # fmt: skip
+        ratio = 1 - self.config.price_coupling * (mean_sold / self.mean_demand - 1)
+        price = np.maximum(ratio, self.config.price_floor)
+        stock, backlog = self.stock.copy(), self.backlog.copy()
+        settle(
+            self._paid, self._room, premium, price, self.config.unmet == "backlog", order, received, demand, sold,
+            stock, backlog, lost, spoiled, scrapped, reward,
+        )  # fmt: skip
+        self.stock, self.backlog = stock, backlog
+        self._last_demand = demand
+        self._last_order, self._last_premium, self._last_price = mean_order, premium, price
+        self.t += 1
+        period = Period(order, received, demand, sold, lost, spoiled, scrapped, stock, backlog, premium, price)
+        return self._finish_step(actions, counts, reward, Ledger(self.parameters, period))
+
+    def _finish_step(
+        self, actions: NDArray[np.int64], counts: Floats, reward: Floats, metrics: Mapping[str, Floats]
+    ) -> Step:
         over = self.t >= self.horizon
         ended = np.full(self.num_envs, over)
         never = np.zeros(self.num_envs, np.bool_)
@@ -293,6 +211,9 @@ class InventoryMarket:
             final = self._observe()
             self._start_episode(self._episode + 1)
             mean_action = self._no_mean_action()
+        else:
+            mean_action = np.empty((*actions.shape, counts.shape[1]), np.float32)
+            mean_of_others(actions, counts, mean_action)
         return Step(
             obs=self._observe(),
             mean_action=mean_action,
@@ -303,38 +224,20 @@ class InventoryMarket:
             metrics=metrics,
         )
 
-    def _mean_action(self, actions: NDArray[Any]) -> Floats:
-        num_actions = self.order_levels.shape[1]
-        copies = np.arange(self.num_envs)[:, None] * num_actions
-        counts = np.bincount((copies + actions).ravel(), minlength=self.num_envs * num_actions)
-        counts = counts.reshape(self.num_envs, 1, num_actions).astype(np.float32)
-        others: Floats = np.repeat(counts, self.num_agents, 1)
-        flat = others.reshape(-1)
-        flat[np.arange(actions.size) * num_actions + actions.ravel()] -= 1
-        others /= np.float32(self.num_agents - 1)
-        return others
-
     def _observe(self) -> Floats:
-        obs = self._template.copy()
-        limit, unit = np.float32(OBSERVED_LIMIT), self._unit
-        columns = [self.stock, self.backlog, self._last_demand]
-        for ahead in range(self._lead):
-            # an order of lead L placed `back` periods ago arrives in L - back periods
-            arriving = np.zeros_like(self.stock)
-            for agents, lead in self._lead_slices:
-                back = lead - ahead
-                if back >= 1:
-                    arriving[:, agents] = self.pipeline[(self.t - back) % (self._lead + 1)][:, agents]
-            columns.append(arriving)
-        for i, column in enumerate(columns):
-            np.minimum(column * unit, limit, out=obs[:, :, i])
-        i = len(columns)
-        obs[:, :, i] = np.minimum(self._last_order / np.float32(4 * self.mean_demand), limit)[:, None]
-        cost = np.float32(self._float["c"].mean())
-        obs[:, :, i + 1] = np.clip(1 + self._last_premium / max(cost, np.float32(1e-6)), 0, limit)[:, None]
-        obs[:, :, i + 2] = np.minimum(self._last_price, limit)[:, None]
+        shared = [
+            self._last_order / (4 * self.mean_demand),
+            1 + self._last_premium / max(self._mean_cost, 1e-6),
+            self._last_price,
+        ]
         if self.config.ending == "finite":
-            obs[:, :, i + 3] = self.t / self.horizon
+            shared.append(np.full(self.num_envs, self.t / self.horizon))
+        seen = np.stack(shared, 1).clip(0, OBSERVED_LIMIT).astype(np.float32)
+        obs = np.empty((self.num_envs, *self._template.shape), np.float32)
+        observe(
+            self._template, self._unit, self.pipeline, self.parameters.L, self.t, self.stock, self.backlog,
+            self._last_demand, seen, obs,
+        )  # fmt: skip
         return obs
 
     def get_state(self) -> dict[str, Any]:
@@ -353,7 +256,12 @@ class InventoryMarket:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave, bit for bit."""
+        """Take back what `get_state` gave, bit for bit; raises ValueError for the state of a market of another size."""
+        if np.shape(state["pipeline"]) != self.pipeline.shape:
+            raise ValueError(
+                f"the state is of a market with pipeline {np.shape(state['pipeline'])}, this one has "
+                f"{self.pipeline.shape}: longest lead time + 1, copies, agents"
+            )
         self._seeds = np.array(state["seeds"], np.uint64)
         self._episode, self.t = int(state["episode"]), int(state["t"])
         self._draw_demand()

@@ -38,6 +38,7 @@ class MFQ:
     def __init__(
         self,
         network: PolicyNetwork,
+        policy: PolicyNetwork,
         *,
         config: MFQConfig,
         method: Literal["is", "mf"],
@@ -48,7 +49,8 @@ class MFQ:
         device: torch.device | None = None,
     ) -> None:
         """Args:
-        network: the policies' networks; they are trained in place.
+        network: the online networks; they are trained in place.
+        policy: networks of the same shape that are to hold the average of the online ones: they act, and give targets.
         num_episodes: of the whole run, over all copies: what the schedules end on.
         seed: of the replay's draws.
         neighbours: [N, N], or None for everyone else.
@@ -60,9 +62,8 @@ class MFQ:
         self.device = device or torch.device("cpu")
         self.network = network.to(self.device)
         types = network.mlp.types
-        observations = int(network.mlp.weights[0].shape[1]) - network.num_actions
-        self.target = PolicyNetwork(types, observations, network.num_actions, config.hidden, seed=0).to(self.device)
-        self.target.load_state_dict(self.network.state_dict())
+        self.policy = policy.to(self.device)
+        self.policy.load_state_dict(self.network.state_dict())
         self.parameters = list(network.mlp.parameters())
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
         self.replay = PopulationReplay(config.replay_population_steps, self.device)
@@ -84,7 +85,7 @@ class MFQ:
         cooled = min(1.0, share / c.temperature_fraction)
         temperature = c.temperature_start * (c.temperature_end / c.temperature_start) ** cooled
         self.network.temperature.fill_(temperature)
-        self.target.temperature.fill_(temperature)
+        self.policy.temperature.fill_(temperature)
         rate = c.learning_rate * (c.learning_rate_end / c.learning_rate) ** share
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -152,8 +153,8 @@ class MFQ:
 
     def log_probs(self, sample: PopulationSample) -> Tensor:
         """[M, N]: log-probabilities of the stored actions under the current policies."""
-        q = self.target.q_values(sample.obs, self.observed(sample))
-        log_probs = boltzmann_log_probs(q, self.target.temperature)
+        q = self.policy.q_values(sample.obs, self.observed(sample))
+        log_probs = boltzmann_log_probs(q, self.policy.temperature)
         return log_probs.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1)
 
     def targets(self, sample: PopulationSample, played: Tensor) -> Tensor:
@@ -162,10 +163,10 @@ class MFQ:
             following = played
         else:
             following = self._mean_action(sample.next_counts, sample.next_action)
-        next_q = self.target.q_values(sample.next_obs, following)
-        chooser = self.network if self.config.double_q else self.target
+        next_q = self.policy.q_values(sample.next_obs, following)
+        chooser = self.network if self.config.double_q else self.policy
         preference = chooser.q_values(sample.next_obs, played)
-        probs = boltzmann_log_probs(preference, self.target.temperature).exp()
+        probs = boltzmann_log_probs(preference, self.policy.temperature).exp()
         reward = sample.reward / self.reward_scale
         return mean_field_target(reward, self.config.discount, sample.terminated, mean_field_value(probs, next_q))
 
@@ -202,7 +203,7 @@ class MFQ:
             losses[i] = loss.detach()
             errors[i] = error.detach().abs().mean()
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.target.mlp.parameters()), self.parameters, self.config.target_rate)
+            torch._foreach_lerp_(list(self.policy.mlp.parameters()), self.parameters, self.config.target_rate)
         played_now = np.concatenate([b.counts.reshape(-1, b.counts.shape[-1]) for b in fresh]).mean(0)
         drawn = sample.counts.mean(0).cpu()
         drift = total_variation(drawn / drawn.sum(), torch.from_numpy(played_now / played_now.sum()))
@@ -224,8 +225,8 @@ class MFQ:
             for name, value in self.optimiser.state[p].items() if p in self.optimiser.state else ():
                 optimiser[f"{i}/{name}"] = value.cpu().numpy().copy()
         tensors = {
-            "network": arrays(self.network),
-            "target": arrays(self.target),
+            "online": arrays(self.network),
+            "policy": arrays(self.policy),
             "optimiser": optimiser,
             "replay": self.replay.get_state(),
             "scale": {"reward": self.reward_scale.cpu().numpy()},
@@ -236,8 +237,8 @@ class MFQ:
 
     def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
         """Take back what `get_state` gave; training then goes on bit for bit."""
-        load_tensors(self.network, tensors["network"])
-        load_tensors(self.target, tensors["target"])
+        load_tensors(self.network, tensors["online"])
+        load_tensors(self.policy, tensors["policy"])
         self.optimiser.state.clear()
         for i, p in enumerate(self.parameters):
             mine = {k.split("/", 1)[1]: v for k, v in tensors["optimiser"].items() if k.split("/", 1)[0] == str(i)}

@@ -46,8 +46,10 @@ class MeanFieldConfig(AlgorithmConfig):
             rollout_fragment_length=config.fragment_length,
             sample_timeout_s=SAMPLE_TIMEOUT_S,
         )
-        this.learners(num_learners=config.num_learners, num_gpus_per_learner=_gpus(config))
-        this.training(learner_class=MeanFieldLearner, gamma=config.mfq.discount, lr=config.mfq.learning_rate)
+        this.learners(
+            learner_class=MeanFieldLearner, num_learners=config.num_learners, num_gpus_per_learner=_gpus(config)
+        )
+        this.training(gamma=config.mfq.discount, lr=config.mfq.learning_rate)
         this.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=0.0)
         this.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         # runners have no connectors, so there is nothing to synchronise besides the weights

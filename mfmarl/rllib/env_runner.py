@@ -145,6 +145,8 @@ class MeanFieldEnvRunner(EnvRunner, Checkpointable):
             state = ray.get(state)
         if self.module is not None and COMPONENT_RL_MODULE in state:
             modules = state[COMPONENT_RL_MODULE]
+            if isinstance(modules, ray.ObjectRef):
+                modules = ray.get(modules)
             self.module.set_state(modules.get(DEFAULT_MODULE_ID, modules))
         self._weights_seq_no = state.get(WEIGHTS_SEQ_NO, self._weights_seq_no)
 

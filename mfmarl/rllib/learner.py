@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
 
@@ -24,17 +23,17 @@ class MeanFieldLearner(TorchLearner):
     mfq: MFQ
 
     def build(self) -> None:
-        """Build RLlib's module, then the core's learner around the same parameters."""
+        """Build RLlib's module, then the core's learner around its networks."""
         torch.set_num_threads(1)
         self.train_config = TrainConfig.model_validate(self.config.train_config)
         super().build()
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """Register the core's optimiser, which holds the online networks and not the targets."""
+        """Register the core's optimiser: of the online networks, while RLlib's module holds the averaged ones that act."""
         env = make_env(self.train_config, num_envs=1)
         self.types = list(self.module[module_id].network.mlp.types)
         self.type_names = list(env.type_names)
-        self.mfq = make_learner(self.train_config, self.module[module_id].network, env.neighbours)
+        self.mfq = make_learner(self.train_config, env, self.module[module_id].network)
         self.register_optimizer(
             module_id=module_id,
             optimizer=self.mfq.optimiser,
@@ -61,7 +60,3 @@ class MeanFieldLearner(TorchLearner):
     def compute_loss_for_module(self, *, module_id: str, config: Any, batch: Any, fwd_out: Any) -> Any:
         """The loss is part of the fused update; RLlib's minibatch loop never runs here."""
         raise RuntimeError(f"module {module_id} is trained by MFQ.learn, not through RLlib's minibatch loop")
-
-    def module_parameters(self) -> dict[str, torch.Tensor]:
-        """The online networks' tensors."""
-        return dict(self.module[DEFAULT_MODULE_ID].network.state_dict())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 
 def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: bool = False) -> None:
@@ -24,20 +26,36 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         return
     if not verbose:
         for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     for attempt in range(3):
         try:
-            ray.init(
-                address=address,
-                num_cpus=num_cpus if address is None else None,
-                include_dashboard=False if address is None else None,
-                log_to_driver=verbose,
-                logging_level="INFO" if verbose else "ERROR",
-                configure_logging=verbose,
-            )
+            with nullcontext() if verbose else _without_stderr():
+                ray.init(
+                    address=address,
+                    num_cpus=num_cpus if address is None else None,
+                    include_dashboard=False if address is None else None,
+                    log_to_driver=verbose,
+                    logging_level="INFO" if verbose else "ERROR",
+                    configure_logging=verbose,
+                )
             return
         except (ConnectionError, TimeoutError, RuntimeError) as error:
             ray.shutdown()
             if attempt == 2:
-                raise ConnectionError(f"Ray did not start in three attempts ({error}); is the machine overloaded?") from error
+                raise ConnectionError(
+                    f"Ray did not start in three attempts ({error}); is the machine overloaded?"
+                ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Ray's C++ core announces its log level on the file descriptor itself; keep that off the user's screen."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

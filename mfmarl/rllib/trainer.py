@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from ray.exceptions import RayError
 
 from mfmarl.algorithms.mfq import Metrics
 from mfmarl.config import TrainConfig
@@ -29,7 +30,14 @@ class RLlibTrainer:
 
     def iterate(self) -> Metrics:
         """One training iteration; returns the metrics of its journal line."""
-        self.algorithm.train()
+        try:
+            self.algorithm.train()
+        except RayError as error:
+            first = str(error).strip().splitlines()[-1]
+            raise TrainingFailed(
+                f"a Ray worker failed ({type(error).__name__}: {first}); the last checkpoint stands: `mfmarl train "
+                "--resume` goes on from it, with --verbose for the workers' output"
+            ) from error
         self._progress = self.algorithm.last_result["progress"]
         return dict(self.algorithm.last_result["metrics"])
 
@@ -57,7 +65,7 @@ class RLlibTrainer:
         tensors, learner, shape = self._on_learner(
             lambda learner: (*learner.mfq.get_state(), network_shape(learner.mfq.network))
         )
-        states: States = {"learner": learner, "network": shape}
+        states: States = {"learner": learner, "policy": shape}
         runners = self._on_runners([lambda runner: runner.export()] * max(1, self.config.num_env_runners))
         for r, (arrays, rest) in enumerate(runners):
             tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest

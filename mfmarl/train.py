@@ -1,0 +1,147 @@
+"""One training run into a run folder: it can be killed at any moment, and resumed bit for bit."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from mfmarl.config import TrainConfig, config_hash
+from mfmarl.runs.checkpoint import Checkpoint, write_checkpoint
+from mfmarl.runs.journal import Journal, last_line, truncate_after
+from mfmarl.runs.lock import hold
+from mfmarl.runs.progress import Progress
+from mfmarl.runs.schema import create_run, mark_complete, mark_incomplete, open_resume
+from mfmarl.seeding import draw_seed
+
+
+class Trainer(Protocol):
+    """What `LocalTrainer` and `RLlibTrainer` have in common."""
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration; the metrics of its journal line."""
+        ...
+
+    def progress(self) -> dict[str, int]:
+        """Iteration, environment steps, agent steps, gradient steps and episodes so far."""
+        ...
+
+    def get_state(self) -> tuple[Any, Any]:
+        """(tensors, states) of a checkpoint."""
+        ...
+
+    def set_state(self, tensors: Any, states: Any) -> None:
+        """Go on from a checkpoint."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was taken."""
+        ...
+
+
+def train(
+    config: TrainConfig,
+    runs_dir: Path,
+    *,
+    name: str | None = None,
+    backend: Literal["rllib", "local"] = "rllib",
+    resume: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train until `num_episodes` are played, or go on with the run at `resume`; returns the run folder.
+
+    Raises:
+        UserError: for settings, a name or a folder that cannot be used.
+        TrainingFailed: where a guard stopped training; the last checkpoint stands.
+        StorageFailed: where the disk does not take what is written, or a checkpoint is damaged.
+    """
+    progress = progress or Progress(quiet=True)
+    if resume is None:
+        if config.seed is None:
+            config = config.model_copy(update={"seed": draw_seed()})
+        run, checkpoint = _new_run(config, runs_dir, name), None
+        with hold(run):
+            return _train(config, run, checkpoint, backend, progress)
+    resumed = open_resume(resume)
+    with hold(resumed.run):
+        mark_incomplete(resumed.run)
+        return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress)
+
+
+def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
+    # imported here: an unknown environment is told before torch is loaded
+    from mfmarl.trainer import make_env
+
+    env = make_env(config, num_envs=1)
+    names = getattr(env, "agent_names", None) or [f"agent_{i}" for i in range(env.num_agents)]
+    import torch
+
+    return create_run(
+        config,
+        runs_dir,
+        name=name,
+        agent_types=env.agent_types.tolist(),
+        type_names=list(env.type_names),
+        agent_names=names,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
+
+
+def _make_trainer(config: TrainConfig, backend: Literal["rllib", "local"], verbose: bool) -> Trainer:
+    import torch
+
+    # small products: more threads than one only wait for each other
+    torch.set_num_threads(1)
+    if backend == "local":
+        from mfmarl.trainer import LocalTrainer
+
+        return LocalTrainer(config)
+    from mfmarl.rllib.trainer import RLlibTrainer
+
+    return RLlibTrainer(config, verbose=verbose)
+
+
+def _train(
+    config: TrainConfig,
+    run: Path,
+    checkpoint: Checkpoint | None,
+    backend: Literal["rllib", "local"],
+    progress: Progress,
+) -> Path:
+    began, seconds_before = time.monotonic(), 0.0
+    truncate_after(run, checkpoint.iteration if checkpoint else 0)
+    if checkpoint is not None:
+        line = last_line(run)
+        seconds_before = float(line["time_s"]) if line else 0.0
+    hashed = config_hash(config)
+    with closing(_make_trainer(config, backend, progress.verbose)) as trainer, Journal(run) as journal:
+        if checkpoint is not None:
+            trainer.set_state(checkpoint.tensors, checkpoint.states)
+        done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
+        saved = checkpoint.iteration if checkpoint else -1
+        progress.start(_total_steps(config), f"{run.name}: {config.method} on {config.env}, seed {config.seed}")
+        iteration = max(0, saved)
+        while done < config.num_episodes:
+            metrics = trainer.iterate()
+            counters = trainer.progress()
+            iteration, done = counters["iteration"], counters["episodes"]
+            line = {"time_s": round(seconds_before + time.monotonic() - began, 3), **counters, "metrics": metrics}
+            journal.append(line)
+            progress.update(line)
+            if iteration % config.checkpoint_every == 0:
+                journal.sync()
+                write_checkpoint(run, iteration, *trainer.get_state(), hashed)
+                saved = iteration
+        journal.sync()
+        if saved != iteration:
+            write_checkpoint(run, iteration, *trainer.get_state(), hashed)
+        mark_complete(run, iteration)
+    progress.end(f"{run.name}: complete after {iteration} iterations; next: mfmarl evaluate {run}")
+    return run
+
+
+def _total_steps(config: TrainConfig) -> int:
+    from mfmarl.trainer import make_env
+
+    return config.num_episodes * int(getattr(make_env(config, num_envs=1), "horizon", 1))
