@@ -98,10 +98,11 @@ class InventoryMarket:
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
-            if isinstance(seed, (int, np.integer)):
-                paths = [(int(seed), copy) for copy in range(self.num_envs)]
-            else:
+            paths: list[tuple[int, ...]]
+            if isinstance(seed, Sequence):
                 paths = [(int(one),) for one in seed]
+            else:
+                paths = [(int(seed), copy) for copy in range(self.num_envs)]
             if len(paths) != self.num_envs:
                 raise ValueError(f"{len(paths)} seeds for {self.num_envs} copies: give one seed, or one a copy")
             if min(path[0] for path in paths) < 0:
@@ -145,7 +146,7 @@ class InventoryMarket:
         position: Floats = self.stock - self.backlog
         slots = self.pipeline.shape[0]
         for back in range(1, slots):
-            position += self.pipeline[(self.t - back) % slots] * (self.parameters.L >= back)
+            position += self.pipeline[(self.t - back) % slots] * (back <= self.parameters.L)
         return position
 
     def demand_quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -23,7 +23,8 @@ def _market(**defaults: Any) -> Callable[..., InventoryMarket]:
 
 
 def _orange_juice(*, num_envs: int, num_agents: int | None, seed: int, **overrides: Any) -> InventoryMarket:
-    return make_orange_juice(settings(OrangeJuiceConfig, overrides), num_envs=num_envs, num_agents=num_agents, seed=seed)
+    config = settings(OrangeJuiceConfig, overrides)
+    return make_orange_juice(config, num_envs=num_envs, num_agents=num_agents, seed=seed)
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -40,10 +40,9 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
     table = table.rename(columns=dict(rename or {}))
     for column in COLUMNS:
         if column not in table.columns:
-            back = {v: k for k, v in (rename or {}).items()}
-            raise BadTable(
-                f"{path}: column {back.get(column, column)!r} is missing; the columns are {', '.join(map(str, table.columns))}"
-            )
+            named = {v: k for k, v in (rename or {}).items()}.get(column, column)
+            there = ", ".join(map(str, table.columns))
+            raise BadTable(f"{path}: column {named!r} is missing; the columns are {there}")
     if table.empty:
         raise BadTable(f"{path}: the table has no rows")
     for column in ("period", "units", *(("price",) if "price" in table.columns else ())):
@@ -90,7 +89,8 @@ def pivot(
     check_duplicates(path, table)
     wide = table.pivot(index="period", columns="agent", values="units")
     wide = wide.reindex(range(int(wide.index.min()), int(wide.index.max()) + 1))
-    wide = wide[sorted(wide.columns, key=lambda a: (0, int(a), "") if a.isdigit() else (1, 0, a))]
+    names = [str(a) for a in wide.columns]
+    wide = wide[sorted(names, key=lambda a: (0, int(a), "") if a.isdigit() else (1, 0, a))]
     if gaps == "missing" and wide.isna().to_numpy().any():
         period, agent = (int(i) for i in np.argwhere(wide.isna().to_numpy())[0])
         raise BadTable(
