@@ -38,10 +38,12 @@ class MarketConfig(BaseModel):
         "the slope, one for all types, is congestion x mean c / m_ref $ per unit",
     )
     price_coupling: float = Field(
-        0.3, ge=0, le=1, description="retail coupling: relative fall of all prices when mean sales double their reference"
+        0.3, ge=0, le=1, description="retail coupling: relative fall of all prices when mean sales are twice m_ref"
     )
     price_floor: float = Field(0.0, ge=0, le=1, description="lowest retail price, as a share of p0")
-    stock_cap: float = Field(9.0, gt=0, le=1000, description="room for stock, in periods of mean demand; the rest is scrapped")
+    stock_cap: float = Field(
+        9.0, gt=0, le=1000, description="room for stock, in periods of mean demand; what exceeds it is scrapped"
+    )
     initial_stock: float = Field(2.0, ge=0, le=100, description="stock at the start, in periods of mean demand")
     demand_mode: Literal["poisson", "window", "series", "bootstrap"] = Field(
         "poisson", description="Poisson, or how recorded demand is played"

@@ -59,8 +59,8 @@ class InventoryMarket:
         """Use `make_market` or `envs.make`; the arguments here are what they work out."""
         self.config = config
         self.num_envs, self.num_agents = num_envs, agent_types.size
-        self.agent_types = agent_types
-        self.type_names = list(type_names)
+        self.agent_types: NDArray[np.int64] = agent_types
+        self.type_names: Sequence[str] = list(type_names)
         self.agent_names = list(agent_names)
         self.parameters = parameters
         self.demand = demand

@@ -116,5 +116,6 @@ def _rows(total: Mapping[str, Doubles], periods: NDArray[np.int64], left: Double
 
 def _ratio(above: Doubles, below: Doubles) -> Doubles:
     """above / below, NaN where `below` is zero."""
-    ratio = np.full(np.shape(below), np.nan)
-    return np.divide(above, below, out=ratio, where=below > 0)
+    ratio: Doubles = np.full(np.shape(below), np.nan)
+    np.divide(above, below, out=ratio, where=below > 0)
+    return ratio

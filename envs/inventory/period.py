@@ -40,7 +40,7 @@ def place_orders(
         for n in range(agents):
             action = actions[b, n]
             if action < 0 or action >= num_actions:
-                return b * agents + n
+                return int(b * agents + n)
             units = levels[n, action]
             if up_to:
                 units = max(units - position[b, n], np.float32(0))
@@ -102,9 +102,9 @@ def settle(
     scrapped: Floats,
     reward: Floats,
 ) -> None:
-    """Close the period: stock and backlog [B, N] become those of its end, and the other columns are written.
+    """Close the period: stock and backlog [B, N] become those of its end; lost to reward [B, N] are written.
 
-    Writes lost, spoiled, scrapped and reward [B, N]; parameters is [N, 9] in the order of `REWARD_PARAMETERS`; premium [B] is $ on every unit ordered, price [B] the
+    parameters is [N, 9] in the order of `REWARD_PARAMETERS`; premium [B] is $ on every unit ordered, price [B] the
     retail price / p0; the rest is [B, N].
     """
     copies, agents = order.shape

@@ -13,13 +13,13 @@ from envs.population import Step
 from envs.views.joint import final_observation, itemised, joint_observation, joint_space, num_actions
 
 
-class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.int64]]):
+class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
     """Observation [N, D + M] (every agent's own, then the mean action it sees), one action per agent.
 
     The reward is the mean over agents, in $; `info` has each agent's, under ``reward``, and every metric of the step.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata = {"render_modes": []}  # noqa: RUF012  # gymnasium's own way of declaring it
 
     def __init__(self, name: str, *, num_agents: int | None = None, seed: int | None = None, **overrides: Any) -> None:
         """Arguments as those of `envs.make`; raises as it does."""
@@ -40,7 +40,7 @@ class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.int64]]):
             step = self.population.reset(seed)
         return joint_observation(step)[0], {}
 
-    def step(self, action: NDArray[np.int64]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Play one period.
 
         Raises:

@@ -14,14 +14,14 @@ import envs
 from envs.views.joint import final_observation, joint_observation, joint_space, num_actions
 
 
-class PopulationVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]):
+class PopulationVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.integer[Any]], NDArray[Any]]):
     """B copies of `PopulationGymEnv`'s game, stepped together: observations [B, N, D + M], rewards [B].
 
     `infos` has ``reward`` [B, N] and every metric of the step, and where a copy ended ``final_obs``: an object array
     [B] of what it ended on, None for the others, with its mask ``_final_obs`` [B].
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012  # gymnasium's own way of declaring it
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class PopulationVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDAr
         return joint_observation(step), {}
 
     def step(
-        self, actions: NDArray[np.int64]
+        self, actions: NDArray[np.integer[Any]]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Play one period in all copies with actions [B, N]; raises ValueError for one that is not of the space."""
         actions = np.asarray(actions)

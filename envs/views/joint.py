@@ -41,7 +41,7 @@ def joint_observation(step: Step) -> Floats:
     return np.concatenate([step.obs, step.mean_action], -1)
 
 
-def final_observation(env: PopulationEnv, step: Step, actions: NDArray[np.int64]) -> Floats:
+def final_observation(env: PopulationEnv, step: Step, actions: NDArray[Any]) -> Floats:
     """[B, N, D + M] of the state that copies ended in; `actions` [B, N] are those of `step`.
 
     The step's own mean action already belongs to the next episode, so it is worked out from the actions.
