@@ -8,7 +8,7 @@ from typing import Any
 from envs.population import PopulationEnv, Step
 from envs.views.registration import register
 
-__all__ = ["PopulationEnv", "Step", "UnknownName", "make", "names"]
+__all__ = ["PopulationEnv", "Step", "UnknownName", "make", "names", "options"]
 
 register()
 
@@ -27,6 +27,15 @@ def names() -> list[str]:
     from envs.inventory.presets import PRESETS
 
     return [f"inventory/{name}" for name in PRESETS]
+
+
+def options(name: str) -> list[str]:
+    """Settings that the environment `name` takes as overrides."""
+    if name not in names():
+        raise UnknownName("environment", name, names())
+    from envs.inventory.presets import PRESETS
+
+    return list(PRESETS[name.removeprefix("inventory/")].kind.model_fields)
 
 
 def make(

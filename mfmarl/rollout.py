@@ -196,11 +196,11 @@ class Rollout:
         """Environment, generator and running episodes, as a flat mapping of arrays, numbers and strings."""
         state: dict[str, Any] = {f"env/{k}": v for k, v in self.env.get_state().items()}
         state |= {
-            "obs": self._step.obs,
-            "mean_action": self._step.mean_action,
-            "return": self._return,
-            "profit": self._profit,
-            "age": self._age,
+            "obs": self._step.obs.copy(),
+            "mean_action": self._step.mean_action.copy(),
+            "return": self._return.copy(),
+            "profit": self._profit.copy(),
+            "age": self._age.copy(),
             "generator": self._generator.get_state().numpy(),
             "total_steps": self._total_steps,
             "env_seed": self.env_seed,

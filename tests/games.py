@@ -9,7 +9,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.population import Step
+from envs.population import Step, type_slices
+from mfmarl.algorithms.mfq import MFQ
+from mfmarl.algorithms.mfq_config import MFQConfig
+from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.policy import PolicyNetwork
+from mfmarl.rollout import Rollout
 
 
 class MatchingGame:
@@ -84,3 +89,26 @@ class MatchingGame:
         inner = self._rng.bit_generator.state
         inner["state"] = {"state": int(state["rng_state"]), "inc": int(state["rng_inc"])}
         self._rng.bit_generator.state = inner
+
+
+def make_pair(
+    game: MatchingGame, method: str = "mf", seed: int = 0, num_episodes: int = 400, **mfq: Any
+) -> tuple[Rollout, MFQ]:
+    """A sampler and a learner on `game`; the sampler acts with the learner's own averaged networks."""
+    config = MFQConfig(**({"warmup_population_steps": 40, "discount": 0.5} | mfq))
+    types = type_slices(game.agent_types)
+
+    def network() -> PolicyNetwork:
+        return PolicyNetwork(types, game.num_actions, game.num_actions, config.hidden, seed)
+
+    learner = MFQ(
+        network(),
+        network(),
+        config=config,
+        method=method,  # type: ignore[arg-type]
+        importance=ImportanceConfig(),
+        num_episodes=num_episodes,
+        seed=seed,
+    )
+    rollout = Rollout(game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed)
+    return rollout, learner

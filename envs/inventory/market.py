@@ -8,8 +8,8 @@ Order of events in period t (it gives L + 1 periods of exposure between an order
  5. retail price p_i = max(p0_i (1 - price_coupling (mean sales / m_ref - 1)), floor);
  6. spoilage of delta x the stock left over;
  7. reward = p sold - w q - K[q > 0] - phi q^2 / 2 - h stock - b backlog - ell lost + v spoiled.
-The specification writes "w received"; its table of reference values holds exactly when units are paid as they are
-ordered (docs/inventory.md has the check), and the two differ only in when a unit's price is fixed and paid.
+The specification writes "w received" and leaves some settings of `easy` open; units are paid as they are ordered, and
+those settings are chosen, because then the specification's reference values come out (docs/inventory.md has the fit).
 """
 
 from __future__ import annotations

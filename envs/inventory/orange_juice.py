@@ -36,7 +36,12 @@ class OrangeJuiceConfig(MarketConfig):
     gaps: Literal["missing", "zero", "interpolate"] = Field(
         "interpolate", description="what a store-week without a row is: an error, no demand, or the line between weeks"
     )
+<<<<<<< HEAD
     price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales hold their prices")
+=======
+    price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales already hold their prices")
+    stock_cap: float = Field(1000.0, gt=0, le=1000, description="room for stock, in weeks of mean demand: none to speak of")
+>>>>>>> main
     horizon: int | None = Field(None, ge=1, le=121, description="weeks of an episode; 52 in training, all 30 in test")  # type: ignore[assignment]
     demand_mode: Literal["window", "series", "bootstrap"] | None = Field(  # type: ignore[assignment]
         None, description="how weeks are played: a window from a random start in training, the series in test"
@@ -83,7 +88,7 @@ def store_types(num_types: int) -> tuple[list[int], list[int], list[str]]:
 
 
 def make_orange_juice(
-    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int | None, seed: int
+    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int, seed: int
 ) -> InventoryMarket:
     """The 83-store market. Prices and unit costs are the data's means over the training weeks; holding, lost-sale and
     order costs are not in the data and follow from the shares in `config`.
@@ -91,7 +96,7 @@ def make_orange_juice(
     Raises:
         ValueError: where another number of agents is asked for.
     """
-    if num_agents not in (None, 83):
+    if num_agents != 83:
         raise ValueError(f"market-orange-juice has 83 agents, one a store; num_agents is {num_agents}")
     table = _sales(config.product)
     units, stores, weeks = pivot(DATA / "sales.csv.gz", table, config.gaps)

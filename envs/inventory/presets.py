@@ -1,53 +1,52 @@
-"""The named markets: each a function from settings to an environment."""
+"""The named markets: each a kind of settings, differences from its defaults, and a builder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from envs import UnknownName
 from envs.inventory.config import MarketConfig
-from envs.inventory.market import InventoryMarket, make_market
+from envs.inventory.market import make_market
 from envs.inventory.orange_juice import OrangeJuiceConfig, make_orange_juice
 from envs.population import PopulationEnv
 
 
-def _market(**defaults: Any) -> Callable[..., InventoryMarket]:
-    def build(*, num_envs: int, num_agents: int | None, seed: int, **overrides: Any) -> InventoryMarket:
-        config = settings(MarketConfig, defaults | overrides)
-        return make_market(config, num_envs=num_envs, num_agents=100 if num_agents is None else num_agents, seed=seed)
+@dataclass(frozen=True)
+class Preset:
+    """A named market."""
 
-    return build
-
-
-def _orange_juice(*, num_envs: int, num_agents: int | None, seed: int, **overrides: Any) -> InventoryMarket:
-    config = settings(OrangeJuiceConfig, overrides)
-    return make_orange_juice(config, num_envs=num_envs, num_agents=num_agents, seed=seed)
+    kind: type[MarketConfig]
+    num_agents: int
+    build: Callable[..., PopulationEnv]
+    """(settings, num_envs, num_agents, seed) -> environment"""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-Settings = TypeVar("Settings", bound=BaseModel)
-
-PRESETS: dict[str, Callable[..., PopulationEnv]] = {
-    "market-easy": _market(),
-    "market-decoupled": _market(congestion=0.0, price_coupling=0.0),
-    "market-orange-juice": _orange_juice,
+PRESETS: dict[str, Preset] = {
+    "market-easy": Preset(MarketConfig, 100, make_market),
+    "market-decoupled": Preset(MarketConfig, 100, make_market, {"congestion": 0.0, "price_coupling": 0.0}),
+    "market-orange-juice": Preset(OrangeJuiceConfig, 83, make_orange_juice),
 }
 
 
-def make_preset(name: str, **arguments: Any) -> PopulationEnv:
-    """Build the preset `name`."""
-    return PRESETS[name](**arguments)
-
-
-def settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
-    """Validated settings; one line names what is wrong.
+def make_preset(name: str, *, num_envs: int, num_agents: int | None, seed: int, **overrides: Any) -> PopulationEnv:
+    """Build the preset `name`.
 
     Raises:
-        UnknownName: for a key that does not exist.
+        UnknownName: for a setting that does not exist.
         ValueError: for a value out of range.
     """
+    preset = PRESETS[name]
+    config = _settings(preset.kind, {**preset.defaults, **overrides})
+    agents = preset.num_agents if num_agents is None else num_agents
+    return preset.build(config, num_envs=num_envs, num_agents=agents, seed=seed)
+
+
+def _settings(kind: type[MarketConfig], values: dict[str, Any]) -> MarketConfig:
     for key in values:
         if key not in kind.model_fields:
             raise UnknownName("environment option", key, list(kind.model_fields))

@@ -1,0 +1,103 @@
+"""Playing a run's trained policies beside the reference policies, and writing what every agent got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import envs
+from envs.inventory.market import InventoryMarket
+from envs.inventory.metrics import METRICS, MISSING, EpisodeMetrics
+from envs.inventory.reference import NAMES, reference_policy
+from envs.population import PopulationEnv, Step
+from mfmarl.config import TrainConfig
+from mfmarl.errors import UserError
+from mfmarl.policy import Policy
+from mfmarl.runs.lock import hold
+from mfmarl.runs.schema import open_run
+from mfmarl.runs.store import Evaluation, PolicyTable, write_evaluation
+from mfmarl.seeding import stream
+
+Play = Callable[[Step], NDArray[np.int64]]
+MAX_COPIES = 32
+
+
+def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str | None = None) -> Path:
+    """Play `episodes` episodes of each policy and write RUN/evaluation.h5; returns its path.
+
+    All policies meet the same demand. Without a seed it is made of the run's, so that runs of one seed are paired.
+    Where the environment has held-out data, it is played on that unless `split` says otherwise.
+
+    Raises:
+        UserError: for a folder that is no run or has no checkpoint, or a split that the environment has not.
+        StorageFailed: where the checkpoint is damaged, or the disk does not take the file.
+    """
+    torch.set_num_threads(1)
+    info = open_run(run)
+    config = info.config
+    root = stream(info.seed, "evaluation") if seed is None else seed
+    chosen, options = _split_options(config, split)
+    copies = min(episodes, MAX_COPIES)
+
+    def fresh() -> PopulationEnv:
+        return envs.make(config.env, num_envs=copies, num_agents=config.num_agents, seed=root, **options)
+
+    env = fresh()
+    if not isinstance(env, InventoryMarket):
+        raise UserError(f"{run}: {config.env} has no inventory metrics, and evaluate knows no others yet")
+    trained = Policy.load(run, seed=stream(root, "action"))
+    tables = {"trained": _play(env, lambda step: trained.act(step.obs, step.mean_action), episodes, config, root)}
+    for name in NAMES:
+        other = fresh()
+        assert isinstance(other, InventoryMarket)
+        play = reference_policy(name, other, stream(root, "reference", name), discount=config.mfq.discount)
+        tables[name] = _play(other, play, episodes, config, root)
+    with hold(run):
+        return write_evaluation(
+            run,
+            Evaluation(
+                run=info.name,
+                method=config.method,
+                algorithm=config.algorithm,
+                env=config.env,
+                split=chosen,
+                seed=root,
+                discount=config.mfq.discount,
+                periods=env.horizon,
+                agent_types=np.asarray(env.agent_types, np.int64),
+                agent_names=list(env.agent_names),
+                type_names=list(env.type_names),
+                policies=tables,
+            ),
+        )
+
+
+def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[str, object]]:
+    """The part of the data that is played, and the environment's options that say so."""
+    if "split" not in envs.options(config.env):
+        if split is not None:
+            raise UserError(f"--split {split}: {config.env} has no data to split; leave it out")
+        return "simulated", dict(config.env_options)
+    chosen = split or "test"
+    return chosen, {**config.env_options, "split": chosen}
+
+
+def _play(env: PopulationEnv, play: Play, episodes: int, config: TrainConfig, root: int) -> PolicyTable:
+    """Metrics [episodes, N] of a policy; the last round of copies may play more than is asked for, which is left out."""
+    step = env.reset(stream(root, "env"))
+    metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.mfq.discount)
+    rows: list[dict[str, NDArray[np.float64]]] = []
+    done = 0
+    while done < episodes:
+        step = env.step(play(step))
+        ended = metrics.add(step)
+        if ended is not None:
+            rows.append(ended)
+            done += next(iter(ended.values())).shape[0]
+    table = {name: np.concatenate([r[name] for r in rows])[:episodes] for name in METRICS}
+    why = {name: reason for name, reason in MISSING.items() if np.isnan(table[name]).any()}
+    return PolicyTable(table, why)

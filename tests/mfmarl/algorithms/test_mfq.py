@@ -1,0 +1,153 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mfmarl.errors import TrainingFailed
+from tests.games import MatchingGame, make_pair
+
+
+def run(method: str, seed: int = 0, episodes: int = 200, crowding: float = 0.0, **mfq: object):
+    rollout, learner = make_pair(MatchingGame(num_envs=8, crowding=crowding), method, seed, episodes, **mfq)
+    metrics: dict[str, float] = {}
+    while learner.episodes < episodes:
+        metrics = learner.learn([rollout.collect(5)])
+    return rollout, learner, metrics
+
+
+@pytest.mark.parametrize("method", ["mf", "is"])
+@pytest.mark.parametrize("conditioning", ["observed", "played"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_solves_the_matching_game(method: str, conditioning: str, seed: int):
+    rollout, _, _ = run(method, seed, conditioning=conditioning)
+    assert rollout.collect(20).reward.mean() > 0.97
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not():
+    _, first, _ = run("is", 4, 64)
+    _, second, _ = run("is", 4, 64)
+    _, other, _ = run("is", 5, 64)
+    for a, b, c in zip(first.parameters, second.parameters, other.parameters, strict=True):
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c) or a.numel() < 8
+
+
+def test_without_drift_is_and_mf_update_bit_for_bit_alike():
+    rollout, mf = make_pair(MatchingGame(num_envs=8), "mf")
+    _, corrected = make_pair(MatchingGame(num_envs=8), "is")
+    batch = rollout.collect(12)
+    for learner in (mf, corrected):
+        learner.replay.add([batch])
+    sample = corrected.replay.sample(64, np.random.default_rng(0))
+    weight, told = corrected.weights(sample)
+    # the policy that is asked is the one that played
+    assert bool((weight == 1.0).all())
+    assert told == {"weight_mean": 1.0, "weight_max": 1.0, "ess": pytest.approx(1.0, abs=1e-6)}
+    for learner in (mf, corrected):
+        learner._gradient_steps(8, [batch])
+    for a, b in zip(mf.parameters, corrected.parameters, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_drift_moves_the_weights():
+    rollout, learner = make_pair(MatchingGame(num_envs=8), "is")
+    learner.replay.add([rollout.collect(12)])
+    with torch.no_grad():
+        learner.policy.mlp.biases[-1][0, 0] += 0.3
+    weight, told = learner.weights(learner.replay.sample(64, np.random.default_rng(0)))
+    assert float(weight.std()) > 0.01
+    assert told["ess"] < 0.999
+
+
+def test_targets_are_the_written_formula():
+    rollout, learner = make_pair(MatchingGame(num_envs=4), conditioning="played", double_q=False)
+    learner.replay.add([rollout.collect(12)])
+    sample = learner.replay.sample(16, np.random.default_rng(0))
+    played = learner._mean_action(sample.counts, sample.action)
+    following = learner._mean_action(sample.next_counts, sample.next_action)
+    with torch.no_grad():
+        probs = torch.softmax(learner.policy(sample.next_obs, played) / learner.policy.temperature, -1)
+        value = (probs * learner.policy(sample.next_obs, following)).sum(-1)
+    want = sample.reward + 0.5 * value
+    torch.testing.assert_close(learner.targets(sample, played), want)
+
+
+def test_gradient_of_the_loss_is_that_of_finite_differences():
+    rollout, learner = make_pair(MatchingGame(num_envs=4), hidden=(5,))
+    learner.replay.add([rollout.collect(12)])
+    sample = learner.replay.sample(6, np.random.default_rng(0))
+    learner.network.double()
+    given = learner._mean_action(sample.counts, sample.action).double()
+    target = torch.randn(sample.reward.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weight = torch.rand(sample.reward.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    wide = type(sample)(**{n: getattr(sample, n) for n in sample.__dataclass_fields__} | {"obs": sample.obs.double()})
+
+    def loss(bias: torch.Tensor) -> torch.Tensor:
+        state = {"mlp.biases.1": bias}
+        call = torch.func.functional_call(learner.network, state, (wide.obs, given))
+        error = call.gather(-1, wide.action.unsqueeze(-1)).squeeze(-1) - target
+        from mfmarl.core.losses import td_loss, weighted_mean
+
+        return weighted_mean(td_loss(error, True), weight, error.numel())
+
+    bias = learner.network.mlp.biases[1].detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(loss, (bias,), eps=1e-6, atol=1e-6)
+    value, _ = learner.loss(wide, given, target, weight)
+    assert float(value) == pytest.approx(float(loss(bias).detach()), rel=1e-12)
+
+
+def test_state_goes_on_bit_for_bit():
+    rollout, learner, _ = run("is", 0, 64)
+    tensors, state = learner.get_state()
+    tensors = {f: {k: v.copy() for k, v in t.items()} for f, t in tensors.items()}
+    batches = [rollout.collect(5) for _ in range(3)]
+    _, other = make_pair(MatchingGame(num_envs=8), "is", 9, 64)
+    other.set_state(tensors, state)
+    for batch in batches:
+        assert learner.learn([batch]) == other.learn([batch])
+    for a, b in zip(learner.parameters, other.parameters, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_refuses_a_reward_that_is_no_number_before_learning_anything():
+    rollout, learner, _ = run("mf", 0, 32)
+    before = [p.detach().clone() for p in learner.parameters]
+    batch = rollout.collect(5)
+    batch.reward[2, 1, 3] = math.nan
+    with pytest.raises(TrainingFailed, match="agent 3 of copy 1 has reward nan at step 2"):
+        learner.learn([batch])
+    assert all(torch.equal(a, b) for a, b in zip(before, learner.parameters, strict=True))
+
+
+def test_refuses_targets_that_blow_up():
+    rollout, learner, _ = run("mf", 0, 32)
+    with torch.no_grad():
+        learner.policy.mlp.biases[-1].fill_(math.inf)
+    with pytest.raises(TrainingFailed, match="target is not finite"):
+        learner.learn([rollout_batch(rollout)])
+
+
+def rollout_batch(rollout):
+    _, learner = make_pair(MatchingGame(num_envs=8))
+    rollout.network = learner.policy
+    return rollout.collect(5)
+
+
+def test_learning_keeps_pace_with_playing_whatever_the_fragments_length():
+    counts = []
+    for steps in (5, 10):
+        rollout, learner = make_pair(MatchingGame(num_envs=8), gradient_steps_per_step=0.3)
+        for _ in range(200 // steps):
+            learner.learn([rollout.collect(steps)])
+        counts.append(learner.gradient_steps)
+    assert abs(counts[0] - counts[1]) <= 3
+    assert counts[1] == pytest.approx(0.3 * 200, abs=3)
+
+
+def test_policies_start_random_and_cool():
+    rollout, learner = make_pair(MatchingGame(num_envs=8), num_episodes=64)
+    assert rollout.collect(1).entropy == pytest.approx(math.log(3), rel=0.01)
+    for _ in range(64):
+        learner.learn([rollout.collect(5)])
+    assert float(learner.policy.temperature) == pytest.approx(learner.config.temperature_end)

@@ -1,0 +1,96 @@
+import itertools
+import math
+
+import pytest
+import torch
+
+from mfmarl.core.importance import drift_weights, effective_sample_size, joint_log_ratio
+from mfmarl.core.importance_config import ImportanceConfig
+
+
+@pytest.mark.parametrize("neighbours", [1, 4, 10])
+def test_second_moment_of_bernoulli_drift_is_exact(neighbours: int):
+    """iid Bernoulli .5 -> .6: E[w^2] = 1.04^n, by enumerating all 2^n joint actions of n neighbours and agent 0."""
+    old, new = 0.5, 0.6
+    actions = torch.tensor(list(itertools.product([0, 1], repeat=neighbours)), dtype=torch.float64)
+    own = torch.zeros(actions.shape[0], 1, dtype=torch.float64)
+    everyone = torch.cat([own, actions], 1)
+
+    def log_prob(p: float) -> torch.Tensor:
+        return everyone * math.log(p) + (1 - everyone) * math.log(1 - p)
+
+    weight = joint_log_ratio(log_prob(new), log_prob(old))[:, 0].exp()
+    law = 0.5**neighbours
+    assert float(weight.sum() * law) == pytest.approx(1.0, rel=1e-12)
+    assert float(weight.square().sum() * law) == pytest.approx(1.04**neighbours, rel=1e-12)
+
+
+def test_published_figures_of_the_bernoulli_case():
+    assert 1.04**10 == pytest.approx(1.48024, rel=1e-5)
+    assert 1.04**100 == pytest.approx(50.505, rel=1e-4)
+
+
+def test_ratio_leaves_the_agent_itself_out():
+    new, old = torch.tensor([[1.0, 2.0, 4.0]]), torch.zeros(1, 3)
+    assert joint_log_ratio(new, old).tolist() == [[6.0, 5.0, 3.0]]
+    chain = torch.tensor([[False, True, False], [True, False, True], [False, True, False]])
+    assert joint_log_ratio(new, old, chain).tolist() == [[2.0, 5.0, 2.0]]
+
+
+@pytest.mark.parametrize("self_normalise", [False, True])
+def test_without_drift_weights_are_exactly_one(self_normalise: bool):
+    log_prob = torch.randn(37, 101, generator=torch.Generator().manual_seed(0))
+    weights = drift_weights(joint_log_ratio(log_prob, log_prob), ImportanceConfig(self_normalise=self_normalise))
+    assert bool((weights.weight == 1.0).all())
+    assert (weights.mean, weights.maximum) == (1.0, 1.0)
+    assert weights.effective_share == pytest.approx(1.0, abs=1e-6)
+
+
+def test_clips_and_normalises():
+    log_ratio = torch.tensor([[math.log(100.0)], [0.0], [0.0], [0.0]])
+    plain = drift_weights(log_ratio, ImportanceConfig(clip=20, self_normalise=False))
+    assert plain.weight.flatten().tolist() == pytest.approx([20.0, 1.0, 1.0, 1.0], rel=1e-6)
+    assert plain.maximum == pytest.approx(20.0)
+    normalised = drift_weights(log_ratio, ImportanceConfig(clip=20, self_normalise=True))
+    assert float(normalised.weight.mean()) == pytest.approx(1.0, rel=1e-6)
+    # (20 + 3)^2 / (400 + 3) / 4
+    assert normalised.effective_share == pytest.approx(23**2 / 403 / 4, rel=1e-6)
+
+
+@pytest.mark.parametrize("level", [-690.0, 0.0, 690.0])
+def test_stable_from_1e_minus_300_to_1e_300(level: float):
+    log_ratio = torch.tensor([[level], [level - 1.0], [level - 2.0]])
+    for self_normalise in (False, True):
+        weights = drift_weights(log_ratio, ImportanceConfig(self_normalise=self_normalise))
+        assert bool(torch.isfinite(weights.weight).all())
+        assert 0 < weights.effective_share <= 1
+    if level < 0:
+        share = weights.weight.flatten() / weights.weight.sum()
+        assert share.tolist() == pytest.approx(torch.softmax(torch.tensor([0.0, -1.0, -2.0]), 0).tolist(), rel=1e-5)
+
+
+def test_refuses_a_ratio_that_is_no_number():
+    with pytest.raises(ValueError, match="step 1, agent 0"):
+        drift_weights(torch.tensor([[0.0], [math.nan]]), ImportanceConfig())
+
+
+def test_effective_sample_size_of_known_weights():
+    assert float(effective_sample_size(torch.ones(8))) == 8.0
+    assert float(effective_sample_size(torch.tensor([1.0, 0.0, 0.0, 0.0]))) == 1.0
+    assert float(effective_sample_size(torch.tensor([2.0, 1.0, 1.0]))) == pytest.approx(16 / 6)
+
+
+def test_reweighted_mean_is_unbiased_and_the_plain_one_is_off_by_the_computed_bias():
+    """2 agents, 3 actions: the mean of f(a of the other) under the new law from draws of the old one."""
+    old, new = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
+    f = torch.tensor([0.0, 1.0, 4.0])
+    drawn = torch.multinomial(old, 100_000, replacement=True, generator=torch.Generator().manual_seed(3))
+    new_log, old_log = new.log()[drawn], old.log()[drawn]
+    both = torch.stack([torch.zeros_like(new_log), new_log], 1), torch.stack([torch.zeros_like(old_log), old_log], 1)
+    weight = drift_weights(joint_log_ratio(*both), ImportanceConfig(self_normalise=False)).weight[:, 0]
+    truth, biased = float((new * f).sum()), float((old * f).sum())
+    corrected = weight * f[drawn]
+    error = float(corrected.std()) / math.sqrt(drawn.numel())
+    assert abs(float(corrected.mean()) - truth) < 3 * error
+    assert abs(float(f[drawn].mean()) - biased) < 3 * float(f[drawn].std()) / math.sqrt(drawn.numel())
+    assert truth - biased == pytest.approx(1.2)
