@@ -6,8 +6,11 @@ import difflib
 from typing import Any
 
 from envs.population import PopulationEnv, Step
+from envs.views.registration import register
 
 __all__ = ["PopulationEnv", "Step", "UnknownName", "make", "names", "options"]
+
+register()
 
 
 class UnknownName(ValueError):
@@ -67,4 +70,5 @@ def make(
     from envs.inventory.presets import make_preset
 
     drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    return make_preset(name.removeprefix("inventory/"), num_envs=num_envs, num_agents=num_agents, seed=drawn, **overrides)
+    preset = name.removeprefix("inventory/")
+    return make_preset(preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, **overrides)

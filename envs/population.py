@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
@@ -83,4 +84,4 @@ def type_slices(agent_types: NDArray[np.int64]) -> list[slice]:
     if types.ndim != 1 or types.size == 0 or types[0] != 0 or not np.isin(np.diff(types), (0, 1)).all():
         raise ValueError(f"agent_types must be sorted and count 0, 1, 2, ... without gaps; got {types.tolist()[:20]}")
     bounds = np.searchsorted(types, np.arange(types[-1] + 2))
-    return [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(bounds)]

@@ -17,15 +17,17 @@ class MarketConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     types: dict[str, AgentType] = Field(
-        default={name: TYPES[name].model_copy(update={"L": 1}) for name in ("convenience", "supermarket", "discounter")},
+        default={
+            name: TYPES[name].model_copy(update={"L": 1}) for name in ("convenience", "supermarket", "discounter")
+        },
         min_length=1,
         description="the agent types by name",
     )
     jitter: float = Field(0.1, ge=0, le=1, description="coefficient of variation of agents' parameters inside a type")
-    population_seed: int = Field(0, ge=0, description="which draw of the agents' parameters: part of the game, not of a run")
+    population_seed: int = Field(0, ge=0, description="which draw of the agents' parameters; of the game, not of a run")
     horizon: int = Field(52, ge=1, le=100_000, description="periods of an episode, T")
     ending: Literal["truncated", "finite"] = Field(
-        "truncated", description="truncated: play is cut at T, value goes on; finite: the game ends at T, t/T is observed"
+        "truncated", description="truncated: play is cut at T and value goes on; finite: it ends at T, t/T is observed"
     )
     unmet: Literal["lost", "backlog"] = Field("lost", description="what happens to demand that stock cannot meet")
     congestion: float = Field(
@@ -36,10 +38,12 @@ class MarketConfig(BaseModel):
         "the slope, one for all types, is congestion x mean c / m_ref $ per unit",
     )
     price_coupling: float = Field(
-        0.3, ge=0, le=1, description="retail coupling: relative fall of every price when mean sales double their reference"
+        0.3, ge=0, le=1, description="retail coupling: relative fall of all prices when mean sales are twice m_ref"
     )
     price_floor: float = Field(0.0, ge=0, le=1, description="lowest retail price, as a share of p0")
-    stock_cap: float = Field(9.0, gt=0, le=1000, description="room for stock, in periods of mean demand; excess is scrapped")
+    stock_cap: float = Field(
+        9.0, gt=0, le=1000, description="room for stock, in periods of mean demand; what exceeds it is scrapped"
+    )
     initial_stock: float = Field(2.0, ge=0, le=100, description="stock at the start, in periods of mean demand")
     demand_mode: Literal["poisson", "window", "series", "bootstrap"] = Field(
         "poisson", description="Poisson, or how recorded demand is played"

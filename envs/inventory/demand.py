@@ -56,8 +56,8 @@ class PoissonDemand:
     def __init__(self, mu: NDArray[np.float64]) -> None:
         self.mu = mu
         distribution = stats.poisson(mu)
-        self._lowest = np.maximum(distribution.ppf(2.0**-33), 0).astype(np.int64)
-        highest = distribution.isf(2.0**-33).astype(np.int64)
+        self._lowest = np.asarray(distribution.ppf(2.0**-33)).clip(0).astype(np.int64)
+        highest = np.asarray(distribution.isf(2.0**-33)).astype(np.int64)
         steps = np.arange(int((highest - self._lowest).max()) + 1)
         cumulative = stats.poisson.cdf(self._lowest[:, None] + steps, mu[:, None])
         table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)

@@ -59,8 +59,8 @@ class InventoryMarket:
         """Use `make_market` or `envs.make`; the arguments here are what they work out."""
         self.config = config
         self.num_envs, self.num_agents = num_envs, agent_types.size
-        self.agent_types = agent_types
-        self.type_names = list(type_names)
+        self.agent_types: NDArray[np.int64] = agent_types
+        self.type_names: Sequence[str] = list(type_names)
         self.agent_names = list(agent_names)
         self.parameters = parameters
         self.demand = demand
@@ -98,10 +98,11 @@ class InventoryMarket:
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
-            if isinstance(seed, (int, np.integer)):
-                paths = [(int(seed), copy) for copy in range(self.num_envs)]
-            else:
+            paths: list[tuple[int, ...]]
+            if isinstance(seed, Sequence):
                 paths = [(int(one),) for one in seed]
+            else:
+                paths = [(int(seed), copy) for copy in range(self.num_envs)]
             if len(paths) != self.num_envs:
                 raise ValueError(f"{len(paths)} seeds for {self.num_envs} copies: give one seed, or one a copy")
             if min(path[0] for path in paths) < 0:
@@ -145,7 +146,7 @@ class InventoryMarket:
         position: Floats = self.stock - self.backlog
         slots = self.pipeline.shape[0]
         for back in range(1, slots):
-            position += self.pipeline[(self.t - back) % slots] * (self.parameters.L >= back)
+            position += self.pipeline[(self.t - back) % slots] * (back <= self.parameters.L)
         return position
 
     def demand_quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:

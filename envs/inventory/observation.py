@@ -76,7 +76,7 @@ def market_observation(
     )
     entries = [
         *changing,
-        *(Entry(name, 0, float(max(1.0, np.float32(v.max()))), f"own {text}, constant") for name, text, v in own),
+        *(Entry(name, 0, max(1.0, float(np.float32(v.max()))), f"own {text}, constant") for name, text, v in own),
         *(Entry(f"type_{name}", 0, 1, f"1 for agents of type {name}") for name in type_names),
     ]
     constants = np.column_stack([*(v for _, _, v in own), np.eye(len(type_names))[agent_types]])

@@ -36,8 +36,12 @@ class OrangeJuiceConfig(MarketConfig):
     gaps: Literal["missing", "zero", "interpolate"] = Field(
         "interpolate", description="what a store-week without a row is: an error, no demand, or the line between weeks"
     )
+<<<<<<< HEAD
+    price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales hold their prices")
+=======
     price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales already hold their prices")
     stock_cap: float = Field(1000.0, gt=0, le=1000, description="room for stock, in weeks of mean demand: none to speak of")
+>>>>>>> main
     horizon: int | None = Field(None, ge=1, le=121, description="weeks of an episode; 52 in training, all 30 in test")  # type: ignore[assignment]
     demand_mode: Literal["window", "series", "bootstrap"] | None = Field(  # type: ignore[assignment]
         None, description="how weeks are played: a window from a random start in training, the series in test"
@@ -52,9 +56,10 @@ def _sales(product: int) -> pd.DataFrame:
     rename = {"store": "agent", "week": "period", "ounces": "units", "price_per_ounce": "price"}
     table = read_sales(DATA / "sales.csv.gz", rename)
     table = table[table["brand"].astype(int) == product].copy()
-    ounces = pd.read_csv(DATA / "brands.csv").set_index("brand").loc[product, "ounces_per_unit"]
-    table["units"] = table["units"] / float(ounces)
-    table["price"] = table["price"] * float(ounces)
+    brands = pd.read_csv(DATA / "brands.csv").set_index("brand")
+    ounces = float(brands["ounces_per_unit"][product])
+    table["units"] = table["units"] / ounces
+    table["price"] = table["price"] * ounces
     table["margin"] = table["gross_margin_percent"].astype(float) / 100
     return table
 

@@ -40,7 +40,7 @@ def place_orders(
         for n in range(agents):
             action = actions[b, n]
             if action < 0 or action >= num_actions:
-                return b * agents + n
+                return int(b * agents + n)
             units = levels[n, action]
             if up_to:
                 units = max(units - position[b, n], np.float32(0))
@@ -102,7 +102,7 @@ def settle(
     scrapped: Floats,
     reward: Floats,
 ) -> None:
-    """Close the period: stock and backlog [B, N] become those of its end; lost, spoiled, scrapped and reward are written.
+    """Close the period: stock and backlog [B, N] become those of its end; lost to reward [B, N] are written.
 
     parameters is [N, 9] in the order of `REWARD_PARAMETERS`; premium [B] is $ on every unit ordered, price [B] the
     retail price / p0; the rest is [B, N].
@@ -110,8 +110,9 @@ def settle(
     copies, agents = order.shape
     for b in range(copies):
         for n in range(agents):
-            p0, c, h, waiting, ell = parameters[n, 0], parameters[n, 1], parameters[n, 2], parameters[n, 3], parameters[n, 4]
-            fixed, phi, delta, v = parameters[n, 5], parameters[n, 6], parameters[n, 7], parameters[n, 8]
+            p0, c, h = parameters[n, 0], parameters[n, 1], parameters[n, 2]
+            waiting, ell, fixed = parameters[n, 3], parameters[n, 4], parameters[n, 5]
+            phi, delta, v = parameters[n, 6], parameters[n, 7], parameters[n, 8]
             offered = stock[b, n] + received[b, n]
             kept = min(offered, room[n])
             left = kept - sold[b, n]

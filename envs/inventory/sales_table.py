@@ -40,10 +40,9 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
     table = table.rename(columns=dict(rename or {}))
     for column in COLUMNS:
         if column not in table.columns:
-            back = {v: k for k, v in (rename or {}).items()}
-            raise BadTable(
-                f"{path}: column {back.get(column, column)!r} is missing; the columns are {', '.join(map(str, table.columns))}"
-            )
+            named = {v: k for k, v in (rename or {}).items()}.get(column, column)
+            there = ", ".join(map(str, table.columns))
+            raise BadTable(f"{path}: column {named!r} is missing; the columns are {there}")
     if table.empty:
         raise BadTable(f"{path}: the table has no rows")
     for column in ("period", "units", *(("price",) if "price" in table.columns else ())):
@@ -70,6 +69,11 @@ def _numbers(path: Path, values: pd.Series, column: str) -> pd.Series:
     return numbers.astype(float)
 
 
+def _by_number(name: str) -> tuple[int, int, str]:
+    """Sorts numbered agents by number, before named ones."""
+    return (0, int(name), "") if name.isdigit() else (1, 0, name)
+
+
 def check_duplicates(path: str | Path, table: pd.DataFrame) -> None:
     """Refuse a table with two rows for one agent and period; `table` must have its file's row order as index."""
     twice = table.duplicated(["agent", "period"])
@@ -90,7 +94,7 @@ def pivot(
     check_duplicates(path, table)
     wide = table.pivot(index="period", columns="agent", values="units")
     wide = wide.reindex(range(int(wide.index.min()), int(wide.index.max()) + 1))
-    wide = wide[sorted(wide.columns, key=lambda a: (0, int(a), "") if a.isdigit() else (1, 0, a))]
+    wide = wide[sorted(wide.columns, key=lambda agent: _by_number(str(agent)))]
     if gaps == "missing" and wide.isna().to_numpy().any():
         period, agent = (int(i) for i in np.argwhere(wide.isna().to_numpy())[0])
         raise BadTable(

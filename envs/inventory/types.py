@@ -39,7 +39,7 @@ TYPES: Mapping[str, AgentType] = {
     "online": AgentType(share=0.10, mu=10, p0=11, c=6, h=0.15, b=1, ell=1.5, K=4, L=3),
     "fresh": AgentType(share=0.10, mu=8, p0=9, c=4, h=0, ell=0.5, K=0, L=0, delta=1),
 }
-"""The published types; demand is Poisson here, and premium's and online's overdispersion comes with the demand model."""
+"""The published types. Demand is Poisson here; premium's and online's overdispersion comes with the demand model."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def draw_population(
         factors = rng.lognormal(-0.5 * sigma**2, sigma, (7, num_agents))
         for k in range(len(present)):
             factors[:, agent_types == k] /= factors[:, agent_types == k].mean(1, keepdims=True)
-        for factor, names in zip(factors, (("mu",), ("p0", "c", "v"), ("h",), ("b",), ("ell",), ("K",), ("phi",)), strict=True):
+        together = (("mu",), ("p0", "c", "v"), ("h",), ("b",), ("ell",), ("K",), ("phi",))
+        for factor, names in zip(factors, together, strict=True):
             for name in names:
                 columns[name] = columns[name] * factor
     lead = columns.pop("L").astype(np.int64)
