@@ -12,7 +12,7 @@ from mfmarl.runs.checkpoint import Checkpoint, write_checkpoint
 from mfmarl.runs.journal import Journal, last_line, truncate_after
 from mfmarl.runs.lock import hold
 from mfmarl.runs.progress import Progress
-from mfmarl.runs.schema import create_run, mark_complete, mark_incomplete, open_resume
+from mfmarl.runs.schema import create_run, mark_complete, mark_incomplete, open_resume, open_run, run_of
 from mfmarl.seeding import draw_seed
 
 
@@ -63,8 +63,10 @@ def train(
         run, checkpoint = _new_run(config, runs_dir, name), None
         with hold(run):
             return _train(config, run, checkpoint, backend, progress)
-    resumed = open_resume(resume)
-    with hold(resumed.run):
+    run = run_of(resume)
+    open_run(run)
+    with hold(run):
+        resumed = open_resume(resume)
         mark_incomplete(resumed.run)
         return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress)
 

@@ -1,0 +1,5 @@
+"""One self-contained HTML page over evaluated runs, and a CSV behind each figure and table."""
+
+from analysis.report.page import write_report
+
+__all__ = ["write_report"]
