@@ -1,0 +1,1 @@
+"""What measures what was learnt, and shows it."""

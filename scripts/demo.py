@@ -10,6 +10,7 @@ import argparse
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,12 +75,23 @@ def _options() -> argparse.Namespace:
 
 def _all(work: Callable[[str, int], Path], cells: Sequence[tuple[str, int]], jobs: int) -> list[Path]:
     """Do the cells, `jobs` at a time; on the first failure nothing new is begun."""
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(work, *cell) for cell in cells]
+    failed = threading.Event()
+
+    def unless_failed(cell: tuple[str, int]) -> Path | None:
+        if failed.is_set():
+            return None
         try:
-            return [future.result() for future in futures]
+            return work(*cell)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(unless_failed, cell) for cell in cells]
+        try:
+            return [run for future in futures if (run := future.result()) is not None]
+        except BaseException:
+            failed.set()
             raise
 
 

@@ -1,0 +1,1 @@
+"""One file per figure: tables in, a matplotlib Figure out."""

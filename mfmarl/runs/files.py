@@ -19,7 +19,7 @@ _REMEDY = {
     errno.EROFS: "the file system is read-only; choose another folder with --runs-dir",
     errno.EACCES: "no permission; choose another folder with --runs-dir",
     errno.EPERM: "no permission; choose another folder with --runs-dir",
-    errno.ENOENT: "it is gone; was its folder moved or deleted while the run went on?",
+    errno.ENOENT: "it is not there; was the folder moved or deleted meanwhile?",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EIO: "the disk reports an error",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -93,9 +93,14 @@ def read_journal(run: Path) -> list[dict[str, Any]]:
 
 def last_line(run: Path) -> dict[str, Any] | None:
     """The newest whole line, read from the file's end."""
+    return next(newest_lines(run), None)
+
+
+def newest_lines(run: Path) -> Iterator[dict[str, Any]]:
+    """The last whole lines, newest first, as far as the file's last 2 MB hold them."""
     path = run / JOURNAL
     if not path.exists():
-        return None
+        return
     with storing(path, "cannot read"), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 2 * MAX_LINE))
@@ -103,8 +108,7 @@ def last_line(run: Path) -> dict[str, Any] | None:
     for text in reversed(tail[: tail.rfind(b"\n") + 1].splitlines()):
         line = _parse(text)
         if line is not None:
-            return line
-    return None
+            yield line
 
 
 def truncate_after(run: Path, iteration: int) -> None:

@@ -27,7 +27,7 @@ from mfmarl.runs.checkpoint import (
 )
 from mfmarl.runs.checkpoint import versions as current_versions
 from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, write_synced, write_whole
-from mfmarl.runs.journal import last_line
+from mfmarl.runs.journal import last_line, newest_lines
 from mfmarl.runs.lock import holder
 
 RUN = "run.json"
@@ -201,11 +201,14 @@ def open_resume(path: Path) -> Resumed:
 
 def run_of(path: Path) -> Path:
     """The run folder that `--resume PATH` means: PATH itself, or the one whose checkpoint PATH is."""
-    return path.resolve().parent.parent if _is_checkpoint(path) else path
+    if not _is_checkpoint(path):
+        return path
+    run, here = Path(os.path.abspath(path)).parent.parent, Path.cwd()
+    return run.relative_to(here) if run.is_relative_to(here) else run
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return path.resolve().parent.name == CHECKPOINTS
+    return Path(os.path.abspath(path)).parent.name == CHECKPOINTS
 
 
 def mark_complete(run: Path, iteration: int) -> None:
@@ -224,14 +227,19 @@ def summarise(run: Path) -> RunSummary:
     try:
         info = open_run(run)
         line = last_line(run)
+        # an iteration in which no episode ended has no return
+        return_mean = next((value for line in newest_lines(run) if (value := _return_of(line)) is not None), None)
     except (UserError, StorageFailed) as error:
         return RunSummary(run, "broken", str(error))
     iteration = int(line["iteration"]) if line else 0
-    metrics: dict[str, Any] = line["metrics"] if line and isinstance(line.get("metrics"), dict) else {}
-    value = metrics.get("return_mean")
-    return_mean = float(value) if isinstance(value, int | float) else None
     status, detail = _status(run)
     return RunSummary(run, status, detail, info, iteration, return_mean)
+
+
+def _return_of(line: dict[str, Any]) -> float | None:
+    metrics = line.get("metrics")
+    value = metrics.get("return_mean") if isinstance(metrics, dict) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _status(run: Path) -> tuple[Status, str]:

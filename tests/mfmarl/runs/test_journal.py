@@ -100,7 +100,7 @@ def test_a_vanished_or_exchanged_journal(run: Path) -> None:
     with Journal(run) as journal:
         journal.append(line(1))
         (run / JOURNAL).rename(run / "old")
-        with pytest.raises(StorageFailed, match="gone"):
+        with pytest.raises(StorageFailed, match="not there"):
             journal.append(line(2))
         (run / JOURNAL).write_text("")
         with pytest.raises(StorageFailed, match="another file"):

@@ -46,7 +46,7 @@ def test_looking_does_not_hinder(run: Path) -> None:
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(StorageFailed, match="it is gone"), hold(tmp_path / "nowhere"):
+    with pytest.raises(StorageFailed, match="it is not there"), hold(tmp_path / "nowhere"):
         pytest.fail("a lock without a folder")
     assert holder(tmp_path / "nowhere") is None
 

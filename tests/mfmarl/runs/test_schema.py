@@ -109,7 +109,7 @@ def test_damaged_run_json_is_named(run: Path, data: bytes) -> None:
     assert summarise(run).status == "broken"
 
 
-def test_where_a_resume_goes_on(run: Path) -> None:
+def test_where_a_resume_goes_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = open_run(run).config_hash
     assert open_resume(run).checkpoint is None
     paths = [write_checkpoint(run, i, {}, {"x": i}, digest) for i in (10, 20)]
@@ -117,7 +117,9 @@ def test_where_a_resume_goes_on(run: Path) -> None:
     assert newest is not None
     assert newest.iteration == 20
     older = open_resume(paths[0])
-    assert older.run == run_of(paths[0]) == run.resolve()
+    assert older.run == run_of(paths[0]) == run
+    monkeypatch.chdir(run.parent)
+    assert run_of(Path("one/checkpoints/ckpt_000010")) == Path("one")
     assert older.checkpoint is not None
     assert older.checkpoint.iteration == 10
     with pytest.raises(UserError, match="not a checkpoint folder"):
@@ -141,3 +143,11 @@ def test_the_list_of_runs(run: Path) -> None:
         ("another", "resumable", 0),
         ("one", "resumable", 0),
     ]
+
+
+def test_the_return_shown_is_the_newest_there_is(run: Path) -> None:
+    lines = [{"iteration": 1, "metrics": {"return_mean": 5.0}}, {"iteration": 2, "metrics": {"return_mean": None}}]
+    lines += [{"iteration": 3, "metrics": {}}, {"iteration": 4}]
+    (run / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    summary = summarise(run)
+    assert (summary.iteration, summary.return_mean) == (4, 5.0)

@@ -1,0 +1,81 @@
+"""Colours, sizes and SVG export that all figures share."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart with any colour vision
+COLOURS = {
+    "is": "#0072B2",
+    "mf": "#D55E00",
+    "base_stock": "#009E73",
+    "constant": "#7A7A7A",
+    "random": "#CC79A7",
+}
+SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
+LABELS = {"base_stock": "base stock"}
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mfmarl",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def colour(policy: str) -> str:
+    """The colour of a method or reference policy, the same in every figure."""
+    return COLOURS.get(policy) or SPARE[sum(map(ord, policy)) % len(SPARE)]
+
+
+def label(policy: str) -> str:
+    """How a policy is called in figures."""
+    return LABELS.get(policy, policy)
+
+
+def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> tuple[Figure, list[Axes]]:
+    """A figure of rows x columns axes, each row `height` inches high, and the axes row by row."""
+    with mpl.rc_context({**sns.axes_style("white"), **SETTINGS}):
+        figure = Figure(figsize=(width, height * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [axis for row in axes for axis in row]
+
+
+def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
+    """One legend for the figure, over its panels."""
+    handles, names = axis.get_legend_handles_labels()
+    unique = dict(zip(names, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns)
+
+
+def svg(figure: Figure, prefix: str) -> str:
+    """The figure as an <svg> element whose ids start with `prefix`, so that several fit one page."""
+    out = io.StringIO()
+    with mpl.rc_context(SETTINGS):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(xlink:href="#|href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    # the page scales it
+    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1)
+
+
+def shown(names: Sequence[str]) -> list[str]:
+    """Labels of policies in order."""
+    return [label(name) for name in names]

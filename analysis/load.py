@@ -1,0 +1,150 @@
+"""Run folders as tidy tables: what the figures and the report are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mfmarl.errors import UserError
+from mfmarl.runs.journal import read_journal
+from mfmarl.runs.schema import RunInfo, open_run
+from mfmarl.runs.store import EVALUATION, Evaluation, read_evaluation
+
+REFERENCES = ("base_stock", "constant", "random")
+
+
+class BadRun(UserError):
+    """A run that cannot be compared: the folder, why, and the mend."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Evaluated runs of one environment."""
+
+    runs: list[RunInfo]
+    evaluations: list[Evaluation]
+    agents: pd.DataFrame
+    """One row per run, policy and agent: method, seed, policy, agent, type, and the mean of each metric over episodes;
+    policy is the method's name for trained policies. A metric that is missing is NaN."""
+    episodes: pd.DataFrame
+    """One row per run, policy, episode and agent with `profit` and `return`: what the density figures show."""
+    journal: pd.DataFrame
+    """One row per run and iteration: method, seed, counters and metrics."""
+    missing: dict[str, str]
+    """metric -> why it is missing somewhere."""
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods in the order of the alphabet."""
+        return sorted({run.config.method for run in self.runs})
+
+    @property
+    def type_names(self) -> list[str]:
+        """Agent types, in the order of the population."""
+        return self.evaluations[0].type_names
+
+    def scores(self, metric: str, policy: str, type_name: str | None = None) -> pd.Series:
+        """Mean over agents (of one type) per seed: what intervals are taken over."""
+        rows = self.agents[self.agents["policy"] == policy]
+        if type_name is not None:
+            rows = rows[rows["type"] == type_name]
+        return rows.groupby("seed")[metric].mean().dropna()
+
+
+def load_study(folders: Sequence[Path]) -> Study:
+    """Read run folders that were evaluated.
+
+    Raises:
+        BadRun: for a run without evaluation, one given twice, or runs of different environments in one comparison.
+        UserError: for a folder that is no run.
+        StorageFailed: for a damaged file; names it.
+    """
+    if not folders:
+        raise BadRun("no runs given; want e.g. mfmarl report runs/*")
+    infos = [open_run(Path(folder)) for folder in folders]
+    evaluations = [_evaluation(Path(folder)) for folder in folders]
+    _check_comparable(folders, infos, evaluations)
+    journals = [_journal(Path(folder), info) for folder, info in zip(folders, infos, strict=True)]
+    pairs = list(zip(infos, evaluations, strict=True))
+    return Study(
+        infos,
+        evaluations,
+        pd.concat([_agents(info, evaluation) for info, evaluation in pairs], ignore_index=True),
+        pd.concat([_episodes(info, evaluation) for info, evaluation in pairs], ignore_index=True),
+        pd.concat(journals, ignore_index=True),
+        {m: why for e in evaluations for t in e.policies.values() for m, why in t.why.items()},
+    )
+
+
+def _evaluation(folder: Path) -> Evaluation:
+    if not (folder / EVALUATION).exists():
+        raise BadRun(f"{folder} was not evaluated; run `mfmarl evaluate {folder}` first")
+    return read_evaluation(folder / EVALUATION)
+
+
+def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations: list[Evaluation]) -> None:
+    kinds = [(i.config.env, i.num_agents, e.split, e.discount, e.periods) for i, e in zip(infos, evaluations, strict=True)]
+    for folder, kind in zip(folders, kinds, strict=True):
+        if kind != kinds[0]:
+            say = "{} with N = {}, played on {} with discount {} over {} periods"
+            raise BadRun(
+                f"{folder} is of {say.format(*kind)}, but {folders[0]} of {say.format(*kinds[0])}; "
+                "one report compares runs of one environment"
+            )
+    seen = Counter((info.config.method, info.seed) for info in infos)
+    for (method, seed), count in seen.items():
+        if count > 1:
+            raise BadRun(f"{count} runs of method {method} have seed {seed}; give one run per method and seed")
+
+
+def _journal(folder: Path, info: RunInfo) -> pd.DataFrame:
+    lines = read_journal(folder)
+    rows = [{k: v for k, v in line.items() if k != "metrics"} | dict(line["metrics"]) for line in lines]
+    return pd.DataFrame(rows).assign(method=info.config.method, seed=info.seed)
+
+
+def _agents(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
+    types = [evaluation.type_names[k] for k in evaluation.agent_types]
+    tables = []
+    for policy, table in evaluation.policies.items():
+        with np.errstate(all="ignore"):
+            columns = {m: _mean(values) for m, values in table.metrics.items()}
+        name = info.config.method if policy == "trained" else policy
+        tables.append(
+            pd.DataFrame({"agent": evaluation.agent_names, "type": types, **columns}).assign(
+                policy=name, method=info.config.method, seed=info.seed
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over episodes [E, N] -> [N]; NaN where every episode is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(0)
+    count = known.sum(0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _episodes(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
+    types = np.array(evaluation.type_names)[evaluation.agent_types]
+    tables = []
+    for policy, table in evaluation.policies.items():
+        profit = table.metrics["profit"]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "policy": info.config.method if policy == "trained" else policy,
+                    "seed": info.seed,
+                    "episode": np.repeat(np.arange(profit.shape[0]), profit.shape[1]),
+                    "type": np.tile(types, profit.shape[0]),
+                    "profit": profit.ravel(),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
