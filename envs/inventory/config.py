@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
 from envs.inventory.types import TYPES, AgentType
 
@@ -14,7 +14,7 @@ ORDER_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 class MarketConfig(BaseModel):
     """The market: N sellers of K types, coupled through what all of them order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     types: dict[str, AgentType] = Field(
         default={
@@ -48,9 +48,15 @@ class MarketConfig(BaseModel):
     demand_mode: Literal["poisson", "window", "series", "bootstrap"] = Field(
         "poisson", description="Poisson, or how recorded demand is played"
     )
+    sales: str | None = Field(
+        None, description="sales table, CSV or Parquet (agent, period, units, optional price and type), to be played"
+    )
+    gaps: Literal["missing", "zero", "interpolate"] = Field(
+        "missing", description="an agent-period without a row: an error, no demand, or the line between neighbours"
+    )
     action_mode: Literal["levels", "order_up_to", "absolute"] = Field(
         "levels", description="actions are multiples of mu, order-up-to positions in u, or quantities in u"
     )
-    action_grid: tuple[float, ...] = Field(
+    action_grid: tuple[NonNegativeFloat, ...] = Field(
         ORDER_MULTIPLES, min_length=2, max_length=255, description="the multiples, positions or quantities"
     )

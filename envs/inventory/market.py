@@ -277,6 +277,8 @@ def make_market(config: MarketConfig, *, num_envs: int, num_agents: int, seed: i
     """The market with a population drawn from its types and Poisson demand."""
     if num_agents < 2:
         raise ValueError(f"num_agents is {num_agents}; a population has at least 2 agents")
+    if config.demand_mode != "poisson":
+        raise ValueError(f"demand_mode is {config.demand_mode}, which plays recorded demand: set `sales` to a table")
     rng = np.random.default_rng([config.population_seed, 1])
     parameters, agent_types, type_names = draw_population(config.types, num_agents, config.jitter, rng)
     names = [f"{type_names[k]}_{i}" for i, k in enumerate(agent_types)]

@@ -21,11 +21,7 @@ METRICS: Mapping[str, str] = {
     "order_std": "standard deviation of the orders, u/period",
     "alpha_service": "share of periods that end without unmet demand",
     "beta_fill": "share of demand met in its own period",
-<<<<<<< HEAD
     "gamma_service": "1 - unmet demand / demand, counted in every period it waits; negative for long waits",
-=======
-    "gamma_service": "1 - unmet demand / demand, unmet demand counted in every period it waits; negative for long waits",
->>>>>>> main
     "turns": "units sold a period / mean stock, 1/period",
     "bullwhip": "Var(order) / Var(demand)",
     "inventory_efficiency": "sold / (sold + stock left at the end + lost + spoiled)",
@@ -120,10 +116,6 @@ def _rows(total: Mapping[str, Doubles], periods: NDArray[np.int64], left: Double
 
 def _ratio(above: Doubles, below: Doubles) -> Doubles:
     """above / below, NaN where `below` is zero."""
-<<<<<<< HEAD
     ratio: Doubles = np.full(np.shape(below), np.nan)
     np.divide(above, below, out=ratio, where=below > 0)
     return ratio
-=======
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
->>>>>>> main

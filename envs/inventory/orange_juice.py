@@ -36,12 +36,8 @@ class OrangeJuiceConfig(MarketConfig):
     gaps: Literal["missing", "zero", "interpolate"] = Field(
         "interpolate", description="what a store-week without a row is: an error, no demand, or the line between weeks"
     )
-<<<<<<< HEAD
     price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales hold their prices")
-=======
-    price_coupling: float = Field(0.0, ge=0, le=1, description="retail coupling; recorded sales already hold their prices")
-    stock_cap: float = Field(1000.0, gt=0, le=1000, description="room for stock, in weeks of mean demand: none to speak of")
->>>>>>> main
+    stock_cap: float = Field(1000.0, gt=0, le=1000, description="room for stock, in weeks of mean demand: ample")
     horizon: int | None = Field(None, ge=1, le=121, description="weeks of an episode; 52 in training, all 30 in test")  # type: ignore[assignment]
     demand_mode: Literal["window", "series", "bootstrap"] | None = Field(  # type: ignore[assignment]
         None, description="how weeks are played: a window from a random start in training, the series in test"
@@ -88,15 +84,18 @@ def store_types(num_types: int) -> tuple[list[int], list[int], list[str]]:
 
 
 def make_orange_juice(
-    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int, seed: int
+    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int | None, seed: int
 ) -> InventoryMarket:
     """The 83-store market. Prices and unit costs are the data's means over the training weeks; holding, lost-sale and
     order costs are not in the data and follow from the shares in `config`.
 
     Raises:
-        ValueError: where another number of agents is asked for.
+        ValueError: where another number of agents is asked for, or settings that the data decides.
     """
-    if num_agents != 83:
+    decided = sorted(config.model_fields_set & {"types", "jitter", "population_seed", "sales"})
+    if decided:
+        raise ValueError(f"environment option {decided[0]}: market-orange-juice takes its agents from its data")
+    if num_agents not in (None, 83):
         raise ValueError(f"market-orange-juice has 83 agents, one a store; num_agents is {num_agents}")
     table = _sales(config.product)
     units, stores, weeks = pivot(DATA / "sales.csv.gz", table, config.gaps)

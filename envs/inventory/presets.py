@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from envs import UnknownName
 from envs.inventory.config import MarketConfig
-from envs.inventory.market import make_market
+from envs.inventory.market import InventoryMarket, make_market
 from envs.inventory.orange_juice import OrangeJuiceConfig, make_orange_juice
+from envs.inventory.recorded import make_recorded
 from envs.population import PopulationEnv
 
 
@@ -20,16 +21,22 @@ class Preset:
     """A named market."""
 
     kind: type[MarketConfig]
-    num_agents: int
     build: Callable[..., PopulationEnv]
-    """(settings, num_envs, num_agents, seed) -> environment"""
+    """(settings, num_envs, num_agents or None, seed) -> environment"""
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _market(config: MarketConfig, *, num_envs: int, num_agents: int | None, seed: int) -> InventoryMarket:
+    """100 agents where neither their number nor a sales table is given."""
+    if config.sales is not None:
+        return make_recorded(config, num_envs=num_envs, num_agents=num_agents, seed=seed)
+    return make_market(config, num_envs=num_envs, num_agents=100 if num_agents is None else num_agents, seed=seed)
+
+
 PRESETS: dict[str, Preset] = {
-    "market-easy": Preset(MarketConfig, 100, make_market),
-    "market-decoupled": Preset(MarketConfig, 100, make_market, {"congestion": 0.0, "price_coupling": 0.0}),
-    "market-orange-juice": Preset(OrangeJuiceConfig, 83, make_orange_juice),
+    "market-easy": Preset(MarketConfig, _market),
+    "market-decoupled": Preset(MarketConfig, _market, {"congestion": 0.0, "price_coupling": 0.0}),
+    "market-orange-juice": Preset(OrangeJuiceConfig, make_orange_juice),
 }
 
 
@@ -42,8 +49,7 @@ def make_preset(name: str, *, num_envs: int, num_agents: int | None, seed: int, 
     """
     preset = PRESETS[name]
     config = _settings(preset.kind, {**preset.defaults, **overrides})
-    agents = preset.num_agents if num_agents is None else num_agents
-    return preset.build(config, num_envs=num_envs, num_agents=agents, seed=seed)
+    return preset.build(config, num_envs=num_envs, num_agents=num_agents, seed=seed)
 
 
 def _settings(kind: type[MarketConfig], values: dict[str, Any]) -> MarketConfig:

@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 class AgentType(BaseModel):
     """What the agents of one type have in common before jitter. Units: u (units), $ and period."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     share: float = Field(1.0, gt=0, description="relative weight of the type in the population")
     mu: float = Field(gt=0, description="mean demand, u/period")
