@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
 from mfmarl.runs.journal import read_journal
@@ -88,7 +89,9 @@ def _evaluation(folder: Path) -> Evaluation:
 
 
 def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations: list[Evaluation]) -> None:
-    kinds = [(i.config.env, i.num_agents, e.split, e.discount, e.periods) for i, e in zip(infos, evaluations, strict=True)]
+    kinds = [
+        (i.config.env, i.num_agents, e.split, e.discount, e.periods) for i, e in zip(infos, evaluations, strict=True)
+    ]
     for folder, kind in zip(folders, kinds, strict=True):
         if kind != kinds[0]:
             say = "{} with N = {}, played on {} with discount {} over {} periods"
@@ -123,12 +126,13 @@ def _agents(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over episodes [E, N] -> [N]; NaN where every episode is."""
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(0)
     count = known.sum(0)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def _episodes(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:

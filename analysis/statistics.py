@@ -53,7 +53,8 @@ def scores_of(scores: ArrayLike, least: int = MIN_RUNS) -> NDArray[np.float64]:
     if values.ndim != 1:
         raise ValueError(f"scores have shape {values.shape}; want one number per run")
     if not np.isfinite(values).all():
-        raise ValueError(f"score {int(np.flatnonzero(~np.isfinite(values))[0])} is not finite: leave that run out, or mend it")
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ValueError(f"score {bad} is {values[bad]}: leave that run out, or mend it")
     if values.size < least:
         raise ValueError(f"{values.size} run{'s' * (values.size != 1)} give no interval; {least} or more do")
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str 
         )
 
 
-def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[str, object]]:
+def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[str, Any]]:
     """The part of the data that is played, and the environment's options that say so."""
     if "split" not in envs.options(config.env):
         if split is not None:
@@ -87,7 +88,7 @@ def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[st
 
 
 def _play(env: PopulationEnv, play: Play, episodes: int, config: TrainConfig, root: int) -> PolicyTable:
-    """Metrics [episodes, N] of a policy; the last round of copies may play more than is asked for, which is left out."""
+    """Metrics [episodes, N] of a policy; what the last round plays beyond that is left out."""
     step = env.reset(stream(root, "env"))
     metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.mfq.discount)
     rows: list[dict[str, NDArray[np.float64]]] = []

@@ -70,7 +70,7 @@ def batch_arrays(batch: PopulationBatch) -> tuple[dict[str, NDArray[Any]], dict[
 def batch_from(arrays: Mapping[str, NDArray[Any]], rest: Mapping[str, Any]) -> PopulationBatch:
     """The fragment that `batch_arrays` took apart."""
     final = {int(k.split("/")[1]): np.array(a) for k, a in arrays.items() if k.startswith("final_obs/")}
-    columns = {k: np.array(a) for k, a in arrays.items() if not k.startswith("final_obs/")}
+    columns: dict[str, Any] = {k: np.array(a) for k, a in arrays.items() if not k.startswith("final_obs/")}
     return PopulationBatch(**columns, **rest, final_obs=final)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -21,7 +22,7 @@ COLOURS = {
 }
 SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
 LABELS = {"base_stock": "base stock"}
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mfmarl",
     "font.family": "sans-serif",
@@ -73,7 +74,9 @@ def svg(figure: Figure, prefix: str) -> str:
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(xlink:href="#|href="#|url\(#)', rf"\g<1>{prefix}-", text)
     # the page scales it
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1)
+    for name in ("width", "height"):
+        text = re.sub(rf'(<svg[^>]*?) {name}="[^"]*"', r"\1", text, count=1)
+    return text
 
 
 def shown(names: Sequence[str]) -> list[str]:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -102,7 +103,7 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
         subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}; every policy played on "
         f"{where} over {evaluation.periods} periods. Intervals are over seeds.",
         answer=headline(study, table, None if found is None else found[1]),
-        sections=[s for s in sections if s is not None],
+        sections=sections,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,7 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     return out / "index.html"
 
 
-def _template() -> object:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("analysis.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -125,7 +126,7 @@ def _template() -> object:
 
 def _drawing(figure: Figure, name: str, alt: str, caption: str, csv: str = "") -> Drawing:
     # names in figures are escaped by matplotlib's SVG writer
-    return Drawing(Markup(svg(figure, name)), alt, caption, csv)  # noqa: S704
+    return Drawing(Markup(svg(figure, name)), alt, caption, csv)
 
 
 def _counts(study: Study) -> dict[str, int]:
@@ -135,17 +136,17 @@ def _counts(study: Study) -> dict[str, int]:
 def _interval_words(study: Study) -> str:
     least = min(_counts(study).values())
     if least < MIN_RUNS:
-        return f"No intervals: {least} seed{'s' * (least != 1)} of a method are fewer than the {MIN_RUNS} that give one."
+        return f"No intervals: {least} seed{'s' * (least != 1)} of a method are too few, {MIN_RUNS} give one."
     return f"Marks are means over seeds, bars 95 % intervals (n = {least}, {'t' if least < 10 else 'BCa bootstrap'})."
 
 
 def _number(value: float) -> str:
-    if pd.isna(value):
+    if value != value:
         return "missing"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _estimate(row: pd.Series) -> Cell:
+def _estimate(row: Any) -> Cell:
     if pd.notna(row["low"]):
         if row["interval"] == "constant":
             return Cell(_number(row["estimate"]), f"all {row['n']} equal")
@@ -194,7 +195,7 @@ def _difference(
     files["differences.csv"], files["tests.csv"] = pairs, tests
     section.text.append(
         "Runs with the same seed share initial networks, training demand and evaluation demand, so they are compared "
-        "in pairs. Marks: *** p < .001, ** p < .01, * p < .05, n.s. not significant; over types after Holm's correction."
+        "in pairs. Marks: *** p < .001, ** p < .01, * p < .05, n.s. not significant; over types Holm's correction."
     )
     section.figures.append(
         _drawing(
@@ -229,7 +230,8 @@ def _learning(study: Study, files: dict[str, pd.DataFrame]) -> Section:
     figure, files["learning_curves.csv"] = learning_curves(study.journal)
     caption = "Discounted return of the episodes played while learning, exploration included; mean over seeds"
     caption += f" and 95 % t interval (n = {min(_counts(study).values())})."
-    section.figures.append(_drawing(figure, "learning", "Return while learning, by method", caption, "learning_curves.csv"))
+    drawn = _drawing(figure, "learning", "Return while learning, by method", caption, "learning_curves.csv")
+    section.figures.append(drawn)
     return section
 
 
@@ -289,7 +291,7 @@ def _drift(study: Study, files: dict[str, pd.DataFrame]) -> Section:
             figure,
             "drift",
             "Effective sample size, weights and drift of the mean action while learning",
-            f"Means over seeds with 95 % t intervals (n = {min(_counts(study).values())}). Drift is the total variation "
+            f"Means over seeds with 95 % t intervals (n = {min(_counts(study).values())}). Drift is total variation "
             "between the mean action of the drawn replay and that of the newest fragment.",
             "drift.csv",
         )
@@ -326,10 +328,11 @@ def _runs(study: Study, files: dict[str, pd.DataFrame]) -> Section:
         f"The learner saw {table['gradient_steps'].iloc[0]:,} gradient steps a run; equal environment steps, not equal "
         "time, is what the methods have in common."
     )
+    counts = ("episodes", "env_steps", "agent_steps", "gradient_steps", "seconds")
     rows = [
-        [Cell(f"{v:,.0f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) and k != "seed" else str(v)) for k, v in row.items()]
+        [Cell(f"{value:,.0f}" if name in counts else str(value)) for name, value in row.items()]
         for row in table.to_dict("records")
     ]
-    head = ["run", "method", "seed", "episodes", "env steps", "agent steps", "gradient steps", "seconds", "configuration"]
+    head = [str(name).replace("_", " ") for name in table.columns]
     section.tables.append(Table("runs", head, rows, "runs.csv", (0, 1)))
     return section

@@ -47,7 +47,8 @@ def interval_table(study: Study) -> pd.DataFrame:
                 if len(scores) == 0:
                     row |= {"estimate": np.nan, "note": f"missing: {study.missing.get(metric, 'no values')}"}
                 elif len(scores) < MIN_RUNS:
-                    row |= {"estimate": scores.mean(), "note": f"no interval: {len(scores)} of at least {MIN_RUNS} seeds"}
+                    note = f"no interval: {len(scores)} of at least {MIN_RUNS} seeds"
+                    row |= {"estimate": scores.mean(), "note": note}
                 else:
                     found = interval(scores.to_numpy())
                     row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
@@ -96,7 +97,8 @@ def difference_tables(study: Study, metric: str = "profit") -> tuple[pd.DataFram
 
 def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> list[str]:
     """What the numbers say, in plain words."""
-    profit = table[(table["metric"] == "profit") & (table["type"] == ALL)].set_index("policy")
+    rows = table[(table["metric"] == "profit") & (table["type"] == ALL)]
+    profit = {str(p): float(v) for p, v in zip(rows["policy"], rows["estimate"], strict=True)}
     said = []
     if tests is not None:
         first, second = study.methods
@@ -109,9 +111,9 @@ def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> l
             better = first if test["estimate"] > 0 else second
             said.append(f"{better} earns more: {first} minus {second} is {gap} ({judged}).")
     for method in study.methods:
-        beaten = [p for p in REFERENCES if p in profit.index and profit.loc[method, "estimate"] > profit.loc[p, "estimate"]]
-        not_beaten = [p for p in REFERENCES if p in profit.index and p not in beaten]
-        text = f"{method} earns {profit.loc[method, 'estimate']:.4g} $ per agent and period"
+        beaten = [p for p in REFERENCES if p in profit and profit[method] > profit[p]]
+        not_beaten = [p for p in REFERENCES if p in profit and p not in beaten]
+        text = f"{method} earns {profit[method]:.4g} $ per agent and period"
         text += f", more than {' and '.join(_plain(p) for p in beaten)}" if beaten else ""
         text += f", less than {' and '.join(_plain(p) for p in not_beaten)}" if not_beaten else ""
         said.append(text + ".")

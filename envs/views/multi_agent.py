@@ -16,7 +16,7 @@ from envs.views.joint import agent_space, final_observation, joint_observation, 
 Observations = dict[str, NDArray[np.float32]]
 
 
-class PopulationMultiAgentEnv(MultiAgentEnv):  # type: ignore[misc]  # Ray has no type information
+class PopulationMultiAgentEnv(MultiAgentEnv):
     """Agents "agent_0" .. "agent_<N-1>", each observing its own entries and the mean action it sees: [D + M].
 
     All agents act in every step and end together.

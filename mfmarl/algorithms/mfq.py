@@ -191,7 +191,7 @@ class MFQ:
             part = slice(i * size, (i + 1) * size)
             loss, error = self.loss(sample.part(part.start, part.stop), given[part], target[part], weight[part])
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
             if not bool(torch.isfinite(norm)):
                 raise TrainingFailed(
@@ -203,7 +203,9 @@ class MFQ:
             losses[i] = loss.detach()
             errors[i] = error.detach().abs().mean()
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.policy.mlp.parameters()), self.parameters, self.config.target_rate)
+            averaged: list[Tensor] = list(self.policy.mlp.parameters())
+            online: list[Tensor] = list(self.parameters)
+            torch._foreach_lerp_(averaged, online, self.config.target_rate)
         played_now = np.concatenate([b.counts.reshape(-1, b.counts.shape[-1]) for b in fresh]).mean(0)
         drawn = sample.counts.mean(0).cpu()
         drift = total_variation(drawn / drawn.sum(), torch.from_numpy(played_now / played_now.sum()))

@@ -22,14 +22,14 @@ class MFQConfig(BaseModel):
     learning_rate_end: float = Field(1e-4, gt=0, le=1, description="Adam's step size at the end of the run")
     discount: float = Field(0.99, ge=0, le=1, description="per environment step")
     target_rate: float = Field(
-        0.05, gt=0, le=1, description="share of the averaged networks, which act and give targets, renewed every iteration"
+        0.05, gt=0, le=1, description="share of the averaged networks (they act and give targets) renewed per iteration"
     )
     temperature_start: float = Field(1.0, gt=0, description="Boltzmann temperature, in units of the reward's spread")
     temperature_end: float = Field(0.005, gt=0, description="temperature at the end of the schedule")
     temperature_fraction: float = Field(
         0.7, gt=0, le=1, description="share of the run after which the geometric temperature schedule ends"
     )
-    double_q: bool = Field(True, description="choose next actions with the online network, value them with the target")
+    double_q: bool = Field(True, description="online networks choose next actions, averaged ones value them")
     huber: bool = Field(True, description="Huber loss with threshold 1 (in units of the reward's spread), else squared")
     batch_population_steps: int = Field(4, ge=1, description="population steps in one gradient step")
     gradient_steps_per_step: float = Field(2.0, gt=0, description="gradient steps per vector step of the copies")

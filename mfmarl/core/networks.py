@@ -7,6 +7,7 @@ layer; a type can be frozen by a mask. Agents are sorted by type, so a type's ro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class StackedMLP(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for layer, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for layer, (a, b) in enumerate(pairwise(widths)):
             bound = (6.0 / a) ** 0.5 * (0.01 if layer == len(widths) - 2 else 1.0)
             uniform = torch.rand((len(self.types), a, b), generator=generator) * 2.0 - 1.0
             self.weights.append(nn.Parameter(uniform * bound))
@@ -53,5 +54,5 @@ class StackedMLP(nn.Module):
         """`forward` without gradients, a few thousand agent rows at a time so that activations stay in cache."""
         step = max(1, chunk_rows // x.shape[1])
         if x.shape[0] <= step or x.is_cuda:
-            return self(x)
-        return torch.cat([self(part) for part in x.split(step)])
+            return self.forward(x)
+        return torch.cat([self.forward(part) for part in torch.split(x, step)])

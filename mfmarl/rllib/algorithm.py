@@ -112,7 +112,8 @@ class MeanFieldAlgorithm(Algorithm):
         """
         if not asked:
             return self._local
-        group, arrived = self.env_runner_group, {}
+        group = self.env_runner_group
+        arrived: dict[int, Any] = {}
         deadline = time.monotonic() + SAMPLE_TIMEOUT_S
         while len(arrived) < len(asked):
             ready = group._worker_manager.fetch_ready_async_reqs(

@@ -29,7 +29,7 @@ class MeanFieldLearner(TorchLearner):
         super().build()
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """Register the core's optimiser: of the online networks, while RLlib's module holds the averaged ones that act."""
+        """Register the core's optimiser: of the online networks; RLlib's module holds the averaged ones that act."""
         env = make_env(self.train_config, num_envs=1)
         self.types = list(self.module[module_id].network.mlp.types)
         self.type_names = list(env.type_names)

@@ -25,11 +25,6 @@ def test_second_moment_of_bernoulli_drift_is_exact(neighbours: int):
     assert float(weight.square().sum() * law) == pytest.approx(1.04**neighbours, rel=1e-12)
 
 
-def test_published_figures_of_the_bernoulli_case():
-    assert 1.04**10 == pytest.approx(1.48024, rel=1e-5)
-    assert 1.04**100 == pytest.approx(50.505, rel=1e-4)
-
-
 def test_ratio_leaves_the_agent_itself_out():
     new, old = torch.tensor([[1.0, 2.0, 4.0]]), torch.zeros(1, 3)
     assert joint_log_ratio(new, old).tolist() == [[6.0, 5.0, 3.0]]
