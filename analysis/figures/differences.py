@@ -35,5 +35,5 @@ def differences(pairs: pd.DataFrame, tests: pd.DataFrame, title: str) -> Figure:
     axis.set_xlabel(title)
     handles, labels = axis.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=2)
+    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=2, frameon=False)
     return figure

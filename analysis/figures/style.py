@@ -21,7 +21,7 @@ COLOURS = {
     "random": "#CC79A7",
 }
 SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
-LABELS = {"base_stock": "base stock"}
+LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock"}
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mfmarl",
@@ -61,7 +61,7 @@ def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
     """One legend for the figure, over its panels."""
     handles, names = axis.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns)
+    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns, frameon=False)
 
 
 def svg(figure: Figure, prefix: str) -> str:

@@ -96,10 +96,10 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
         _runs(study, files),
     ]
     evaluation = study.evaluations[0]
-    shown = ", ".join(f"{n} run{'s' * (n != 1)} of {m}" for m, n in _counts(study).items())
+    shown = ", ".join(f"{n} run{'s' * (n != 1)} of {label(m)}" for m, n in _counts(study).items())
     where = "the held-out weeks" if evaluation.split == "test" else f"the {evaluation.split} environment"
     page = _template().render(
-        title=f"{' and '.join(study.methods)} on {evaluation.env}",
+        title=f"{' and '.join(map(label, study.methods))} on {evaluation.env}",
         subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}; every policy played on "
         f"{where} over {evaluation.periods} periods. Intervals are over seeds.",
         answer=headline(study, table, None if found is None else found[1]),
@@ -140,6 +140,13 @@ def _interval_words(study: Study) -> str:
     return f"Marks are means over seeds, bars 95 % intervals (n = {least}, {'t' if least < 10 else 'BCa bootstrap'})."
 
 
+def _interval_note(study: Study) -> str:
+    least = min(_counts(study).values())
+    if least < MIN_RUNS:
+        return "no intervals"
+    return f"below it the 95 % interval (n = {least} seeds, {'t' if least < 10 else 'BCa bootstrap'})"
+
+
 def _number(value: float) -> str:
     if value != value:
         return "missing"
@@ -150,10 +157,7 @@ def _estimate(row: Any) -> Cell:
     if pd.notna(row["low"]):
         if row["interval"] == "constant":
             return Cell(_number(row["estimate"]), f"all {row['n']} equal")
-        return Cell(
-            _number(row["estimate"]),
-            f"{_number(row['low'])} to {_number(row['high'])} (n = {row['n']}, {row['interval']})",
-        )
+        return Cell(_number(row["estimate"]), f"{_number(row['low'])} to {_number(row['high'])}")
     return Cell(_number(row["estimate"]), str(row["note"]))
 
 
@@ -175,7 +179,12 @@ def _profit(study: Study, table: pd.DataFrame, files: dict[str, pd.DataFrame]) -
         rows = _estimates(table, metric, [ALL, *study.type_names], policies)
         extra = f" ({study.evaluations[0].discount:g} per period)" if metric == "return" else ""
         section.tables.append(
-            Table(f"{name}{extra}, {unit} per agent", ["", *map(label, policies)], rows, "profit.csv")
+            Table(
+                f"{name}{extra}, {unit} per agent; {_interval_note(study)}",
+                ["", *map(label, policies)],
+                rows,
+                "profit.csv",
+            )
         )
     return section
 
@@ -199,10 +208,11 @@ def _difference(
     )
     section.figures.append(
         _drawing(
-            differences(pairs, tests, f"profit of {first} minus {second}, $ / period"),
+            differences(pairs, tests, f"profit of {label(first)} minus {label(second)}, $ / period"),
             "differences",
-            f"Paired differences in profit, {first} minus {second}, by type",
-            f"Profit of {first} minus {second}, seed by seed (n = {tests['n'].iloc[0]}, {tests['interval'].iloc[0]}).",
+            f"Paired differences in profit, {label(first)} minus {label(second)}, by type",
+            f"Profit of {label(first)} minus {label(second)}, seed by seed "
+            f"(n = {tests['n'].iloc[0]}, {tests['interval'].iloc[0]}).",
             "differences.csv",
         )
     )
@@ -217,7 +227,7 @@ def _difference(
         ]
         for _, t in tests.iterrows()
     ]
-    head = ["", "difference, $ / period", "p", "p corrected", "mark", f"P({first} beats {second})"]
+    head = ["", "difference, $ / period", "p", "p corrected", "mark", f"P({label(first)} beats {label(second)})"]
     section.tables.append(Table("tests of the paired differences", head, rows, "tests.csv"))
     return section
 
@@ -282,9 +292,9 @@ def _drift(study: Study, files: dict[str, pd.DataFrame]) -> Section:
         return section
     figure, files["drift.csv"] = drift(study.journal)
     section.text.append(
-        "Method is weights each stored population step by the ratio of the neighbours' joint action probabilities, now "
+        "IS weights each stored population step by the ratio of the neighbours' joint action probabilities, now "
         "against when it was played. The effective sample size says how much of the replay these weights leave in use; "
-        "for mf all weights are 1 by definition."
+        "for MF all weights are 1 by definition."
     )
     section.figures.append(
         _drawing(
@@ -308,7 +318,8 @@ def _all_metrics(study: Study, table: pd.DataFrame, files: dict[str, pd.DataFram
         cells = _estimates(table, str(metric), [ALL], policies)[0]
         rows.append([Cell(name, unit), *cells[1:]])
     section = Section("metrics", "All metrics", ["The CSV has them by type as well."])
-    section.tables.append(Table("means over all agents", ["", *map(label, policies)], rows, "metrics.csv"))
+    caption = f"means over all agents; {_interval_note(study)}"
+    section.tables.append(Table(caption, ["", *map(label, policies)], rows, "metrics.csv"))
     return section
 
 

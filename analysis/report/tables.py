@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.figures.style import label
 from analysis.load import REFERENCES, Study
 from analysis.statistics import MIN_RUNS, holm, interval, paired_difference, stars
 
@@ -101,7 +102,7 @@ def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> l
     profit = {str(p): float(v) for p, v in zip(rows["policy"], rows["estimate"], strict=True)}
     said = []
     if tests is not None:
-        first, second = study.methods
+        first, second = map(label, study.methods)
         test = tests.iloc[0]
         gap = f"{test['estimate']:+.3g} $ per agent and period, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
         judged = f"{test['test']}, p = {test['p']:.2g}, n = {test['n']} pairs"
@@ -113,7 +114,7 @@ def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> l
     for method in study.methods:
         beaten = [p for p in REFERENCES if p in profit and profit[method] > profit[p]]
         not_beaten = [p for p in REFERENCES if p in profit and p not in beaten]
-        text = f"{method} earns {profit[method]:.4g} $ per agent and period"
+        text = f"{label(method)} earns {profit[method]:.4g} $ per agent and period"
         text += f", more than {' and '.join(_plain(p) for p in beaten)}" if beaten else ""
         text += f", less than {' and '.join(_plain(p) for p in not_beaten)}" if not_beaten else ""
         said.append(text + ".")
