@@ -192,7 +192,8 @@ class _Watched:
     """An environment whose every step is checked; it knows where in which episode each copy is."""
 
     def __init__(self, env: PopulationEnv, seed: int) -> None:
-        self.env, self.seed = env, seed
+        self.env = env
+        self.seed: int | list[int] = seed
         self.episode = np.zeros(env.num_envs, np.int64)
         self.age = np.zeros(env.num_envs, np.int64)
         self._last: tuple[Step, Step] | None = None
@@ -210,6 +211,7 @@ class _Watched:
     def reset(self, seed: int | list[int] | None) -> Step:
         self.episode[:] = 0
         self.age[:] = 0
+        self.seed = self.seed if seed is None else seed
         self._last = None
         step = self._guarded(lambda: self.env.reset(seed), "reset")
         if step.terminated.any() or step.truncated.any():

@@ -1,0 +1,35 @@
+"""What the views share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import envs
+from envs.population import Step
+from envs.views.joint import agent_space, final_observation, joint_space
+
+
+def test_spaces_stand_observation_before_mean_action() -> None:
+    env = envs.make("inventory/market-easy", num_agents=3, seed=0)
+    one, all_ = agent_space(env), joint_space(env)
+    assert one.shape == (18 + 11,)
+    assert all_.shape == (3, 29)
+    np.testing.assert_array_equal(one.high[:18], env.observation_space.high)
+    np.testing.assert_array_equal(one.high[18:], 1)
+    np.testing.assert_array_equal(all_.high[2], one.high)
+
+
+def test_final_mean_action_is_of_the_neighbours() -> None:
+    env = envs.make("inventory/market-easy", num_agents=3, seed=0, action_grid=(0, 1))
+    # agent 0 sees 1 and 2, agent 1 sees 0, agent 2 sees nobody
+    env.neighbours = np.array([[False, True, True], [True, False, False], [False, False, False]])
+    step = env.reset(0)
+    ended = Step(step.obs, step.mean_action, step.reward, step.terminated, ~step.truncated, final_obs=step.obs)
+    seen = final_observation(env, ended, np.array([[1, 0, 1]]))
+    assert seen[0, :, -2:].tolist() == [[0.5, 0.5], [0, 1], [0, 0]]
+    env.neighbours = None
+    seen = final_observation(env, ended, np.array([[1, 0, 1]]))
+    assert seen[0, :, -2:].tolist() == [[0.5, 0.5], [0, 1], [0.5, 0.5]]
+    with pytest.raises(ValueError, match="without final_obs"):
+        final_observation(env, step, np.array([[1, 0, 1]]))
