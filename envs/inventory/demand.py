@@ -49,8 +49,8 @@ GUIDES = 64
 class PoissonDemand:
     """Independent Poisson demand with means `mu` [N], the quantile of one 32-bit uniform per agent and period.
 
-    A table per agent gives the quantile: its i-th entry is 2^32 P(demand <= lowest + i). What is less likely than
-    2^-33 at either end does not occur.
+    A table per agent gives the quantile: its i-th entry is 2^32 P(demand <= lowest + i). Probabilities are
+    right to 2^-32, so tails below that do not occur.
     """
 
     def __init__(self, mu: NDArray[np.float64]) -> None:
@@ -107,6 +107,9 @@ class TraceDemand:
 
     def quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
         """Empirical, over all runs of `periods` consecutive recorded periods."""
+        recorded = self.units.shape[0]
+        if periods.max() > recorded:
+            raise ValueError(f"{int(periods.max())} periods are more than the {recorded} recorded")
         levels = np.empty(self.units.shape[1])
         total = np.vstack([np.zeros(self.units.shape[1]), np.cumsum(self.units, 0, dtype=float)])
         for span in np.unique(periods):

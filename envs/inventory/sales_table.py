@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 MAX_BYTES = 512 * 1024 * 1024
+MAX_PERIODS = 100_000
 COLUMNS = ("agent", "period", "units")
 
 
@@ -54,6 +55,9 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
         row = int(np.flatnonzero(table["units"] < 0)[0])
         raise BadTable(f"{path}: row {row + 2}: units {table['units'].iloc[row]:g} is negative")
     table["period"] = table["period"].astype(int)
+    nameless = table["agent"].isna() | (table["agent"].astype(str).str.strip() == "")
+    if nameless.any():
+        raise BadTable(f"{path}: row {int(np.flatnonzero(nameless)[0]) + 2}: agent is empty")
     table["agent"] = table["agent"].astype(str)
     return table
 
@@ -92,8 +96,10 @@ def pivot(
     neighbours in time (interpolate; at an end, the nearest).
     """
     check_duplicates(path, table)
-    wide = table.pivot(index="period", columns="agent", values="units")
-    wide = wide.reindex(range(int(wide.index.min()), int(wide.index.max()) + 1))
+    first, last = int(table["period"].min()), int(table["period"].max())
+    if last - first >= MAX_PERIODS:
+        raise BadTable(f"{path}: periods {first} to {last} are more than {MAX_PERIODS}; number them one by one")
+    wide = table.pivot(index="period", columns="agent", values="units").reindex(range(first, last + 1))
     wide = wide[sorted(wide.columns, key=lambda agent: _by_number(str(agent)))]
     if gaps == "missing" and wide.isna().to_numpy().any():
         period, agent = (int(i) for i in np.argwhere(wide.isna().to_numpy())[0])

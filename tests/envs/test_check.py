@@ -114,7 +114,7 @@ def test_games_that_ship_pass(name: str) -> None:
     ],
 )
 def test_kinds_of_play_pass(options: dict[str, Any]) -> None:
-    given = {"name": "inventory/market-easy", "num_envs": 3, "horizon": 9} | options
+    given: dict[str, Any] = {"name": "inventory/market-easy", "num_envs": 3, "horizon": 9} | options
     if "orange" not in given["name"]:
         given["num_agents"] = 5
     check(lambda: envs.make(**given), episodes=2)
@@ -166,7 +166,7 @@ class MissingAgent(Queue):
 
 class WrongDtype(Queue):
     def observe(self) -> NDArray[np.float32]:
-        return super().observe().astype(np.float64)  # type: ignore[return-value]  # the fault
+        return super().observe().astype(np.float64)
 
 
 class CopiesAlike(Queue):

@@ -20,11 +20,12 @@ from mfmarl.seeding import stream
 
 
 def make(name: str = "easy", **options: Any) -> InventoryMarket:
-    return cast(InventoryMarket, envs.make(f"inventory/market-{name}", **{"seed": 1} | options))
+    given: dict[str, Any] = {"seed": 1} | options
+    return cast(InventoryMarket, envs.make(f"inventory/market-{name}", **given))
 
 
 def one_type(**parameters: Any) -> dict[str, AgentType]:
-    return {"shop": AgentType(**{"mu": 10, "p0": 12, "c": 6, "h": 0.5} | parameters)}
+    return {"shop": AgentType.model_validate({"mu": 10, "p0": 12, "c": 6, "h": 0.5} | parameters)}
 
 
 def with_demand(market: InventoryMarket, demand: list[list[float]]) -> InventoryMarket:
@@ -250,8 +251,8 @@ def test_mean_action_leaves_the_agent_out() -> None:
     market = make(num_agents=4, action_grid=(0, 1, 2))
     assert (market.reset(0).mean_action == 0).all()
     step = market.step(np.array([[0, 0, 1, 2]]))
-    third = np.float32(1 / 3)
-    expected = [[third, third, third], [third, third, third], [2 * third, 0, third], [2 * third, third, 0]]
+    third = 1 / 3
+    expected = [[third, third, third], [third, third, third], [2 * third, 0.0, third], [2 * third, third, 0.0]]
     np.testing.assert_allclose(step.mean_action, [expected], rtol=1e-6)
 
 

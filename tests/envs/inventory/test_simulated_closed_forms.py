@@ -18,7 +18,8 @@ def market(agents: int, periods: int, grid: tuple[float, ...], initial: float, *
     shop = AgentType(**options.pop("shop"))
     built = envs.make(
         "inventory/market-decoupled", num_envs=1, num_agents=agents, seed=3, types={"shop": shop}, jitter=0.0,
-        horizon=periods, action_mode="order_up_to", action_grid=grid, stock_cap=1000.0, initial_stock=initial, **options,
+        horizon=periods, action_mode="order_up_to", action_grid=grid, stock_cap=1000.0, initial_stock=initial,
+        **options,
     )  # fmt: skip
     return cast(InventoryMarket, built)
 
@@ -40,7 +41,8 @@ def test_newsvendor(quantity: int, profit: float) -> None:
 
 def cost(metrics: Any) -> NDArray[np.float64]:
     names = ("order_cost", "holding_cost", "backlog_cost")
-    return -np.sum([metrics[f"ledger/{name}"][0].astype(float) for name in names], 0)
+    total: NDArray[np.float64] = np.sum([metrics[f"ledger/{name}"][0].astype(float) for name in names], 0)
+    return -total
 
 
 @pytest.mark.parametrize(("lead", "level", "exact"), [(0, 14, 5.8694), (1, 26, 8.1864), (2, 37, 9.9532)])

@@ -59,7 +59,7 @@ def test_it_plays_as_the_population_does() -> None:
 def test_the_population_passes_its_own_refusals_on() -> None:
     view = make()
     view.reset(seed=0)
-    with pytest.raises(ValueError, match="supermarket_2 .*action 11 is outside"):
+    with pytest.raises(ValueError, match=r"supermarket_2 .*action 11 is outside"):
         view.step(np.array([0, 0, 11, 0, 0]))
     with pytest.raises(envs.UnknownName, match="did you mean 'inventory/market-easy'"):
         make(name="inventory/market-eazy")

@@ -63,7 +63,8 @@ def test_the_view_equals_stock_vectors_of_the_single_view() -> None:
         vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
     )  # fmt: skip
     one, _ = vector.reset(seed=[3, 4])
-    two, _ = stock.reset(seed=[3, 4])
+    seeds: Any = [3, 4]
+    two, _ = stock.reset(seed=seeds)
     rng = np.random.default_rng(1)
     for _ in range(12):
         np.testing.assert_array_equal(one, two)
