@@ -42,8 +42,8 @@ def sums_to_reward(step: Step) -> None:
 
 
 def test_two_lost_sales_periods_by_hand() -> None:
-    config = {"types": one_type(K=5, ell=2, phi=0.1, L=1), "jitter": 0.0, "congestion": 0.2, "price_coupling": 0.5}
-    market = make(num_agents=2, **config)
+    types = one_type(K=5, ell=2, phi=0.1, L=1)
+    market = make(num_agents=2, types=types, jitter=0.0, congestion=0.2, price_coupling=0.5)
     market.reset(0)
     with_demand(market, [[8, 25], [12, 4]])
     # initial stock 20 each; slope = .2 x 6 / 10 = .12 $/u per u; orders 10 and 40, mean 25
