@@ -31,12 +31,12 @@ class PolicyNetwork(nn.Module):
 
     def forward(self, obs: Tensor, mean_action: Tensor) -> Tensor:
         """[R, N, D] and [R, N, A] -> Q [R, N, A]."""
-        out: Tensor = self.mlp(torch.cat([obs, mean_action], -1))
+        out: Tensor = self.mlp(obs, mean_action)
         return out
 
     def q_values(self, obs: Tensor, mean_action: Tensor) -> Tensor:
         """`forward` without gradients, in chunks that fit the cache."""
-        return self.mlp.infer(torch.cat([obs, mean_action], -1))
+        return self.mlp.infer(obs, mean_action)
 
 
 class Policy:

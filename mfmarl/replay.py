@@ -47,10 +47,6 @@ class PopulationSample:
     next_counts: Tensor
     """[M, A], likewise."""
 
-    def part(self, start: int, stop: int) -> PopulationSample:
-        """The population steps start..stop-1."""
-        return PopulationSample(**{name: getattr(self, name)[start:stop] for name in self.__dataclass_fields__})
-
 
 class RunnerRing:
     """The ring of one runner: `capacity` slots of B copies."""

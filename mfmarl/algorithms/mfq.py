@@ -11,6 +11,7 @@ batches with the networks as they are; take S fused gradient steps; move the ave
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,26 @@ from mfmarl.replay import PopulationReplay, PopulationSample
 from mfmarl.rollout import PopulationBatch
 
 Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class TypeRows:
+    """What the loss needs of R agent steps of one type."""
+
+    inputs: Tensor
+    """[R, D + A]: observation and the mean action that Q is a function of."""
+    action: Tensor
+    """int64 [R, 1]"""
+    target: Tensor
+    """[R]"""
+    weight: Tensor
+    """[R]"""
+
+    def part(self, i: int, parts: int) -> TypeRows:
+        """The i-th of `parts` equal parts, without copying."""
+        n = self.target.shape[0] // parts
+        cut = slice(i * n, (i + 1) * n)
+        return TypeRows(self.inputs[cut], self.action[cut], self.target[cut], self.weight[cut])
 
 
 class MFQ:
@@ -132,12 +153,12 @@ class MFQ:
     def _mean_action(self, counts: Tensor, action: Tensor) -> Tensor:
         return mean_action(counts, action, self.neighbours)
 
-    def weights(self, sample: PopulationSample) -> tuple[Tensor, Metrics]:
+    def weights(self, sample: PopulationSample, observed: Tensor) -> tuple[Tensor, Metrics]:
         """Drift weights [M, N] of a sample under the current policies, with their diagnostics; all 1 for `mf`."""
         if self.method == "mf":
             ones = torch.ones_like(sample.reward)
             return ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
-        new = self.log_probs(sample)
+        new = self.log_probs(sample, observed)
         weights = drift_weights(joint_log_ratio(new, sample.log_prob, self.neighbours), self.importance)
         return weights.weight, {
             "weight_mean": weights.mean,
@@ -151,9 +172,9 @@ class MFQ:
         seen[sample.started] = 0.0
         return seen
 
-    def log_probs(self, sample: PopulationSample) -> Tensor:
-        """[M, N]: log-probabilities of the stored actions under the current policies."""
-        q = self.policy.q_values(sample.obs, self.observed(sample))
+    def log_probs(self, sample: PopulationSample, observed: Tensor) -> Tensor:
+        """[M, N]: log-probabilities of the stored actions under the current policies, given what agents observed."""
+        q = self.policy.q_values(sample.obs, observed)
         log_probs = boltzmann_log_probs(q, self.policy.temperature)
         return log_probs.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1)
 
@@ -164,32 +185,45 @@ class MFQ:
         else:
             following = self._mean_action(sample.next_counts, sample.next_action)
         next_q = self.policy.q_values(sample.next_obs, following)
-        chooser = self.network if self.config.double_q else self.policy
-        preference = chooser.q_values(sample.next_obs, played)
+        if self.config.double_q:
+            preference = self.network.q_values(sample.next_obs, played)
+        else:
+            preference = next_q if following is played else self.policy.q_values(sample.next_obs, played)
         probs = boltzmann_log_probs(preference, self.policy.temperature).exp()
         reward = sample.reward / self.reward_scale
         return mean_field_target(reward, self.config.discount, sample.terminated, mean_field_value(probs, next_q))
 
-    def loss(self, sample: PopulationSample, given: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Weighted TD loss of a minibatch given the mean action that Q is a function of, and its errors [M, N]."""
-        q = self.network(sample.obs, given)
-        error = q.gather(-1, sample.action.unsqueeze(-1)).squeeze(-1) - target
-        return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error
+    def rows(self, sample: PopulationSample, given: Tensor, target: Tensor, weight: Tensor) -> list[TypeRows]:
+        """A sample as contiguous rows of each type, so that a minibatch of population steps is a view of them."""
+        by_type = self.network.mlp.by_type
+        inputs = by_type(sample.obs, given)
+        action, targets, weights = by_type(sample.action.unsqueeze(-1)), by_type(target), by_type(weight)
+        return [TypeRows(*columns) for columns in zip(inputs, action, targets, weights, strict=True)]
+
+    def loss(self, rows: Sequence[TypeRows]) -> tuple[Tensor, Tensor]:
+        """Weighted TD loss over the rows of all types, and the mean absolute error."""
+        values = self.network.mlp.forward_types([r.inputs for r in rows])
+        error = torch.cat(
+            [q.gather(1, r.action).squeeze(1) - r.target for q, r in zip(values, rows, strict=True)]
+        )
+        weight = torch.cat([r.weight for r in rows])
+        return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error.detach().abs().mean()
 
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
         size = self.config.batch_population_steps
         sample = self.replay.sample(steps * size, self._rng)
-        weight, metrics = self.weights(sample)
         played = self._mean_action(sample.counts, sample.action)
+        observed = self.observed(sample)
+        weight, metrics = self.weights(sample, observed)
         target = self.targets(sample, played)
-        given = self.observed(sample) if self.config.conditioning == "observed" else played
+        given = observed if self.config.conditioning == "observed" else played
         if not bool(torch.isfinite(target.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; lower mfq.learning_rate")
         losses = torch.zeros(steps, device=self.device)
         errors = torch.zeros(steps, device=self.device)
+        rows = self.rows(sample, given, target, weight)
         for i in range(steps):
-            part = slice(i * size, (i + 1) * size)
-            loss, error = self.loss(sample.part(part.start, part.stop), given[part], target[part], weight[part])
+            loss, error = self.loss([r.part(i, steps) for r in rows])
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
@@ -201,7 +235,7 @@ class MFQ:
             self.optimiser.step()
             self.gradient_steps += 1
             losses[i] = loss.detach()
-            errors[i] = error.detach().abs().mean()
+            errors[i] = error
         with torch.no_grad():
             averaged: list[Tensor] = list(self.policy.mlp.parameters())
             online: list[Tensor] = list(self.parameters)

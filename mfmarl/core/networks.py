@@ -34,25 +34,36 @@ class StackedMLP(nn.Module):
             self.weights.append(nn.Parameter(uniform * bound))
             self.biases.append(nn.Parameter(torch.zeros(len(self.types), b)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[R, N, inputs] -> [R, N, outputs]: agent j through the network of its type."""
-        rows = x.shape[0]
+    def forward(self, *parts: Tensor) -> Tensor:
+        """[R, N, a], [R, N, b], ... with a + b + ... inputs -> [R, N, outputs]: agent j through its type's network."""
+        outputs = self.forward_types(self.by_type(*parts))
+        shaped = [h.view(parts[0].shape[0], -1, h.shape[-1]) for h in outputs]
+        return torch.cat(shaped, 1) if len(shaped) > 1 else shaped[0]
+
+    def by_type(self, *parts: Tensor) -> list[Tensor]:
+        """[R, N, a], [R, N, b], ... -> for each type k its agents' rows [R n_k, a + b + ...], step by step."""
+        if len(parts) == 1:
+            return [parts[0][:, agents].flatten(0, 1) for agents in self.types]
+        return [torch.cat([p[:, agents] for p in parts], -1).flatten(0, 1) for agents in self.types]
+
+    def forward_types(self, rows: Sequence[Tensor]) -> list[Tensor]:
+        """For each type its rows [R_k, inputs] -> [R_k, outputs]."""
         weights = [w.unbind(0) for w in self.weights]
         biases = [b.unbind(0) for b in self.biases]
         outputs = []
-        for k, agents in enumerate(self.types):
-            h = x[:, agents].reshape(-1, x.shape[-1])
+        for k, h in enumerate(rows):
             for layer in range(len(weights)):
                 h = torch.addmm(biases[layer][k], h, weights[layer][k])
                 if layer < len(weights) - 1:
                     h = torch.relu_(h)
-            outputs.append(h.view(rows, -1, h.shape[-1]))
-        return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+            outputs.append(h)
+        return outputs
 
     @torch.no_grad()
-    def infer(self, x: Tensor, chunk_rows: int = 4096) -> Tensor:
+    def infer(self, *parts: Tensor, chunk_rows: int = 4096) -> Tensor:
         """`forward` without gradients, a few thousand agent rows at a time so that activations stay in cache."""
-        step = max(1, chunk_rows // x.shape[1])
-        if x.shape[0] <= step or x.is_cuda:
-            return self.forward(x)
-        return torch.cat([self.forward(part) for part in torch.split(x, step)])
+        steps, agents = parts[0].shape[:2]
+        size = max(1, chunk_rows // agents)
+        if steps <= size or parts[0].is_cuda:
+            return self.forward(*parts)
+        return torch.cat([self.forward(*(p[i : i + size] for p in parts)) for i in range(0, steps, size)])

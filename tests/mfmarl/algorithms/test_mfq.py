@@ -40,7 +40,7 @@ def test_without_drift_is_and_mf_update_bit_for_bit_alike():
     for learner in (mf, corrected):
         learner.replay.add([batch])
     sample = corrected.replay.sample(64, np.random.default_rng(0))
-    weight, told = corrected.weights(sample)
+    weight, told = corrected.weights(sample, corrected.observed(sample))
     # the policy that is asked is the one that played
     assert bool((weight == 1.0).all())
     assert told == {"weight_mean": 1.0, "weight_max": 1.0, "ess": pytest.approx(1.0, abs=1e-6)}
@@ -55,7 +55,8 @@ def test_drift_moves_the_weights():
     learner.replay.add([rollout.collect(12)])
     with torch.no_grad():
         learner.policy.mlp.biases[-1][0, 0] += 0.3
-    weight, told = learner.weights(learner.replay.sample(64, np.random.default_rng(0)))
+    sample = learner.replay.sample(64, np.random.default_rng(0))
+    weight, told = learner.weights(sample, learner.observed(sample))
     assert float(weight.std()) > 0.01
     assert told["ess"] < 0.999
 
@@ -93,7 +94,7 @@ def test_gradient_of_the_loss_is_that_of_finite_differences():
 
     bias = learner.network.mlp.biases[1].detach().clone().requires_grad_()
     assert torch.autograd.gradcheck(loss, (bias,), eps=1e-6, atol=1e-6)
-    value, _ = learner.loss(wide, given, target, weight)
+    value, _ = learner.loss(learner.rows(wide, given, target, weight))
     assert float(value) == pytest.approx(float(loss(bias).detach()), rel=1e-12)
 
 

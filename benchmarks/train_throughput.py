@@ -1,0 +1,202 @@
+"""Agent steps sampled and trained per second: mfmarl's path on RLlib against RLlib's stock multi-agent DQN.
+
+    python benchmarks/train_throughput.py --out docs/figures/train_throughput.json
+
+Both play `inventory/market-easy` with N agents, with 2x64 networks of the same inputs (observation and mean action),
+in one process on one core, and take the same updates per sample: every sampled agent step is replayed `--replays`
+times, in gradient steps of the same number of agent steps. The stock path is RLlib's DQN on the new API stack through
+the MultiAgentEnv view, one policy per agent type. Then a profile says where this path's time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import platform
+import pstats
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+import envs  # noqa: E402
+from mfmarl.config import TrainConfig  # noqa: E402
+from mfmarl.rllib.quiet import start_ray  # noqa: E402
+
+ENV = "inventory/market-easy"
+
+
+def ours(num_agents: int, copies: int, fragment: int, batch: int, replays: float, seconds: float) -> dict[str, float]:
+    """Sampled agent steps per second of MFQ on RLlib, after the warm-up, and where the time went."""
+    from mfmarl.rllib.trainer import RLlibTrainer
+
+    steps = replays * copies / batch
+    config = TrainConfig.model_validate(
+        {
+            "env": ENV,
+            "num_agents": num_agents,
+            "num_envs": copies,
+            "fragment_length": fragment,
+            "num_episodes": 10**9,
+            "seed": 0,
+            "method": "is",
+            "mfq": {
+                "batch_population_steps": batch,
+                "gradient_steps_per_step": steps,
+                "warmup_population_steps": 256,
+                "replay_population_steps": 4096,
+            },
+        }
+    )
+    trainer = RLlibTrainer(config)
+    for _ in range(20):
+        trainer.iterate()
+    before = trainer.progress()
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        trainer.iterate()
+    elapsed = time.perf_counter() - began
+    after = trainer.progress()
+    sampled = after["agent_steps"] - before["agent_steps"]
+    trained = (after["gradient_steps"] - before["gradient_steps"]) * batch * num_agents
+    profile = cProfile.Profile()
+    profile.enable()
+    for _ in range(10):
+        trainer.iterate()
+    profile.disable()
+    trainer.close()
+    return {"sampled_per_s": sampled / elapsed, "replayed": trained / sampled, **_shares(profile)}
+
+
+def _shares(profile: cProfile.Profile) -> dict[str, float]:
+    """Share of the profiled time in each part, by cumulative time."""
+    stats: Any = pstats.Stats(profile)
+    total = float(stats.total_tt)
+
+    def share(file: str, function: str) -> float:
+        times = [v[3] for k, v in stats.stats.items() if k[0].endswith(file) and k[2] == function]
+        return float(sum(times)) / total
+
+    sampling, learning = share("mfmarl/rollout.py", "collect"), share("mfmarl/algorithms/mfq.py", "learn")
+    return {
+        "share_sampling": sampling,
+        "share_sampling_game": share("envs/inventory/market.py", "step"),
+        "share_sampling_networks": share("mfmarl/policy.py", "q_values") - share("mfmarl/algorithms/mfq.py", "targets")
+        - share("mfmarl/algorithms/mfq.py", "log_probs"),
+        "share_learning": learning,
+        "share_learning_targets": share("mfmarl/algorithms/mfq.py", "targets"),
+        "share_learning_weights": share("mfmarl/algorithms/mfq.py", "weights"),
+        "share_learning_replay": share("mfmarl/replay.py", "sample") + share("mfmarl/replay.py", "add"),
+        "share_rllib": 1.0 - sampling - learning,
+    }
+
+
+def stock(num_agents: int, batch: int, replays: float, seconds: float) -> dict[str, float]:
+    """Sampled agent steps per second of RLlib's DQN through the MultiAgentEnv view."""
+    from ray.rllib.algorithms.dqn import DQNConfig
+    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+    from ray.tune.registry import register_env
+
+    from envs.views.multi_agent import PopulationMultiAgentEnv
+
+    population = envs.make(ENV, num_agents=num_agents, seed=0)
+    names, kinds = list(population.type_names), population.agent_types.tolist()
+    register_env("mfmarl_stock", lambda config: PopulationMultiAgentEnv(config))
+    # RLlib draws train_batch_size transitions for every policy in an update, and takes one update a fragment
+    batch_of_policy = round(batch * num_agents / len(names))
+    fragment = round(batch / replays)
+    config = (
+        DQNConfig()
+        .environment("mfmarl_stock", env_config={"name": ENV, "num_agents": num_agents, "seed": 0})
+        .env_runners(num_env_runners=0, rollout_fragment_length=fragment)
+        .learners(num_learners=0)
+        .multi_agent(
+            policies=set(names),
+            policy_mapping_fn=lambda agent, *_, **__: names[kinds[int(agent.split("_")[1])]],
+        )
+        .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], fcnet_activation="relu"))
+        .training(
+            train_batch_size=batch_of_policy,
+            num_steps_sampled_before_learning_starts=fragment,
+            target_network_update_freq=500,
+            replay_buffer_config={"type": "MultiAgentEpisodeReplayBuffer", "capacity": 4096 * num_agents},
+            double_q=True,
+            dueling=False,
+            num_atoms=1,
+            gamma=0.99,
+            lr=1e-3,
+        )
+        .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
+        .debugging(log_level="ERROR", seed=0)
+    )
+    algorithm = config.build_algo()
+    for _ in range(3):
+        algorithm.train()
+
+    trained = 0
+    update = algorithm.learner_group.update
+
+    def counted(**arguments: Any) -> Any:
+        nonlocal trained
+        trained += sum(len(episode) for episode in arguments["episodes"])
+        return update(**arguments)
+
+    algorithm.learner_group.update = counted
+
+    def lifetime() -> float:
+        key = ("env_runners", "num_env_steps_sampled_lifetime")
+        return float(algorithm.metrics.peek(key, default=0)) * num_agents
+
+    before, began = lifetime(), time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        algorithm.train()
+    elapsed, sampled = time.perf_counter() - began, lifetime() - before
+    algorithm.stop()
+    return {"sampled_per_s": sampled / elapsed, "replayed": trained / sampled}
+
+
+def main() -> int:
+    """Measure both, print the ratio."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--num-agents", type=int, default=50)
+    parser.add_argument("--copies", type=int, default=64)
+    parser.add_argument("--fragment", type=int, default=13)
+    parser.add_argument("--batch", type=int, default=32, help="population steps in one gradient step")
+    parser.add_argument("--replays", type=float, default=1.0, help="times each sampled agent step is trained on")
+    parser.add_argument("--seconds", type=float, default=30.0, help="measured time of each path")
+    parser.add_argument("--out", type=Path, default=None, help="JSON to write")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    start_ray(num_cpus=2)
+    mine = ours(
+        options.num_agents, options.copies, options.fragment, options.batch, options.replays, options.seconds
+    )
+    print(f"mfmarl on RLlib   {mine['sampled_per_s']:12,.0f} agent steps/s, each trained {mine['replayed']:.2f} times")
+    theirs = stock(options.num_agents, options.batch, options.replays, options.seconds)
+    stock_rate, replayed = theirs["sampled_per_s"], theirs["replayed"]
+    print(f"stock DQN         {stock_rate:12,.0f} agent steps/s, each trained {replayed:.2f} times")
+    ratio = mine["sampled_per_s"] / stock_rate
+    print(f"ratio             {ratio:12.1f}")
+    print("where mfmarl's time goes (cProfile, which slows Python more than arithmetic):")
+    for name, value in mine.items():
+        if name.startswith("share_"):
+            print(f"  {name.removeprefix('share_').replace('_', ' '):20s} {value:6.1%}")
+    if options.out is not None:
+        settings = {k: v for k, v in vars(options).items() if k != "out"}
+        about = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
+        about |= {"torch": torch.__version__, "numpy": np.__version__}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        result = {"settings": settings, "versions": about, "mfmarl": mine, "stock_dqn": theirs, "ratio": ratio}
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
