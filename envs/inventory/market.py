@@ -99,7 +99,7 @@ class InventoryMarket:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
             paths: list[tuple[int, ...]]
-            if isinstance(seed, Sequence):
+            if isinstance(seed, Sequence | np.ndarray):
                 paths = [(int(one),) for one in seed]
             else:
                 paths = [(int(seed), copy) for copy in range(self.num_envs)]
