@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
+import logging
 import platform
 import pstats
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,14 @@ from mfmarl.rllib.quiet import start_ray  # noqa: E402
 ENV = "inventory/market-easy"
 
 
-def ours(num_agents: int, copies: int, fragment: int, batch: int, replays: float, seconds: float) -> dict[str, float]:
-    """Sampled agent steps per second of MFQ on RLlib, after the warm-up, and where the time went."""
+Path_ = Callable[[float], tuple[float, float, float]]
+"""Runs a path for some seconds: agent steps sampled, agent steps trained, seconds."""
+
+
+def ours(method: str, num_agents: int, copies: int, fragment: int, batch: int, replays: float) -> tuple[Path_, Any]:
+    """MFQ on RLlib, warmed up, and its trainer."""
     from mfmarl.rllib.trainer import RLlibTrainer
 
-    steps = replays * copies / batch
     config = TrainConfig.model_validate(
         {
             "env": ENV,
@@ -46,33 +51,38 @@ def ours(num_agents: int, copies: int, fragment: int, batch: int, replays: float
             "fragment_length": fragment,
             "num_episodes": 10**9,
             "seed": 0,
-            "method": "is",
+            "method": method,
             "mfq": {
                 "batch_population_steps": batch,
-                "gradient_steps_per_step": steps,
+                "gradient_steps_per_step": replays * copies / batch,
                 "warmup_population_steps": 256,
                 "replay_population_steps": 4096,
             },
         }
     )
     trainer = RLlibTrainer(config)
-    for _ in range(20):
+    for _ in range(10):
         trainer.iterate()
-    before = trainer.progress()
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        trainer.iterate()
-    elapsed = time.perf_counter() - began
-    after = trainer.progress()
-    sampled = after["agent_steps"] - before["agent_steps"]
-    trained = (after["gradient_steps"] - before["gradient_steps"]) * batch * num_agents
+
+    def advance(seconds: float) -> tuple[float, float, float]:
+        before, began = trainer.progress(), time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            trainer.iterate()
+        elapsed, after = time.perf_counter() - began, trainer.progress()
+        trained = (after["gradient_steps"] - before["gradient_steps"]) * batch * num_agents
+        return float(after["agent_steps"] - before["agent_steps"]), float(trained), elapsed
+
+    return advance, trainer
+
+
+def shares(trainer: Any) -> dict[str, float]:
+    """Where the time of ten iterations goes."""
     profile = cProfile.Profile()
     profile.enable()
     for _ in range(10):
         trainer.iterate()
     profile.disable()
-    trainer.close()
-    return {"sampled_per_s": sampled / elapsed, "replayed": trained / sampled, **_shares(profile)}
+    return _shares(profile)
 
 
 def _shares(profile: cProfile.Profile) -> dict[str, float]:
@@ -85,21 +95,22 @@ def _shares(profile: cProfile.Profile) -> dict[str, float]:
         return float(sum(times)) / total
 
     sampling, learning = share("mfmarl/rollout.py", "collect"), share("mfmarl/algorithms/mfq.py", "learn")
+    targets, weights = share("mfmarl/algorithms/mfq.py", "targets"), share("mfmarl/algorithms/mfq.py", "weights")
+    replay = share("mfmarl/replay.py", "sample") + share("mfmarl/replay.py", "add")
+    game = share("envs/inventory/market.py", "step")
     return {
-        "share_sampling": sampling,
-        "share_sampling_game": share("envs/inventory/market.py", "step"),
-        "share_sampling_networks": share("mfmarl/policy.py", "q_values") - share("mfmarl/algorithms/mfq.py", "targets")
-        - share("mfmarl/algorithms/mfq.py", "log_probs"),
-        "share_learning": learning,
-        "share_learning_targets": share("mfmarl/algorithms/mfq.py", "targets"),
-        "share_learning_weights": share("mfmarl/algorithms/mfq.py", "weights"),
-        "share_learning_replay": share("mfmarl/replay.py", "sample") + share("mfmarl/replay.py", "add"),
-        "share_rllib": 1.0 - sampling - learning,
+        "sampling: game": game,
+        "sampling: policies and bookkeeping": sampling - game,
+        "learning: replay": replay,
+        "learning: drift weights": weights,
+        "learning: targets": targets,
+        "learning: gradient steps": learning - replay - weights - targets,
+        "RLlib and the rest": 1.0 - sampling - learning,
     }
 
 
-def stock(num_agents: int, batch: int, replays: float, seconds: float) -> dict[str, float]:
-    """Sampled agent steps per second of RLlib's DQN through the MultiAgentEnv view."""
+def stock(num_agents: int, batch: int, replays: float) -> tuple[Path_, Any]:
+    """RLlib's DQN through the MultiAgentEnv view, warmed up, and its algorithm."""
     from ray.rllib.algorithms.dqn import DQNConfig
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
     from ray.tune.registry import register_env
@@ -127,7 +138,7 @@ def stock(num_agents: int, batch: int, replays: float, seconds: float) -> dict[s
             num_steps_sampled_before_learning_starts=fragment,
             target_network_update_freq=500,
             replay_buffer_config={"type": "MultiAgentEpisodeReplayBuffer", "capacity": 4096 * num_agents},
-            double_q=True,
+            double_q=False,
             dueling=False,
             num_atoms=1,
             gamma=0.99,
@@ -154,47 +165,60 @@ def stock(num_agents: int, batch: int, replays: float, seconds: float) -> dict[s
         key = ("env_runners", "num_env_steps_sampled_lifetime")
         return float(algorithm.metrics.peek(key, default=0)) * num_agents
 
-    before, began = lifetime(), time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        algorithm.train()
-    elapsed, sampled = time.perf_counter() - began, lifetime() - before
-    algorithm.stop()
-    return {"sampled_per_s": sampled / elapsed, "replayed": trained / sampled}
+    def advance(seconds: float) -> tuple[float, float, float]:
+        sampled_before, trained_before, began = lifetime(), trained, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            algorithm.train()
+        elapsed = time.perf_counter() - began
+        return lifetime() - sampled_before, float(trained - trained_before), elapsed
+
+    return advance, algorithm
 
 
 def main() -> int:
-    """Measure both, print the ratio."""
+    """Measure all in turns, so that a busy machine slows all alike, and print the ratios of the medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--num-agents", type=int, default=50)
     parser.add_argument("--copies", type=int, default=64)
     parser.add_argument("--fragment", type=int, default=13)
     parser.add_argument("--batch", type=int, default=32, help="population steps in one gradient step")
     parser.add_argument("--replays", type=float, default=1.0, help="times each sampled agent step is trained on")
-    parser.add_argument("--seconds", type=float, default=30.0, help="measured time of each path")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=None, help="JSON to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
     start_ray(num_cpus=2)
-    mine = ours(
-        options.num_agents, options.copies, options.fragment, options.batch, options.replays, options.seconds
-    )
-    print(f"mfmarl on RLlib   {mine['sampled_per_s']:12,.0f} agent steps/s, each trained {mine['replayed']:.2f} times")
-    theirs = stock(options.num_agents, options.batch, options.replays, options.seconds)
-    stock_rate, replayed = theirs["sampled_per_s"], theirs["replayed"]
-    print(f"stock DQN         {stock_rate:12,.0f} agent steps/s, each trained {replayed:.2f} times")
-    ratio = mine["sampled_per_s"] / stock_rate
-    print(f"ratio             {ratio:12.1f}")
-    print("where mfmarl's time goes (cProfile, which slows Python more than arithmetic):")
-    for name, value in mine.items():
-        if name.startswith("share_"):
-            print(f"  {name.removeprefix('share_').replace('_', ' '):20s} {value:6.1%}")
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    given = (options.num_agents, options.copies, options.fragment, options.batch, options.replays)
+    mf, trainer = ours("mf", *given)
+    corrected, _ = ours("is", *given)
+    theirs, _ = stock(options.num_agents, options.batch, options.replays)
+    paths = {"mfmarl mf": mf, "mfmarl is": corrected, "stock DQN": theirs}
+    rates: dict[str, list[float]] = {name: [] for name in paths}
+    replayed = dict.fromkeys(paths, 0.0)
+    for _ in range(options.rounds):
+        for name, advance in paths.items():
+            sampled, trained, elapsed = advance(options.seconds)
+            rates[name].append(sampled / elapsed)
+            replayed[name] = trained / sampled
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
+    for name, value in medians.items():
+        spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
+        print(f"{name:10s} {value:10,.0f} agent steps/s ({spread}), each trained {replayed[name]:.2f} times")
+    ratios = {name: medians[name] / medians["stock DQN"] for name in ("mfmarl mf", "mfmarl is")}
+    for name, ratio in ratios.items():
+        print(f"{name} is {ratio:.1f} times stock DQN")
+    parts = shares(trainer)
+    print("where mfmarl mf spends its time (cProfile, which slows Python more than arithmetic):")
+    for name, share in parts.items():
+        print(f"  {name:36s} {share:6.1%}")
     if options.out is not None:
         settings = {k: v for k, v in vars(options).items() if k != "out"}
-        about = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
-        about |= {"torch": torch.__version__, "numpy": np.__version__}
+        about = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        result = {"settings": settings, "versions": about, "mfmarl": mine, "stock_dqn": theirs, "ratio": ratio}
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
+        result = {"settings": settings, "versions": about, "rates": rates, "replayed": replayed, "ratios": ratios}
+        options.out.write_text(json.dumps(result | {"shares": parts}, indent=1) + "\n")
     return 0
 
 

@@ -201,13 +201,13 @@ class MFQ:
         return [TypeRows(*columns) for columns in zip(inputs, action, targets, weights, strict=True)]
 
     def loss(self, rows: Sequence[TypeRows]) -> tuple[Tensor, Tensor]:
-        """Weighted TD loss over the rows of all types, and the mean absolute error."""
+        """Weighted TD loss over the rows of all types, and its errors [R]."""
         values = self.network.mlp.forward_types([r.inputs for r in rows])
         error = torch.cat(
             [q.gather(1, r.action).squeeze(1) - r.target for q, r in zip(values, rows, strict=True)]
         )
         weight = torch.cat([r.weight for r in rows])
-        return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error.detach().abs().mean()
+        return weighted_mean(td_loss(error, self.config.huber), weight, error.numel()), error.detach()
 
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
         size = self.config.batch_population_steps
@@ -220,12 +220,12 @@ class MFQ:
         if not bool(torch.isfinite(target.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; lower mfq.learning_rate")
         losses = torch.zeros(steps, device=self.device)
-        errors = torch.zeros(steps, device=self.device)
         rows = self.rows(sample, given, target, weight)
         for i in range(steps):
             loss, error = self.loss([r.part(i, steps) for r in rows])
-            self.optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
+            gradients = torch.autograd.grad(loss, self.parameters)
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
             if not bool(torch.isfinite(norm)):
                 raise TrainingFailed(
@@ -235,7 +235,6 @@ class MFQ:
             self.optimiser.step()
             self.gradient_steps += 1
             losses[i] = loss.detach()
-            errors[i] = error
         with torch.no_grad():
             averaged: list[Tensor] = list(self.policy.mlp.parameters())
             online: list[Tensor] = list(self.parameters)
@@ -245,7 +244,7 @@ class MFQ:
         drift = total_variation(drawn / drawn.sum(), torch.from_numpy(played_now / played_now.sum()))
         return metrics | {
             "loss": float(losses.mean()),
-            "td_abs": float(errors.mean()),
+            "td_abs": float(error.abs().mean()),
             "q_mean": float((target * self.reward_scale).mean()),
             "drift_tv": float(drift),
         }

@@ -29,7 +29,9 @@ class MFQConfig(BaseModel):
     temperature_fraction: float = Field(
         0.7, gt=0, le=1, description="share of the run after which the geometric temperature schedule ends"
     )
-    double_q: bool = Field(True, description="online networks choose next actions, averaged ones value them")
+    double_q: bool = Field(
+        False, description="online networks choose next actions, averaged ones value them; else the averaged do both"
+    )
     huber: bool = Field(True, description="Huber loss with threshold 1 (in units of the reward's spread), else squared")
     batch_population_steps: int = Field(8, ge=1, description="population steps in one gradient step")
     gradient_steps_per_step: float = Field(2.0, gt=0, description="gradient steps per vector step of the copies")
