@@ -43,6 +43,11 @@ def flat(trainer: object) -> dict[str, np.ndarray]:
     return {f"{file}/{name}": array for file, table in tensors.items() for name, array in table.items()}
 
 
+def three_iterations(trainer: object) -> None:
+    for _ in range(3):
+        trainer.iterate()  # type: ignore[attr-defined]
+
+
 def assert_equal(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
     assert first.keys() == second.keys()
     for name, array in first.items():
@@ -117,8 +122,7 @@ def test_a_reward_that_is_no_number_reaches_the_driver_before_any_update() -> No
 
     env.step = spoilt
     with pytest.raises(TrainingFailed, match=r"convenience_3 \(agent 3, copy 1\) got reward nan at step"):
-        for _ in range(3):
-            trainer.iterate()
+        three_iterations(trainer)
     trainer.close()
 
 
@@ -136,8 +140,7 @@ def test_an_environment_that_raises_in_a_remote_runner_is_heard() -> None:
 
     trainer.algorithm.env_runner_group.foreach_env_runner(spoil, local_env_runner=False)
     with pytest.raises(TrainingFailed, match="ValueError in an environment runner: the warehouse burnt down"):
-        for _ in range(3):
-            trainer.iterate()
+        three_iterations(trainer)
     trainer.close()
 
 
