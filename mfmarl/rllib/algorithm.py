@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
@@ -120,7 +121,14 @@ class MeanFieldAlgorithm(Algorithm):
                 tags="sample", timeout_seconds=0.5, return_obj_refs=True
             )
             for result in ready.ignore_errors():
-                arrived[result.actor_id] = result.get()
+                reference = result.get()
+                try:
+                    # a dead runner's error hides in the reference, and would only surface in the learner
+                    ray.get(reference)
+                except RayActorError:
+                    group._worker_manager.set_actor_state(result.actor_id, False)
+                else:
+                    arrived[result.actor_id] = reference
             missing = [r for r in asked if r not in arrived]
             if not missing:
                 break
