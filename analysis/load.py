@@ -90,11 +90,12 @@ def _evaluation(folder: Path) -> Evaluation:
 
 def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations: list[Evaluation]) -> None:
     kinds = [
-        (i.config.env, i.num_agents, e.split, e.discount, e.periods) for i, e in zip(infos, evaluations, strict=True)
+        (i.config.env, i.num_agents, e.split, e.discount, e.periods, _options(i))
+        for i, e in zip(infos, evaluations, strict=True)
     ]
     for folder, kind in zip(folders, kinds, strict=True):
         if kind != kinds[0]:
-            say = "{} with N = {}, played on {} with discount {} over {} periods"
+            say = "{} with N = {}, played on {} with discount {} over {} periods, options {}"
             raise BadRun(
                 f"{folder} is of {say.format(*kind)}, but {folders[0]} of {say.format(*kinds[0])}; "
                 "one report compares runs of one environment"
@@ -103,6 +104,12 @@ def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations
     for (method, seed), count in seen.items():
         if count > 1:
             raise BadRun(f"{count} runs of method {method} have seed {seed}; give one run per method and seed")
+
+
+def _options(info: RunInfo) -> str:
+    """The environment's own settings, without the part of the data, which evaluation chooses."""
+    mine = {k: v for k, v in sorted(info.config.env_options.items()) if k != "split"}
+    return ", ".join(f"{k}={v}" for k, v in mine.items()) or "none"
 
 
 def _journal(folder: Path, info: RunInfo) -> pd.DataFrame:

@@ -119,6 +119,7 @@ def config_from(
         if not isinstance(error, ValidationError):
             raise UserError(f"{source}: {error}") from None
         raise UserError(_one_line(error, where or {}, source)) from None
+    _check_replay(config, source)
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)
@@ -127,6 +128,23 @@ def config_from(
             + suggestion(family, ENV_FAMILIES)
         )
     return config
+
+
+def _check_replay(config: TrainConfig, source: str) -> None:
+    """Refuse settings with which the replay could never be learned from."""
+    copies = config.num_envs * max(1, config.num_env_runners)
+    slots = config.mfq.replay_population_steps // copies
+    if config.fragment_length > slots - 2:
+        raise UserError(
+            f"{source}: fragments of {config.fragment_length} steps of {copies} copies do not fit "
+            f"mfq.replay_population_steps={config.mfq.replay_population_steps}; "
+            f"want at least {(config.fragment_length + 2) * copies}, or fewer copies (num_envs)"
+        )
+    if config.mfq.warmup_population_steps > slots * copies:
+        raise UserError(
+            f"{source}: mfq.warmup_population_steps={config.mfq.warmup_population_steps} is more than the replay "
+            f"holds ({slots * copies}), so learning would never start; lower it, or raise mfq.replay_population_steps"
+        )
 
 
 def config_hash(config: TrainConfig) -> str:

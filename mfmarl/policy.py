@@ -20,6 +20,8 @@ class PolicyNetwork(nn.Module):
     """Q(observation, action, mean action) of every type, with the temperature of the policy it defines."""
 
     temperature: Tensor
+    version: Tensor
+    """Raised whenever the policies change: steps that carry the current version were played without drift."""
 
     def __init__(
         self, types: Sequence[slice], observations: int, num_actions: int, hidden: Sequence[int], seed: int
@@ -28,6 +30,7 @@ class PolicyNetwork(nn.Module):
         self.num_actions = num_actions
         self.mlp = StackedMLP(types, observations + num_actions, hidden, num_actions, seed)
         self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("version", torch.tensor(0))
 
     def forward(self, obs: Tensor, mean_action: Tensor) -> Tensor:
         """[R, N, D] and [R, N, A] -> Q [R, N, A]."""

@@ -28,6 +28,8 @@ class PopulationSample:
     """int64 [M, N]"""
     log_prob: Tensor
     """[M, N], under the policies that played."""
+    version: Tensor
+    """int64 [M], of the policies that played."""
     reward: Tensor
     """[M, N]"""
     terminated: Tensor
@@ -68,6 +70,7 @@ class RunnerRing:
             name: np.zeros(lead, np.bool_) for name in ("started", "terminated", "truncated", "cut")
         }
         self.final_row = np.full(capacity, -1, np.int64)
+        self.version = np.zeros(capacity, np.int64)
         self.final_obs = torch.zeros((0, copies, agents, width), device=device)
         self.position = 0
         self.size = 0
@@ -90,6 +93,7 @@ class RunnerRing:
             self.flags[name][slots] = getattr(batch, name)
         self.flags["cut"][slots] = False
         self.final_row[slots] = -1
+        self.version[slots] = batch.version
         for t, final in batch.final_obs.items():
             self._add_final(int(slots[t]), final)
         self.position = int((self.position + steps) % self.capacity)
@@ -137,6 +141,7 @@ class RunnerRing:
             obs=column["obs"].index_select(0, here),
             action=column["action"].index_select(0, here).long(),
             log_prob=column["log_prob"].index_select(0, here),
+            version=torch.from_numpy(self.version[slot]).to(self.device),
             reward=column["reward"].index_select(0, here),
             terminated=torch.from_numpy(terminated).to(self.device),
             counts=column["counts"].index_select(0, here),
@@ -153,7 +158,8 @@ class RunnerRing:
         state: dict[str, NDArray[Any]] = {name: column.cpu().numpy() for name, column in self.columns.items()}
         state |= self.flags
         state |= {
-            "final_row": self.final_row,
+            "final_row": self.final_row.copy(),
+            "version": self.version.copy(),
             "final_obs": self.final_obs.cpu().numpy(),
             "cursor": np.array([self.position, self.size]),
         }
@@ -166,6 +172,7 @@ class RunnerRing:
         for name in self.flags:
             self.flags[name] = np.array(state[name])
         self.final_row = np.array(state["final_row"])
+        self.version = np.array(state["version"])
         self.final_obs = torch.from_numpy(np.array(state["final_obs"])).to(self.device)
         self.position, self.size = (int(i) for i in state["cursor"])
 
@@ -182,7 +189,7 @@ class PopulationReplay:
         """Store fragments, which must come in the order of their runners so that runs repeat."""
         for batch in batches:
             if batch.runner not in self.rings:
-                capacity = max(8, self.population_steps // (batch.action.shape[1] * len(batches)))
+                capacity = self.population_steps // (batch.action.shape[1] * len(batches))
                 self.rings[batch.runner] = RunnerRing(capacity, batch, self.device)
             self.rings[batch.runner].add(batch)
 

@@ -48,6 +48,8 @@ class PopulationBatch:
     entropy: float = 0.0
     """Mean entropy of the policies, in nats."""
     runner: int = 0
+    version: int = 0
+    """Of the policies that played (`PolicyNetwork.version`)."""
     continues: bool = True
     """False where the runner was restarted: slot 0 does not follow the runner's previous fragment."""
 
@@ -127,6 +129,7 @@ class Rollout:
             truncated=np.empty(lead, np.bool_),
             counts=np.empty((*lead, num_actions), np.float32),
             runner=self.runner,
+            version=int(self.network.version),
             continues=self._continues,
         )
         returns: list[NDArray[np.float64]] = []

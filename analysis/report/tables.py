@@ -113,8 +113,8 @@ def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> l
             said.append(f"{better} earns more: {first} minus {second} is {gap} ({judged}).")
     for method in study.methods:
         beaten = [p for p in REFERENCES if p in profit and profit[method] > profit[p]]
-        not_beaten = [p for p in REFERENCES if p in profit and p not in beaten]
-        text = f"{label(method)} earns {profit[method]:.4g} $ per agent and period"
+        not_beaten = [p for p in REFERENCES if p in profit and profit[method] < profit[p]]
+        text = f"{label(method)} earns {profit[method]:.4g} $ per agent and period on average"
         text += f", more than {' and '.join(_plain(p) for p in beaten)}" if beaten else ""
         text += f", less than {' and '.join(_plain(p) for p in not_beaten)}" if not_beaten else ""
         said.append(text + ".")

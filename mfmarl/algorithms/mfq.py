@@ -139,7 +139,10 @@ class MFQ:
             self._debt -= steps
             if steps:
                 metrics = self._gradient_steps(steps, ordered)
+        before = float(self.policy.temperature)
         self._schedule()
+        if metrics or float(self.policy.temperature) != before:
+            self.policy.version += 1
         metrics["temperature"] = float(self.network.temperature)
         return metrics
 
@@ -159,7 +162,10 @@ class MFQ:
             ones = torch.ones_like(sample.reward)
             return ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
         new = self.log_probs(sample, observed)
-        weights = drift_weights(joint_log_ratio(new, sample.log_prob, self.neighbours), self.importance)
+        # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
+        same = (sample.version == self.policy.version).unsqueeze(-1)
+        old = torch.where(same, new, sample.log_prob)
+        weights = drift_weights(joint_log_ratio(new, old, self.neighbours), self.importance)
         return weights.weight, {
             "weight_mean": weights.mean,
             "weight_max": weights.maximum,
@@ -230,7 +236,7 @@ class MFQ:
             if not bool(torch.isfinite(norm)):
                 raise TrainingFailed(
                     f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
-                    "the networks were left as they were: lower mfq.learning_rate"
+                    "that step was not taken and the last checkpoint stands: lower mfq.learning_rate"
                 )
             self.optimiser.step()
             self.gradient_steps += 1

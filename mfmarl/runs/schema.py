@@ -220,6 +220,8 @@ def mark_incomplete(run: Path) -> None:
     """Take complete.json away, where a run goes back to an older checkpoint."""
     with storing(run / COMPLETE, "cannot remove"):
         (run / COMPLETE).unlink(missing_ok=True)
+        # what was evaluated is not what the run will end with
+        (run / "evaluation.h5").unlink(missing_ok=True)
 
 
 def summarise(run: Path) -> RunSummary:

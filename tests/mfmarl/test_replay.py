@@ -81,5 +81,5 @@ def test_state_is_taken_back_whole():
 
 def test_refuses_fragments_longer_than_its_ring():
     rollout, _ = make_pair(MatchingGame(num_envs=4))
-    with pytest.raises(ValueError, match="does not fit a replay of 8 slots"):
+    with pytest.raises(ValueError, match="does not fit a replay of 4 slots"):
         PopulationReplay(16, CPU).add([rollout.collect(7)])

@@ -54,7 +54,7 @@ def assert_equal(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) ->
         np.testing.assert_array_equal(array, second[name], err_msg=name)
 
 
-@pytest.mark.parametrize(("runners", "learners"), [(0, 0), (0, 1), (2, 0), (2, 1)])
+@pytest.mark.parametrize(("runners", "learners"), [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1)])
 def test_equals_the_local_trainer_bit_for_bit(runners: int, learners: int) -> None:
     from mfmarl.rllib.trainer import RLlibTrainer
 
