@@ -16,6 +16,12 @@ class TrainingFailed(RuntimeError):
 
 
 class StorageFailed(OSError):
-    """A file could not be written, or what was read is damaged. Exit code 4."""
+    """The disk does not take or give what is asked of it. Exit code 4."""
 
     exit_code = 4
+
+
+class DamagedFile(StorageFailed):
+    """What was read is cut short, changed or missing: bad input, not a failing disk. Exit code 2."""
+
+    exit_code = 2

@@ -26,7 +26,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 import mfmarl
-from mfmarl.errors import StorageFailed, UserError
+from mfmarl.errors import DamagedFile, StorageFailed, UserError
 from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, write_synced
 
 CHECKPOINTS = "checkpoints"
@@ -135,7 +135,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"{path} is not a checkpoint folder; want RUN/{CHECKPOINTS}/ckpt_000040 or the like")
     manifest = _read_manifest(path / MANIFEST)
     if manifest["iteration"] != int(named.group(1)):
-        raise StorageFailed(f"{path / MANIFEST} is of iteration {manifest['iteration']}, not of {path.name}")
+        raise DamagedFile(f"{path / MANIFEST} is of iteration {manifest['iteration']}, not of {path.name}")
     tensors: Tensors = {}
     states: States = {}
     for name, told in sorted(manifest["files"].items()):
@@ -147,7 +147,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             else:
                 states[stem] = json.loads(data)
         except (ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
-            raise StorageFailed(f"{path / name} is damaged: {error}") from error
+            raise DamagedFile(f"{path / name} is damaged: {error}") from error
     return Checkpoint(manifest["iteration"], tensors, states, manifest["config_hash"], manifest["versions"])
 
 
@@ -174,7 +174,7 @@ def latest_valid(run: Path) -> Checkpoint | None:
     except StorageFailed as error:
         older = next((p for p in reversed(paths[:-1]) if _is_whole(p)), None)
         mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
-        raise StorageFailed(f"{error}; {mend}") from error
+        raise type(error)(f"{error}; {mend}") from error
 
 
 def _is_whole(path: Path) -> bool:
@@ -264,20 +264,20 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except (ValueError, AttributeError, TypeError, RecursionError):
         whole = False
     if not whole:
-        raise StorageFailed(f"{path} is damaged: its SHA-256 does not fit")
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
     if body.get("schema") != SCHEMA:
-        raise StorageFailed(f"{path} has schema {body.get('schema')!r}; this version reads {SCHEMA}")
+        raise DamagedFile(f"{path} has schema {body.get('schema')!r}; this version reads {SCHEMA}")
     if not all(_FILE.fullmatch(name) and name != MANIFEST for name in body["files"]):
-        raise StorageFailed(f"{path} names files that no checkpoint has")
+        raise DamagedFile(f"{path} names files that no checkpoint has")
     return dict(body)
 
 
 def _verified(path: Path, size: int, digest: str) -> bytes:
     if not os.path.lexists(path):
-        raise StorageFailed(f"{path} is missing")
+        raise DamagedFile(f"{path} is missing")
     data = read_capped(path, MAX_FILE)
     if len(data) != size:
-        raise StorageFailed(f"{path} is damaged: it has {len(data)} bytes, its manifest says {size}")
+        raise DamagedFile(f"{path} is damaged: it has {len(data)} bytes, its manifest says {size}")
     if hashlib.sha256(data).hexdigest() != digest:
-        raise StorageFailed(f"{path} is damaged: its SHA-256 does not fit the manifest")
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit the manifest")
     return data
