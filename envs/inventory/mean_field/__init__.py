@@ -1,0 +1,38 @@
+"""The market with infinitely many agents, exactly: values, best responses, equilibrium, planner."""
+
+from envs.inventory.mean_field.best_response import BestResponse, NashConv, best_response, nash_conv
+from envs.inventory.mean_field.equilibrium import Solution, equilibrium
+from envs.inventory.mean_field.flow import Evaluation, Flow, Path, Profile, evaluate
+from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel, mean_field
+from envs.inventory.mean_field.planner import Plan, planner
+from envs.inventory.mean_field.play import profile_policy
+from envs.inventory.mean_field.profiles import (
+    base_stock_profile,
+    constant_profile,
+    random_profile,
+    s_S_profile,
+)
+
+__all__ = [
+    "BestResponse",
+    "Evaluation",
+    "Flow",
+    "MeanFieldMarket",
+    "NashConv",
+    "Path",
+    "Plan",
+    "Profile",
+    "Solution",
+    "TypeModel",
+    "base_stock_profile",
+    "best_response",
+    "constant_profile",
+    "equilibrium",
+    "evaluate",
+    "mean_field",
+    "nash_conv",
+    "planner",
+    "profile_policy",
+    "random_profile",
+    "s_S_profile",
+]
