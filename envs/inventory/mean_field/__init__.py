@@ -12,6 +12,7 @@ from envs.inventory.mean_field.profiles import (
     random_profile,
     s_S_profile,
 )
+from envs.inventory.mean_field.tuned import Tuned, nash_tuned, population_tuned
 
 __all__ = [
     "BestResponse",
@@ -23,6 +24,7 @@ __all__ = [
     "Plan",
     "Profile",
     "Solution",
+    "Tuned",
     "TypeModel",
     "base_stock_profile",
     "best_response",
@@ -31,7 +33,9 @@ __all__ = [
     "evaluate",
     "mean_field",
     "nash_conv",
+    "nash_tuned",
     "planner",
+    "population_tuned",
     "profile_policy",
     "random_profile",
     "s_S_profile",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Flow:
             keep * self.offered + weight * other.offered,
             keep * self.residual + weight * other.residual,
         )
+
+    def without_occupancy(self) -> Flow:
+        """What values and fields need of it."""
+        return replace(self, occupancy=np.zeros(0))
 
 
 @dataclass(frozen=True)

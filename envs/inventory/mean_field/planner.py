@@ -103,14 +103,10 @@ def planner(game: MeanFieldMarket, *, iterations: int = 120, tol: float = 0.0, s
 
 def _best_step(game: MeanFieldMarket, flows: tuple[Flow, ...], towards: tuple[Flow, ...]) -> float:
     """The step in [0, 1] that raises the mean value most: of the whole step, and of what a bounded search finds."""
-    light = [tuple(_without_occupancy(f) for f in side) for side in (flows, towards)]
+    light = [tuple(f.without_occupancy() for f in side) for side in (flows, towards)]
 
     def mean(step: float) -> float:
         return evaluate_flows(game, tuple(f.mixed(g, step) for f, g in zip(*light, strict=True))).mean
 
     inside = float(optimize.minimize_scalar(lambda step: -mean(step), bounds=(0, 1), options={"xatol": 1e-9}).x)
     return max((0.0, inside, 1.0), key=mean)
-
-
-def _without_occupancy(stream: Flow) -> Flow:
-    return Flow(np.zeros(0), stream.money, stream.orders, stream.sold, stream.offered, stream.residual)

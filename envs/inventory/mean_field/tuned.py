@@ -1,0 +1,185 @@
+"""Tuned rules: base stock and (s, S) per type, tuned for the population's mean value or until no type gains.
+
+A rule orders, where the inventory position is at or below s, the action nearest to S minus the position; base stock
+is s = S. Both searches go from type to type over whole units: a coarse grid first, then steps that halve down to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.inventory.mean_field.best_response import nash_conv
+from envs.inventory.mean_field.flow import (
+    Evaluation,
+    Flow,
+    Path,
+    Profile,
+    evaluate_flows,
+    flow,
+    path_of,
+    private_prices,
+    value_of,
+)
+from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.profiles import base_stock_levels, s_S_actions, s_S_profile, stationary
+
+Doubles = NDArray[np.float64]
+Rule = Literal["base_stock", "s_S"]
+Pair = tuple[int, int]
+"""(s, S), u."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned rule for every type."""
+
+    profile: Profile
+    levels: tuple[Pair, ...]
+    """(s, S) of each type, u."""
+    evaluation: Evaluation
+    nash_conv: float
+    """What agents gain by any other policy, as a share of the mean value."""
+    rule_gap: float
+    """Most that an agent of any type gains by another rule of the same kind that the search finds, $; tuning for the
+    population does not seek to make it 0."""
+    sweeps: int
+
+    @property
+    def values(self) -> Doubles:
+        """[K], $."""
+        return self.evaluation.values
+
+    @property
+    def mean(self) -> float:
+        """Of the population, $."""
+        return self.evaluation.mean
+
+
+class _Flows:
+    """Flows of rules, each played once: they do not depend on the field."""
+
+    def __init__(self, game: MeanFieldMarket) -> None:
+        self.game = game
+        self._known: dict[tuple[int, int, int], Flow] = {}
+
+    def __call__(self, k: int, pair: Pair) -> Flow:
+        key = (k, *pair)
+        if key not in self._known:
+            kind = self.game.types[k]
+            played = flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)))
+            self._known[key] = played.without_occupancy()
+        return self._known[key]
+
+    def all(self, pairs: Sequence[Pair]) -> tuple[Flow, ...]:
+        return tuple(self(k, pair) for k, pair in enumerate(pairs))
+
+
+def _search(game: MeanFieldMarket, k: int, rule: Rule, start: Pair, worth: Callable[[Pair], float]) -> Pair:
+    """The best pair found: of `start` and a grid of half periods of demand, then by steps that halve down to 1."""
+    kind = game.types[k]
+    span, top = kind.agent.mu, kind.room + int(kind.levels.max())
+    lowest = -1 if game.config.unmet == "lost" else kind.low
+    marks = np.unique(np.rint(np.arange(0, top / span + 0.5, 0.5) * span).astype(int))
+    marks = marks[marks <= (kind.agent.L + 6) * span]
+    tried: dict[Pair, float] = {}
+
+    def value(pair: Pair) -> float:
+        if pair not in tried:
+            tried[pair] = worth(pair)
+        return tried[pair]
+
+    coarse = [(int(S), int(S)) for S in marks]
+    if rule == "s_S":
+        coarse = [(int(s), int(S)) for s in marks for S in marks if s <= S]
+    best = max([start, *coarse], key=value)
+    step = max(1, int(np.ceil(span / 4)))
+    while True:
+        s, S = best
+        moves = [(-step, -step), (step, step)]
+        if rule == "s_S":
+            moves += [(-step, 0), (step, 0), (0, -step), (0, step), (-step, step), (step, -step)]
+        near = [(s + a, S + b) for a, b in moves if lowest <= s + a <= S + b <= top]
+        better = max([best, *near], key=value)
+        if better != best:
+            best = better
+        elif step > 1:
+            step //= 2
+        else:
+            return best
+
+
+def _start(game: MeanFieldMarket) -> list[Pair]:
+    return [(int(level), int(level)) for level in base_stock_levels(game)]
+
+
+def _own_worth(game: MeanFieldMarket, flows: _Flows, k: int, path: Path) -> Callable[[Pair], float]:
+    prices = private_prices(game, path, k)
+    return lambda pair: value_of(game, flows(k, pair), prices)
+
+
+def _result(game: MeanFieldMarket, rule: Rule, flows: _Flows, pairs: Sequence[Pair], sweeps: int) -> Tuned:
+    profile = s_S_profile(game, pairs)
+    found = nash_conv(game, profile)
+    gap = _gap(game, rule, flows, pairs)
+    return Tuned(profile, tuple(pairs), found.evaluation, found.share, gap, sweeps)
+
+
+def population_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 10) -> Tuned:
+    """The rules that maximise the population's mean value, type after type until none changes.
+
+    Args:
+        game: as from `mean_field`.
+        rule: ``base_stock`` (s = S) or ``s_S``.
+        sweeps: rounds over the types at most; it starts from base stock.
+    """
+    flows, pairs = _Flows(game), _start(game)
+    done = 0
+    while done < sweeps:
+        before = list(pairs)
+        for k in range(len(pairs)):
+
+            def mean(pair: Pair, k: int = k) -> float:
+                return evaluate_flows(game, flows.all([*pairs[:k], pair, *pairs[k + 1 :]])).mean
+
+            pairs[k] = _search(game, k, rule, pairs[k], mean)
+        done += 1
+        if pairs == before:
+            break
+    return _result(game, rule, flows, pairs, done)
+
+
+def nash_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 30) -> Tuned:
+    """Rules from which no agent gains by another rule of the same kind, by replies of one type at a time.
+
+    Whole units and orders that everyone places in the same periods leave it open whether such rules exist: replies can
+    run in a circle. Then the rules of the smallest `rule_gap` on the way are returned, and it tells what is left.
+
+    Args:
+        game: as from `mean_field`.
+        rule: ``base_stock`` (s = S) or ``s_S``.
+        sweeps: rounds over the types at most.
+    """
+    flows, pairs = _Flows(game), _start(game)
+    seen: dict[tuple[Pair, ...], float] = {}
+    done = 0
+    while done < sweeps and tuple(pairs) not in seen:
+        seen[tuple(pairs)] = _gap(game, rule, flows, pairs)
+        for k in range(len(pairs)):
+            worth = _own_worth(game, flows, k, path_of(game, flows.all(pairs)))
+            pairs[k] = _search(game, k, rule, pairs[k], worth)
+        done += 1
+    return _result(game, rule, flows, min(seen, key=lambda known: seen[known]), done)
+
+
+def _gap(game: MeanFieldMarket, rule: Rule, flows: _Flows, pairs: Sequence[Pair]) -> float:
+    path = path_of(game, flows.all(pairs))
+    gaps = []
+    for k, pair in enumerate(pairs):
+        worth = _own_worth(game, flows, k, path)
+        gaps.append(worth(_search(game, k, rule, pair, worth)) - worth(pair))
+    return max(gaps)
