@@ -2,6 +2,7 @@
 
 from envs.inventory.mean_field.best_response import BestResponse, NashConv, best_response, nash_conv
 from envs.inventory.mean_field.equilibrium import Solution, equilibrium
+from envs.inventory.mean_field.finite import finite_population_term
 from envs.inventory.mean_field.flow import Evaluation, Flow, Path, Profile, evaluate
 from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel, mean_field
 from envs.inventory.mean_field.planner import Plan, planner
@@ -12,7 +13,7 @@ from envs.inventory.mean_field.profiles import (
     random_profile,
     s_S_profile,
 )
-from envs.inventory.mean_field.tuned import Tuned, nash_tuned, population_tuned
+from envs.inventory.mean_field.tuned import Tuned, common_tuned, nash_tuned, population_tuned
 
 __all__ = [
     "BestResponse",
@@ -28,9 +29,11 @@ __all__ = [
     "TypeModel",
     "base_stock_profile",
     "best_response",
+    "common_tuned",
     "constant_profile",
     "equilibrium",
     "evaluate",
+    "finite_population_term",
     "mean_field",
     "nash_conv",
     "nash_tuned",

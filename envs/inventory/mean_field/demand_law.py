@@ -29,6 +29,8 @@ class LostSales:
     """[n, n]: probability of y units on hand afterwards, given z on offer."""
     sold: Doubles
     """[n]: expected units."""
+    sold_squared: Doubles
+    """[n]: expected square of the units sold."""
     lost: Doubles
     stock: Doubles
     """[n]: expected units on hand afterwards, spoilage taken off."""
@@ -50,11 +52,13 @@ def lost_sales(mean: float, cv2: float, delta: float, top: int) -> LostSales:
     for units in z:
         left[units, 1 : units + 1] = pmf[:units][::-1]
         left[units, 0] = above[units - 1] if units else 1.0
+    # E min(z, D) and E min(z, D)^2 as sums over j < z of P(D > j) and (2 j + 1) P(D > j)
     sold = np.concatenate([[0.0], np.cumsum(above[:-1])])
+    squared = np.concatenate([[0.0], np.cumsum((2 * z + 1)[:-1] * above[:-1])])
     gone = np.rint(delta * z)
     kernel = np.zeros_like(left)
     np.add.at(kernel.T, (z - gone).astype(int), left.T)
-    return LostSales(kernel, sold, mean - sold, left @ (z - gone), left @ gone)
+    return LostSales(kernel, sold, squared, mean - sold, left @ (z - gone), left @ gone)
 
 
 @dataclass(frozen=True)
