@@ -86,7 +86,7 @@ def measure(game: MeanFieldMarket, profile: Profile, num_agents: int, copies: in
 
 
 def write(gaps: list[Gap], exact: float, out: Path) -> None:
-    """The table as CSV, and the gaps beside C / N on logarithmic axes."""
+    """The table as CSV, and its picture: N x gap beside the constant that is worked out."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -96,16 +96,18 @@ def write(gaps: list[Gap], exact: float, out: Path) -> None:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([f.name for f in fields(Gap)] + ["exact"])
         rows.writerows([*astuple(gap), exact] for gap in gaps)
-    figure, axes = pyplot.subplots(figsize=(5.2, 3.4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(5.6, 3.2), layout="constrained")
     sizes = np.array([gap.num_agents for gap in gaps])
-    axes.loglog(sizes, -exact / sizes, color="0.6", label=f"exact: {-exact:.0f} / N")
-    axes.errorbar(
-        sizes, [-gap.controlled / gap.num_agents for gap in gaps],
-        [2 * gap.controlled_error / gap.num_agents for gap in gaps], fmt="o", label="simulated, 2 s.e.",
-    )  # fmt: skip
-    axes.set(xlabel="agents N", ylabel="mean-field value - value of N agents, $")
+    axes.axhline(exact, color="0.6", label=f"worked out: {exact:.0f}")
+    axes.errorbar(sizes * 0.97, [g.plain for g in gaps], [2 * g.plain_error for g in gaps], fmt="o", label="simulated")
+    controlled, errors = [g.controlled for g in gaps], [2 * g.controlled_error for g in gaps]
+    axes.errorbar(sizes * 1.03, controlled, errors, fmt="s", label="with control variates")
+    axes.set(xscale="log", ylim=(1.15 * exact, 0), xlabel="agents N", ylabel="N x value gap, $ (bars: 2 s.e.)")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
     axes.legend(frameon=False)
     figure.savefig(out / "images" / "finite_population.png", dpi=150)
+    pyplot.close(figure)
 
 
 def main() -> None:
