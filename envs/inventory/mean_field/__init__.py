@@ -2,11 +2,13 @@
 
 from envs.inventory.mean_field.best_response import BestResponse, NashConv, best_response, nash_conv
 from envs.inventory.mean_field.equilibrium import Solution, equilibrium
+from envs.inventory.mean_field.field import Path
 from envs.inventory.mean_field.finite import finite_population_term
-from envs.inventory.mean_field.flow import Evaluation, Flow, Path, Profile, evaluate
-from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel, mean_field
+from envs.inventory.mean_field.flow import Evaluation, Flow, Profile, evaluate
+from envs.inventory.mean_field.model import MeanFieldMarket, mean_field
 from envs.inventory.mean_field.planner import Plan, planner
 from envs.inventory.mean_field.play import profile_policy
+from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.mean_field.profiles import (
     base_stock_profile,
     constant_profile,

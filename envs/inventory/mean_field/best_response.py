@@ -7,16 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.mean_field.flow import (
-    Evaluation,
-    Path,
-    Prices,
-    Profile,
-    evaluate,
-    order_costs,
-    private_prices,
-)
-from envs.inventory.mean_field.model import Feature, MeanFieldMarket, TypeModel
+from envs.inventory.mean_field.field import Path, Prices, private_prices
+from envs.inventory.mean_field.flow import Evaluation, Profile, evaluate, order_costs
+from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import Feature, TypeModel
+from envs.inventory.mean_field.units import Passage, before_joining, before_visits
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -64,27 +59,44 @@ def _on_time(game: MeanFieldMarket, kind: TypeModel, prices: Prices) -> tuple[fl
     return start, before, after
 
 
-def respond(game: MeanFieldMarket, kind: TypeModel, prices: Prices) -> BestResponse:
+def respond(game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Passage) -> BestResponse:
     """The best policy of one type at given prices, by backward induction over its states."""
-    n, num_actions = kind.size, kind.levels.size
+    n = kind.size
     start, before, after = _on_time(game, kind, prices)
-    cost = game.discount[:, None] * (prices.order[:, None] * kind.levels + order_costs(game, kind))
+    paid = prices.buy[:, None] * passage.granted + prices.order[:, None] * kind.levels + order_costs(kind)
+    cost = game.discount[:, None] * paid
     actions = np.empty((game.horizon, *kind.state_shape), np.int64)
     value = np.zeros(kind.state_shape)
     for t in range(game.horizon - 1, -1, -1):
         kernel = kind.kernels[kind.kernel_of[t]]
-        if kind.order_first:
-            worth = (after[t] + kernel @ value)[kind.jump]
-        else:
+        if not kind.order_first:
             # [n, next to arrive, ..., action]: an order joins what demand leaves
-            joined = value[kind.jump]
-            worth = (kernel @ joined.reshape(n, -1)).reshape(*kind.state_shape, num_actions)
+            placed = t - kind.pipeline
+            value = before_joining(value, passage.granted[placed] if placed >= 0 else kind.levels)
+        left = _of_what_is_left(game, kind, prices, passage, value, t)
+        met = (kernel @ left.reshape(n, -1)).reshape(left.shape)
+        worth = before_joining(after[t] + met, passage.granted[t]) if kind.order_first else met
         worth = worth - cost[t]
         best = worth.argmax(-1)
         actions[t] = best
         value = np.take_along_axis(worth, best[..., None], -1)[..., 0]
         value += before[t].reshape(-1, *(1,) * kind.pipeline)
     return BestResponse(start + float(value[kind.start]), actions)
+
+
+def _of_what_is_left(
+    game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Passage, value: Doubles, t: int
+) -> Doubles:
+    """Value [n, ...] of what demand leaves in period t, before visitors buy of it and some of the rest spoils."""
+    if kind.agent.delta > 0:
+        value = value[kind.kept]
+    visitors = float(passage.visitors[t])
+    if visitors <= 0:
+        return value
+    units = kind.positions - before_visits(kind.positions, visitors)
+    worth = before_visits(kind.left_worth, visitors) - kind.left_worth
+    gain = game.discount[t] * (prices.sale[t] * units + worth)
+    return np.asarray(before_visits(value, visitors) + gain.reshape(-1, *(1,) * (value.ndim - 1)))
 
 
 def as_policy(kind: TypeModel, actions: Integers) -> Doubles:
@@ -94,7 +106,7 @@ def as_policy(kind: TypeModel, actions: Integers) -> Doubles:
 
 def best_response(game: MeanFieldMarket, path: Path, k: int) -> BestResponse:
     """The best an agent of type k can do on the path."""
-    return respond(game, game.types[k], private_prices(game, path, k))
+    return respond(game, game.types[k], private_prices(game, path, k), path.passages[k])
 
 
 def gaps_of(game: MeanFieldMarket, found: Evaluation) -> NashConv:

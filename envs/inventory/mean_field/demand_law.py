@@ -26,24 +26,21 @@ class LostSales:
     """One period from z = 0..n-1 units on offer, what is unmet being lost."""
 
     kernel: Doubles
-    """[n, n]: probability of y units on hand afterwards, given z on offer."""
+    """[n, n]: probability of y units left, given z on offer."""
     sold: Doubles
     """[n]: expected units."""
     sold_squared: Doubles
     """[n]: expected square of the units sold."""
     lost: Doubles
-    stock: Doubles
-    """[n]: expected units on hand afterwards, spoilage taken off."""
-    spoiled: Doubles
+    """[n]: expected units."""
 
 
-def lost_sales(mean: float, cv2: float, delta: float, top: int) -> LostSales:
+def lost_sales(mean: float, cv2: float, top: int) -> LostSales:
     """Exact: demand above what is on offer counts as what is on offer, so nothing is truncated.
 
     Args:
         mean: u/period.
         cv2: dispersion; variance = mean + cv2 mean^2.
-        delta: share of what is left over that spoils, rounded to whole units.
         top: most units on offer; n = top + 1.
     """
     pmf, above = probabilities(mean, cv2, top)
@@ -55,10 +52,7 @@ def lost_sales(mean: float, cv2: float, delta: float, top: int) -> LostSales:
     # E min(z, D) and E min(z, D)^2 as sums over j < z of P(D > j) and (2 j + 1) P(D > j)
     sold = np.concatenate([[0.0], np.cumsum(above[:-1])])
     squared = np.concatenate([[0.0], np.cumsum((2 * z + 1)[:-1] * above[:-1])])
-    gone = np.rint(delta * z)
-    kernel = np.zeros_like(left)
-    np.add.at(kernel.T, (z - gone).astype(int), left.T)
-    return LostSales(kernel, sold, squared, mean - sold, left @ (z - gone), left @ gone)
+    return LostSales(left, sold, squared, mean - sold)
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.mean_field.best_response import as_policy, respond
+from envs.inventory.mean_field.best_response import Integers, as_policy, best_response
 from envs.inventory.mean_field.flow import (
     Evaluation,
-    Flow,
     Profile,
     evaluate,
-    evaluate_flows,
     flow,
-    private_prices,
 )
-from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel
+from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.profiles import base_stock_profile
 
 Doubles = NDArray[np.float64]
@@ -48,12 +46,24 @@ class Solution:
         return self.evaluation.mean
 
 
-def policy_of(kind: TypeModel, occupancy: Doubles) -> Doubles:
-    """[T, *state_shape, A]: the policy of a mixture of flows; states that are never reached play the first action."""
-    total = occupancy.sum(-1, keepdims=True)
-    policy = occupancy / np.where(total > 0, total, 1.0)
-    policy[..., :1] += total == 0
-    return policy
+def towards(game: MeanFieldMarket, found: Evaluation, actions: Sequence[Integers], weight: float) -> Profile:
+    """The profile that plays as that of `found` with probability 1 - weight, as `actions` with probability weight.
+
+    The coin falls once, before the start, so what is mixed is how often states and actions come up on the path of
+    `found`. States that come up in neither play `actions`.
+    """
+    policies = []
+    for kind, old, new, passage in zip(game.types, found.flows, actions, found.path.passages, strict=True):
+        answer = as_policy(kind, new)
+        if weight == 1:
+            policies.append(answer)
+            continue
+        policy = (1 - weight) * old.occupancy + weight * flow(game, kind, answer, passage).occupancy
+        total = policy.sum(-1, keepdims=True)
+        np.divide(policy, total, out=policy, where=total > 0)
+        np.copyto(policy, answer, where=total <= 0)
+        policies.append(policy)
+    return Profile(tuple(policies))
 
 
 def equilibrium(
@@ -69,22 +79,18 @@ def equilibrium(
     """
     if iterations < 1:
         raise ValueError(f"iterations is {iterations}; fictitious play takes at least one")
-    found = evaluate(game, start if start is not None else base_stock_profile(game))
+    profile = start if start is not None else base_stock_profile(game)
+    found = evaluate(game, profile)
     gaps: list[float] = []
     done = 0
     while True:
-        answers = [respond(game, kind, private_prices(game, found.path, k)) for k, kind in enumerate(game.types)]
+        answers = [best_response(game, found.path, k) for k in range(len(game.types))]
         best = np.array([answer.value for answer in answers])
         gaps.append(float(game.shares @ (best - found.values)))
         if done == iterations or gaps[-1] <= tol * abs(found.mean):
             break
-        weight = 1 / (done + 1)
-        flows: list[Flow] = []
-        for kind, answer, old in zip(game.types, answers, found.flows, strict=True):
-            new = flow(game, kind, as_policy(kind, answer.actions))
-            flows.append(new if weight == 1 else old.mixed(new, weight))
-        found = evaluate_flows(game, tuple(flows))
+        profile = towards(game, found, [answer.actions for answer in answers], 1 / (done + 1))
+        found = evaluate(game, profile)
         done += 1
-    profile = Profile(tuple(policy_of(k, f.occupancy) for k, f in zip(game.types, found.flows, strict=True)))
     residual = gaps[-1] / abs(found.mean)
     return Solution(profile, found, np.array(gaps), residual, done, residual <= tol)

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.mean_field.demand_law import lost_sales
-from envs.inventory.mean_field.flow import Evaluation, Flow, move
-from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel
+from envs.inventory.mean_field.flow import Evaluation, Flow
+from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import TypeModel
+from envs.inventory.mean_field.units import joined
 
 Doubles = NDArray[np.float64]
 
@@ -24,10 +26,12 @@ def finite_population_term(game: MeanFieldMarket, found: Evaluation) -> Doubles:
     It is exact where N can be split by the types' shares and the price floor is not reached.
 
     Raises:
-        ValueError: for backlog, whose sales have another variance.
+        ValueError: for backlog, whose sales have another variance, and for other couplings than those two.
     """
     if game.config.unmet == "backlog":
         raise ValueError("the 1 / N term is worked out for lost sales; this market has backlog")
+    if game.units_follow_field or game.couplings.price_signal != "sales":
+        raise ValueError("the 1 / N term is worked out for prices that follow orders and sales, and for nothing else")
     fall = game.config.price_coupling / game.reference
     terms = [
         -float(game.discount @ (game.slope * var_q + kind.agent.p0 * fall * var_sold))
@@ -41,9 +45,10 @@ def _variances(kind: TypeModel, stream: Flow) -> tuple[Doubles, Doubles]:
     horizon = stream.orders.size
     chosen = stream.occupancy.reshape(horizon, -1, kind.levels.size).sum(1)
     var_q = chosen @ kind.levels**2 - stream.orders**2
-    laws = lost_sales(kind.agent.mu, 0.0, kind.agent.delta, kind.size - 1)
+    cv2, n = kind.cv2, kind.size
+    of_mean = {mean: lost_sales(mean, cv2, n - 1).sold_squared for mean in np.unique(kind.means).tolist()}
     squared = np.empty(horizon)
     for t, occupancy in enumerate(stream.occupancy):
-        met = move(kind, occupancy, t)[1] if kind.order_first else occupancy.reshape(kind.size, -1).sum(1)
-        squared[t] = met @ laws.sold_squared
+        met = joined(occupancy, kind.levels) if kind.order_first else occupancy.reshape(n, -1).sum(1)
+        squared[t] = met @ of_mean[float(kind.means[t])]
     return var_q, squared - stream.sold**2

@@ -1,4 +1,4 @@
-"""The field that a profile makes: a causal forward pass over the types' states, its prices, and its exact value."""
+"""Playing profiles forward in time, all types together, as the field of a period follows from the period itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.mean_field.model import Feature, MeanFieldMarket, TypeModel
+from envs.inventory.mean_field.field import Path, Prices, premium_of, price_of, private_prices
+from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import Feature, TypeModel
+from envs.inventory.mean_field.units import Passage, allot, before_visits, joined, visited
 
 Doubles = NDArray[np.float64]
 
@@ -21,26 +24,29 @@ class Profile:
 
 @dataclass(frozen=True)
 class Flow:
-    """What an agent of one type goes through under a policy; linear in `occupancy`, so flows can be averaged."""
+    """What an agent of one type goes through under a policy, in expectation."""
 
     occupancy: Doubles
     """[T, *state_shape, A]: probability of state and action."""
     money: float
     """Discounted $ that hang on no price: holding, backlog, lost sales, salvage, fixed and handling cost."""
     orders: Doubles
-    """[T], u per agent; `sold` and `offered` likewise."""
+    """[T], u per agent asked for."""
+    bought: Doubles
+    """[T], u granted; `sold` and `offered` likewise."""
     sold: Doubles
     offered: Doubles
     residual: float
     """Expected periods in which a bound of the position grid, or the room where it is left out, would have bound."""
 
     def mixed(self, other: Flow, weight: float) -> Flow:
-        """(1 - weight) x this + weight x other."""
+        """(1 - weight) x this + weight x other; a flow again where the field moves no units."""
         keep = 1 - weight
         return Flow(
             keep * self.occupancy + weight * other.occupancy,
             keep * self.money + weight * other.money,
             keep * self.orders + weight * other.orders,
+            keep * self.bought + weight * other.bought,
             keep * self.sold + weight * other.sold,
             keep * self.offered + weight * other.offered,
             keep * self.residual + weight * other.residual,
@@ -49,33 +55,6 @@ class Flow:
     def without_occupancy(self) -> Flow:
         """What values and fields need of it."""
         return replace(self, occupancy=np.zeros(0))
-
-
-@dataclass(frozen=True)
-class Prices:
-    """What a unit of one type is worth in each period, $/u, undiscounted: [T] each."""
-
-    order: Doubles
-    """Paid for a unit ordered."""
-    sale: Doubles
-    """Earned with a unit sold."""
-    offer: Doubles
-    """Earned with a unit on offer: 0 for an agent, not for a planner who answers for the price that it moves."""
-
-
-@dataclass(frozen=True)
-class Path:
-    """The field over time: what agents do on average, and the prices this makes. [T] each."""
-
-    mean_order: Doubles
-    mean_sales: Doubles
-    mean_offered: Doubles
-    revenue: Doubles
-    """Mean of p0 x units sold, $ at list price."""
-    premium: Doubles
-    """Wholesale price less c, $/u."""
-    price: Doubles
-    """Retail price / p0."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +71,102 @@ class Evaluation:
     """See `Flow.residual`; share-weighted mean."""
 
 
-def order_costs(game: MeanFieldMarket, kind: TypeModel) -> Doubles:
+class Walk:
+    """One type on its way through time: `order`, `meet` and `leave` in every period, then `flow`."""
+
+    def __init__(self, game: MeanFieldMarket, kind: TypeModel, policy: Doubles) -> None:
+        self._game, self.kind, self._policy = game, kind, policy
+        horizon = game.horizon
+        self.occupancy = np.empty((horizon, *kind.state_shape, kind.levels.size))
+        self.granted = np.empty((horizon, kind.levels.size))
+        self.visitors = np.zeros(horizon)
+        self._state = np.zeros(kind.state_shape)
+        self._state[kind.start] = 1.0
+        self._before, self._after = np.empty((horizon, kind.size)), np.zeros((horizon, kind.size))
+        self._visits = np.zeros((2, horizon))
+        self._escaped = 0.0
+        self._met = self._state
+
+    def order(self, t: int) -> Doubles:
+        """[A]: probabilities of the actions in period t."""
+        np.multiply(self._policy[t], self._state[..., None], out=self.occupancy[t])
+        self._before[t] = self._state.reshape(self.kind.size, -1).sum(1)
+        return np.asarray(self.occupancy[t].reshape(-1, self.kind.levels.size).sum(0))
+
+    def meet(self, t: int, granted: Doubles) -> float:
+        """What is granted [A] is on its way, and demand comes; returns what it leaves unmet, u."""
+        kind = self.kind
+        self.granted[t] = granted
+        kernel = kind.kernels[kind.kernel_of[t]]
+        if kind.order_first:
+            reached = joined(self.occupancy[t], granted)
+            self._after[t] = reached
+            self._escaped += float(reached @ kind.escaped[kind.kernel_of[t]])
+            self._escaped += float((self.occupancy[t] * kind.capped).sum())
+            self._met = kernel.T @ reached
+        else:
+            # [n, next to arrive, ..., action] keeps its orders while the position falls
+            mass = self.occupancy[t]
+            self._met = (kernel.T @ mass.reshape(kind.size, -1)).reshape(mass.shape)
+        sold = self._before[t] @ kind.sold.before[t] + self._after[t] @ kind.sold.after[t]
+        return float(kind.means[t] - sold)
+
+    def leave(self, t: int, visitors: float) -> None:
+        """Visitors buy of what is left, some of the rest spoils, and with lost sales what was ordered earlier joins."""
+        kind, left = self.kind, self._met
+        if visitors > 0:
+            stock = left.reshape(kind.size, -1).sum(1)
+            units = kind.positions - before_visits(kind.positions, visitors)
+            worth = before_visits(kind.left_worth, visitors) - kind.left_worth
+            self._visits[:, t] = stock @ units, stock @ worth
+            self.visitors[t] = visitors
+            left = visited(left, visitors)
+        if kind.agent.delta > 0:
+            fresh = np.zeros_like(left)
+            np.add.at(fresh, kind.kept, left)
+            left = fresh
+        self._state = left if kind.order_first else joined(left, self._arriving(t))
+
+    def _arriving(self, t: int) -> Doubles:
+        """[A]: units that the order next to arrive brings; nothing is on order at the start."""
+        placed = t - self.kind.pipeline
+        return self.granted[placed] if placed >= 0 else self.kind.levels
+
+    def flow(self) -> Flow:
+        """Of all periods, when all are played."""
+        game, kind = self._game, self.kind
+        chosen = self.occupancy.reshape(game.horizon, -1, kind.levels.size).sum(1)
+
+        def expected(feature: Feature) -> Doubles:
+            rows = (self._before * feature.before + self._after * feature.after).sum(1)
+            return np.concatenate([feature.start, rows])[: game.horizon]
+
+        money = expected(kind.money) - chosen @ order_costs(kind) + self._visits[1]
+        return Flow(
+            self.occupancy,
+            float(game.discount @ money),
+            chosen @ kind.levels,
+            (chosen * self.granted).sum(1),
+            expected(kind.sold) + self._visits[0],
+            expected(kind.offered),
+            self._escaped + float(expected(kind.overflow).sum()),
+        )
+
+
+def order_costs(kind: TypeModel) -> Doubles:
     """[A]: $ of an order that hang on no price: fixed and handling cost."""
     q = kind.levels
     return kind.agent.K * (q > 0) + kind.agent.phi * q * q / 2
+
+
+def flow(game: MeanFieldMarket, kind: TypeModel, policy: Doubles, passage: Passage) -> Flow:
+    """One agent plays `policy` [T, *state_shape, A] while the field stays as it is."""
+    walk = Walk(game, kind, policy)
+    for t in range(game.horizon):
+        walk.order(t)
+        walk.meet(t, passage.granted[t])
+        walk.leave(t, float(passage.visitors[t]))
+    return walk.flow()
 
 
 def checked_policy(game: MeanFieldMarket, kind: TypeModel, policy: Doubles) -> Doubles:
@@ -109,97 +180,48 @@ def checked_policy(game: MeanFieldMarket, kind: TypeModel, policy: Doubles) -> D
     return policy
 
 
-def move(kind: TypeModel, occupancy: Doubles, t: int) -> tuple[Doubles, Doubles]:
-    """From probabilities of state and action to those of the next state, and of the position after the order, [n].
-
-    The latter is the position that demand meets where the order comes first, else that of the next period.
-    """
-    kernel, n = kind.kernels[kind.kernel_of[t]], kind.size
-    if not kind.order_first:
-        # demand first: [n, next to arrive, ..., action] keeps its orders while the position falls
-        occupancy = (kernel.T @ occupancy.reshape(n, -1)).reshape(occupancy.shape)
-    after = np.zeros((n, *occupancy.shape[2:]))
-    for a in range(kind.levels.size):
-        units = min(int(kind.levels[a]), n - 1)
-        mass = occupancy[:, a]
-        after[units:] += mass[: n - units]
-        after[-1] += mass[n - units :].sum(0)
-    return (kernel.T @ after if kind.order_first else after), after
-
-
-def flow(game: MeanFieldMarket, kind: TypeModel, policy: Doubles) -> Flow:
-    """Play `policy` [T, *state_shape, A] with one type; exact, forward in time."""
-    horizon = game.horizon
-    occupancy = np.empty((horizon, *kind.state_shape, kind.levels.size))
-    state = np.zeros(kind.state_shape)
-    state[kind.start] = 1.0
-    before, after = np.empty((horizon, kind.size)), np.zeros((horizon, kind.size))
-    escaped = 0.0
-    for t in range(horizon):
-        np.multiply(policy[t], state[..., None], out=occupancy[t])
-        before[t] = state.reshape(kind.size, -1).sum(1)
-        state, reached = move(kind, occupancy[t], t)
-        if kind.order_first:
-            after[t] = reached
-            escaped += float(reached @ kind.escaped[kind.kernel_of[t]]) + float((occupancy[t] * kind.capped).sum())
-    return _summed(game, kind, occupancy, before, after, escaped)
-
-
-def _summed(
-    game: MeanFieldMarket, kind: TypeModel, occupancy: Doubles, before: Doubles, after: Doubles, escaped: float
-) -> Flow:
-    chosen = occupancy.reshape(game.horizon, -1, kind.levels.size).sum(1)
-
-    def expected(feature: Feature) -> Doubles:
-        rows = (before * feature.before + after * feature.after).sum(1)
-        return np.concatenate([feature.start, rows])[: game.horizon]
-
-    money = expected(kind.money) - chosen @ order_costs(game, kind)
-    return Flow(
-        occupancy,
-        float(game.discount @ money),
-        chosen @ kind.levels,
-        expected(kind.sold),
-        expected(kind.offered),
-        escaped + float(expected(kind.overflow).sum()),
-    )
-
-
-def path_of(game: MeanFieldMarket, flows: tuple[Flow, ...]) -> Path:
-    """The field of the types' flows, and the prices it makes."""
-    shares = game.shares
-    orders = shares @ [f.orders for f in flows]
-    sales = shares @ [f.sold for f in flows]
-    offered = shares @ [f.offered for f in flows]
-    revenue = shares @ [kind.agent.p0 * f.sold for kind, f in zip(game.types, flows, strict=True)]
-    ratio = 1 - game.config.price_coupling * (sales / game.reference - 1)
-    price = np.maximum(ratio, game.config.price_floor)
-    return Path(orders, sales, offered, revenue, game.slope * (orders - game.reference), price)
-
-
-def private_prices(game: MeanFieldMarket, path: Path, k: int) -> Prices:
-    """What an agent of type k pays and earns on the path."""
-    agent = game.types[k].agent
-    return Prices(agent.c + path.premium, agent.p0 * path.price, np.zeros(game.horizon))
-
-
-def value_of(game: MeanFieldMarket, stream: Flow, prices: Prices) -> float:
-    """Discounted profit of a flow at given prices, $."""
-    trade = prices.sale * stream.sold + prices.offer * stream.offered - prices.order * stream.orders
-    return stream.money + float(game.discount @ trade)
-
-
-def evaluate_flows(game: MeanFieldMarket, flows: tuple[Flow, ...]) -> Evaluation:
-    """What the flows are worth against the field that they make."""
-    path = path_of(game, flows)
-    values = np.array([value_of(game, f, private_prices(game, path, k)) for k, f in enumerate(flows)])
-    residual = float(game.shares @ [f.residual for f in flows])
-    return Evaluation(values, float(game.shares @ values), path, flows, residual)
-
-
 def evaluate(game: MeanFieldMarket, profile: Profile) -> Evaluation:
     """The exact value of `profile`; raises ValueError for policies of another game, or that are no probabilities."""
     if len(profile.policies) != len(game.types):
         raise ValueError(f"the profile has {len(profile.policies)} policies; the game has {len(game.types)} types")
-    pairs = zip(game.types, profile.policies, strict=True)
-    return evaluate_flows(game, tuple(flow(game, kind, checked_policy(game, kind, policy)) for kind, policy in pairs))
+    walks = [
+        Walk(game, kind, checked_policy(game, kind, policy))
+        for kind, policy in zip(game.types, profile.policies, strict=True)
+    ]
+    shares, coupled = game.shares, game.couplings
+    levels = np.concatenate([kind.levels for kind in game.types])
+    ends = np.cumsum([kind.levels.size for kind in game.types])[:-1]
+    for t in range(game.horizon):
+        weights = np.concatenate([share * walk.order(t) for share, walk in zip(shares, walks, strict=True)])
+        granted = levels if coupled.capacity is None else allot(levels, weights, coupled.capacity, coupled.allocation)
+        unmet = [walk.meet(t, part) for walk, part in zip(walks, np.split(granted, ends), strict=True)]
+        visitors = coupled.spill * float(shares @ unmet)
+        for walk in walks:
+            walk.leave(t, visitors)
+    passages = tuple(Passage(walk.granted, walk.visitors) for walk in walks)
+    return evaluate_flows(game, tuple(walk.flow() for walk in walks), passages)
+
+
+def path_of(game: MeanFieldMarket, flows: tuple[Flow, ...], passages: tuple[Passage, ...]) -> Path:
+    """The field of the types' flows."""
+    shares = game.shares
+    orders, bought = shares @ [f.orders for f in flows], shares @ [f.bought for f in flows]
+    sales, offered = shares @ [f.sold for f in flows], shares @ [f.offered for f in flows]
+    revenue = shares @ [kind.agent.p0 * f.sold for kind, f in zip(game.types, flows, strict=True)]
+    price = price_of(game, sales, offered, orders)
+    return Path(orders, bought, sales, offered, revenue, premium_of(game, orders), price, passages)
+
+
+def value_of(game: MeanFieldMarket, stream: Flow, prices: Prices) -> float:
+    """Discounted profit of a flow at given prices, $."""
+    trade = prices.sale * stream.sold - prices.buy * stream.bought
+    trade = trade + prices.offer * stream.offered - prices.order * stream.orders
+    return stream.money + float(game.discount @ trade)
+
+
+def evaluate_flows(game: MeanFieldMarket, flows: tuple[Flow, ...], passages: tuple[Passage, ...]) -> Evaluation:
+    """What the flows are worth against the field that they make."""
+    path = path_of(game, flows, passages)
+    values = np.array([value_of(game, f, private_prices(game, path, k)) for k, f in enumerate(flows)])
+    residual = float(game.shares @ [f.residual for f in flows])
+    return Evaluation(values, float(game.shares @ values), path, flows, residual)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from envs.inventory.mean_field.best_response import as_policy, gaps_of, respond
-from envs.inventory.mean_field.equilibrium import policy_of
+from envs.inventory.mean_field.best_response import Integers, as_policy, gaps_of, respond
+from envs.inventory.mean_field.equilibrium import towards
+from envs.inventory.mean_field.field import marginal_prices
 from envs.inventory.mean_field.flow import (
     Evaluation,
-    Flow,
-    Path,
-    Prices,
     Profile,
     evaluate,
     evaluate_flows,
     flow,
-    private_prices,
     value_of,
 )
 from envs.inventory.mean_field.model import MeanFieldMarket
@@ -54,20 +52,11 @@ class Plan:
         return self.evaluation.mean
 
 
-def marginal_prices(game: MeanFieldMarket, path: Path, k: int) -> Prices:
-    """What one more unit of type k changes in the population's total, itself included.
-
-    An order raises the wholesale price of all that is ordered by slope / N, and a sale lowers the retail price of all
-    that is sold by p0 coupling / (m_ref N); where the retail price stands at its floor it moves nothing.
-    """
-    own = private_prices(game, path, k)
-    moves = path.price > game.config.price_floor
-    fall = np.where(moves, game.config.price_coupling / game.reference * path.revenue, 0.0)
-    return Prices(own.order + game.slope * path.mean_order, own.sale - fall, own.offer)
-
-
 def planner(game: MeanFieldMarket, *, iterations: int = 120, tol: float = 0.0, start: Profile | None = None) -> Plan:
     """Frank-Wolfe on flows: the best answer at marginal prices, and the best step towards it by line search.
+
+    Where the field moves units (scarce supply, spill-over) the marginal prices leave out what an order takes from
+    others and a sale leaves them. Every step still raises the mean value, but where it ends is a lower bound.
 
     Args:
         game: as from `mean_field`.
@@ -77,36 +66,51 @@ def planner(game: MeanFieldMarket, *, iterations: int = 120, tol: float = 0.0, s
     """
     if iterations < 1:
         raise ValueError(f"iterations is {iterations}; the planner takes at least one")
-    found = evaluate(game, start if start is not None else base_stock_profile(game))
+    profile = start if start is not None else base_stock_profile(game)
+    found = evaluate(game, profile)
     values = [found.mean]
-    done = 0
     while True:
         prices = [marginal_prices(game, found.path, k) for k in range(len(game.types))]
-        answers = [respond(game, kind, own) for kind, own in zip(game.types, prices, strict=True)]
+        answers = [respond(game, *of) for of in zip(game.types, prices, found.path.passages, strict=True)]
         at_margin = [value_of(game, f, own) for f, own in zip(found.flows, prices, strict=True)]
         promised = float(game.shares @ (np.array([a.value for a in answers]) - at_margin))
-        if done == iterations or promised <= tol * abs(found.mean):
+        if len(values) > iterations or promised <= tol * abs(found.mean):
             break
-        towards = tuple(
-            flow(game, kind, as_policy(kind, answer.actions)) for kind, answer in zip(game.types, answers, strict=True)
-        )
-        step = _best_step(game, found.flows, towards)
+        actions = [answer.actions for answer in answers]
+        step = _searched(game, found, actions) if game.units_follow_field else _line_search(game, found, actions)
         if step == 0:
             break
-        found = evaluate_flows(game, tuple(f.mixed(g, step) for f, g in zip(found.flows, towards, strict=True)))
+        profile = towards(game, found, actions, step)
+        found = evaluate(game, profile)
         values.append(found.mean)
-        done += 1
-    profile = Profile(tuple(policy_of(k, f.occupancy) for k, f in zip(game.types, found.flows, strict=True)))
     share = gaps_of(game, found).share
-    return Plan(profile, found, np.array(values), promised / abs(found.mean), share, done)
+    return Plan(profile, found, np.array(values), promised / abs(found.mean), share, len(values) - 1)
 
 
-def _best_step(game: MeanFieldMarket, flows: tuple[Flow, ...], towards: tuple[Flow, ...]) -> float:
-    """The step in [0, 1] that raises the mean value most: of the whole step, and of what a bounded search finds."""
-    light = [tuple(f.without_occupancy() for f in side) for side in (flows, towards)]
+def _line_search(game: MeanFieldMarket, found: Evaluation, actions: Sequence[Integers]) -> float:
+    """The step in [0, 1] that raises the mean value most, flows being linear in it."""
+    passages = found.path.passages
+    answers = [
+        flow(game, kind, as_policy(kind, new), passage).without_occupancy()
+        for kind, new, passage in zip(game.types, actions, passages, strict=True)
+    ]
+    old = [stream.without_occupancy() for stream in found.flows]
 
     def mean(step: float) -> float:
-        return evaluate_flows(game, tuple(f.mixed(g, step) for f, g in zip(*light, strict=True))).mean
+        flows = tuple(f.mixed(g, step) for f, g in zip(old, answers, strict=True))
+        return evaluate_flows(game, flows, passages).mean
 
     inside = float(optimize.minimize_scalar(lambda step: -mean(step), bounds=(0, 1), options={"xatol": 1e-9}).x)
     return max((0.0, inside, 1.0), key=mean)
+
+
+def _searched(game: MeanFieldMarket, found: Evaluation, actions: Sequence[Integers]) -> float:
+    """The best of the steps 1, 1/2, 1/4, ... up to the first that is worse than one that helps; 0 where none does."""
+    best, gain = 0.0, found.mean
+    for halvings in range(12):
+        mean = evaluate(game, towards(game, found, actions, 0.5**halvings)).mean
+        if mean > gain:
+            best, gain = 0.5**halvings, mean
+        elif best > 0:
+            break
+    return best

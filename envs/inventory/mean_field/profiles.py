@@ -11,7 +11,8 @@ from scipy import stats
 
 from envs.inventory.mean_field.best_response import as_policy
 from envs.inventory.mean_field.flow import Profile
-from envs.inventory.mean_field.model import MeanFieldMarket, TypeModel
+from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.reference import critical_ratio
 from envs.inventory.types import Parameters
 

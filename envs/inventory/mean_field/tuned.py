@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.mean_field.best_response import nash_conv
+from envs.inventory.mean_field.field import Path, private_prices
 from envs.inventory.mean_field.flow import (
     Evaluation,
     Flow,
-    Path,
     Profile,
+    evaluate,
     evaluate_flows,
     flow,
-    path_of,
-    private_prices,
     value_of,
 )
 from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.profiles import base_stock_levels, s_S_actions, s_S_profile, stationary
+from envs.inventory.mean_field.units import Passage
 
 Doubles = NDArray[np.float64]
 Rule = Literal["base_stock", "s_S"]
@@ -66,23 +66,44 @@ class Tuned:
         return self.evaluation.mean
 
 
-class _Flows:
-    """Flows of rules, each played once: they do not depend on the field."""
+class _Rules:
+    """What rules are worth. Where the field moves no units a rule's flow is the same in any field and played once."""
 
     def __init__(self, game: MeanFieldMarket) -> None:
         self.game = game
-        self._known: dict[tuple[int, int, int], Flow] = {}
+        self._known: dict[tuple[int, Pair], Flow] = {}
+        none = np.zeros(game.horizon)
+        self._passages = tuple(Passage(np.tile(k.levels, (game.horizon, 1)), none) for k in game.types)
 
-    def __call__(self, k: int, pair: Pair) -> Flow:
-        key = (k, *pair)
-        if key not in self._known:
-            kind = self.game.types[k]
-            played = flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)))
-            self._known[key] = played.without_occupancy()
-        return self._known[key]
+    def _flow(self, k: int, pair: Pair, passage: Passage) -> Flow:
+        kind = self.game.types[k]
+        if self.game.units_follow_field:
+            return flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)), passage)
+        if (k, pair) not in self._known:
+            played = flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)), passage)
+            self._known[k, pair] = played.without_occupancy()
+        return self._known[k, pair]
 
-    def all(self, pairs: Sequence[Pair]) -> tuple[Flow, ...]:
-        return tuple(self(k, pair) for k, pair in enumerate(pairs))
+    def evaluation(self, pairs: Sequence[Pair]) -> Evaluation:
+        """Everyone follows the rules."""
+        if self.game.units_follow_field:
+            return evaluate(self.game, s_S_profile(self.game, pairs))
+        flows = tuple(self._flow(k, pair, self._passages[k]) for k, pair in enumerate(pairs))
+        return evaluate_flows(self.game, flows, self._passages)
+
+    def own_worth(self, k: int, path: Path) -> Worth:
+        """What a pair is worth to an agent of type k on the path."""
+        prices = private_prices(self.game, path, k)
+        return lambda pair: value_of(self.game, self._flow(k, pair, path.passages[k]), prices)
+
+    def gap(self, rule: Rule, pairs: Sequence[Pair]) -> float:
+        """The most that an agent of any type gains by another rule that the search finds."""
+        path = self.evaluation(pairs).path
+        gaps = []
+        for k, pair in enumerate(pairs):
+            worth = self.own_worth(k, path)
+            gaps.append(worth(_search(self.game, k, rule, pair, worth)) - worth(pair))
+        return max(gaps)
 
 
 def _climb(best: Pair, step: int, moves: Sequence[Pair], allowed: Callable[[Pair], bool], worth: Worth) -> Pair:
@@ -117,16 +138,10 @@ def _start(game: MeanFieldMarket) -> list[Pair]:
     return [(int(level), int(level)) for level in base_stock_levels(game)]
 
 
-def _own_worth(game: MeanFieldMarket, flows: _Flows, k: int, path: Path) -> Worth:
-    prices = private_prices(game, path, k)
-    return lambda pair: value_of(game, flows(k, pair), prices)
-
-
-def _result(game: MeanFieldMarket, rule: Rule, flows: _Flows, pairs: Sequence[Pair], sweeps: int) -> Tuned:
-    profile = s_S_profile(game, pairs)
-    found = nash_conv(game, profile)
-    gap = _gap(game, rule, flows, pairs)
-    return Tuned(profile, tuple(pairs), found.evaluation, found.share, gap, sweeps)
+def _result(rules: _Rules, rule: Rule, pairs: Sequence[Pair], sweeps: int) -> Tuned:
+    profile = s_S_profile(rules.game, pairs)
+    found = nash_conv(rules.game, profile)
+    return Tuned(profile, tuple(pairs), found.evaluation, found.share, rules.gap(rule, pairs), sweeps)
 
 
 def population_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 10) -> Tuned:
@@ -137,20 +152,20 @@ def population_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int =
         rule: ``base_stock`` (s = S) or ``s_S``.
         sweeps: rounds over the types at most; it starts from base stock.
     """
-    flows, pairs = _Flows(game), _start(game)
+    rules, pairs = _Rules(game), _start(game)
     done = 0
     while done < sweeps:
         before = list(pairs)
         for k in range(len(pairs)):
 
             def mean(pair: Pair, k: int = k) -> float:
-                return evaluate_flows(game, flows.all([*pairs[:k], pair, *pairs[k + 1 :]])).mean
+                return rules.evaluation([*pairs[:k], pair, *pairs[k + 1 :]]).mean
 
             pairs[k] = _search(game, k, rule, pairs[k], mean)
         done += 1
         if pairs == before:
             break
-    return _result(game, rule, flows, pairs, done)
+    return _result(rules, rule, pairs, done)
 
 
 def common_tuned(game: MeanFieldMarket) -> Tuned:
@@ -159,7 +174,7 @@ def common_tuned(game: MeanFieldMarket) -> Tuned:
     Types without a fixed cost (K = 0) keep base stock, s = S, at the newsvendor's level. s and S are multiples of
     mu / 8, rounded to units. On `easy` this is the specification's "population-tuned (s, S)" within .3 % of its value.
     """
-    flows, start = _Flows(game), _start(game)
+    rules, start = _Rules(game), _start(game)
 
     def pairs(eighths: Pair) -> list[Pair]:
         return [
@@ -168,14 +183,14 @@ def common_tuned(game: MeanFieldMarket) -> Tuned:
         ]
 
     def mean(eighths: Pair) -> float:
-        return evaluate_flows(game, flows.all(pairs(eighths))).mean
+        return rules.evaluation(pairs(eighths)).mean
 
     known = cache(mean)
     longest = max(kind.agent.L for kind in game.types) + 6
     halves = range(0, 8 * longest + 1, 4)
     best = max([(s, S) for s in halves for S in halves if s <= S], key=known)
     best = _climb(best, 2, MOVES["s_S"], lambda pair: 0 <= pair[0] <= pair[1] <= 8 * longest, known)
-    return _result(game, "s_S", flows, pairs(best), 1)
+    return _result(rules, "s_S", pairs(best), 1)
 
 
 def nash_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 30) -> Tuned:
@@ -189,24 +204,14 @@ def nash_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 30) -
         rule: ``base_stock`` (s = S) or ``s_S``.
         sweeps: rounds over the types at most.
     """
-    flows, pairs = _Flows(game), _start(game)
+    rules, pairs = _Rules(game), _start(game)
     seen: dict[tuple[Pair, ...], float] = {}
     done = 0
     while done < sweeps and tuple(pairs) not in seen:
-        seen[tuple(pairs)] = _gap(game, rule, flows, pairs)
+        seen[tuple(pairs)] = rules.gap(rule, pairs)
         for k in range(len(pairs)):
-            worth = _own_worth(game, flows, k, path_of(game, flows.all(pairs)))
+            worth = rules.own_worth(k, rules.evaluation(pairs).path)
             pairs[k] = _search(game, k, rule, pairs[k], worth)
         done += 1
     best = min(seen, key=lambda known: seen[known])
-    return _result(game, rule, flows, best, done)
-
-
-def _gap(game: MeanFieldMarket, rule: Rule, flows: _Flows, pairs: Sequence[Pair]) -> float:
-    """The most that an agent of any type gains by another rule that the search finds."""
-    path = path_of(game, flows.all(pairs))
-    gaps = []
-    for k, pair in enumerate(pairs):
-        worth = _own_worth(game, flows, k, path)
-        gaps.append(worth(_search(game, k, rule, pair, worth)) - worth(pair))
-    return max(gaps)
+    return _result(rules, rule, best, done)

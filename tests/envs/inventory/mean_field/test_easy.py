@@ -26,6 +26,8 @@ from envs.inventory.mean_field import (
     s_S_profile,
 )
 from envs.inventory.mean_field.best_response import as_policy
+from envs.inventory.mean_field.field import private_prices
+from envs.inventory.mean_field.flow import flow, value_of
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +92,16 @@ def test_planner_is_the_reference_tables(game: MeanFieldMarket, plan: Plan, solu
 
 
 def test_a_best_response_earns_forward_what_it_promised_backward(game: MeanFieldMarket) -> None:
-    from envs.inventory.mean_field.flow import flow, private_prices, value_of
 
     found = evaluate(game, base_stock_profile(game))
     for k, kind in enumerate(game.types):
         answer = best_response(game, found.path, k)
-        played = flow(game, kind, as_policy(kind, answer.actions))
+        played = flow(game, kind, as_policy(kind, answer.actions), found.path.passages[k])
         assert value_of(game, played, private_prices(game, found.path, k)) == pytest.approx(answer.value, abs=1e-9)
         np.testing.assert_allclose(played.occupancy.reshape(game.horizon, -1).sum(1), 1.0, atol=1e-12)
 
 
 def test_no_rule_beats_the_best_response(game: MeanFieldMarket, solution: Solution, plan: Plan) -> None:
-    from envs.inventory.mean_field.flow import flow, private_prices, value_of
 
     path = evaluate(game, constant_profile(game)).path
     rules = [random_profile(game), base_stock_profile(game), solution.profile, plan.profile]
@@ -109,7 +109,7 @@ def test_no_rule_beats_the_best_response(game: MeanFieldMarket, solution: Soluti
     for k, kind in enumerate(game.types):
         best = best_response(game, path, k).value
         for rule in rules:
-            played = flow(game, kind, rule.policies[k])
+            played = flow(game, kind, rule.policies[k], path.passages[k])
             assert value_of(game, played, private_prices(game, path, k)) <= best + 1e-9
 
 
@@ -118,13 +118,12 @@ def test_tuned_base_stock(game: MeanFieldMarket) -> None:
     # no agent gains by another level: the levels are best replies, by trying them all
     assert agents.rule_gap == 0
     assert all(s == S for s, S in agents.levels)
-    from envs.inventory.mean_field.flow import flow, private_prices, value_of
 
     for k, kind in enumerate(game.types):
         prices = private_prices(game, agents.evaluation.path, k)
         for level in range(max(agents.levels[k][1] - 9, 0), agents.levels[k][1] + 10):
             wanted = [level if j == k else 0 for j in range(3)]
-            other = flow(game, kind, base_stock_profile(game, wanted).policies[k])
+            other = flow(game, kind, base_stock_profile(game, wanted).policies[k], agents.evaluation.path.passages[k])
             assert value_of(game, other, prices) <= agents.values[k] + 1e-9
     everyone = population_tuned(game, rule="base_stock")
     assert everyone.mean > agents.mean > evaluate(game, base_stock_profile(game)).mean

@@ -27,7 +27,8 @@ from envs.inventory.mean_field import (
     s_S_profile,
 )
 from envs.inventory.mean_field.best_response import as_policy
-from envs.inventory.mean_field.flow import flow, private_prices, value_of
+from envs.inventory.mean_field.field import private_prices
+from envs.inventory.mean_field.flow import flow, value_of
 from envs.inventory.types import TYPES, AgentType
 
 EASY = MarketConfig().types
@@ -98,11 +99,11 @@ def test_best_responses_earn_what_they_promise_and_more_than_rules(name: str) ->
     for k, kind in enumerate(game.types):
         prices = private_prices(game, path, k)
         answer = best_response(game, path, k)
-        assert value_of(game, flow(game, kind, as_policy(kind, answer.actions)), prices) == pytest.approx(
-            answer.value, abs=1e-9
-        )
+        assert value_of(
+            game, flow(game, kind, as_policy(kind, answer.actions), path.passages[k]), prices
+        ) == pytest.approx(answer.value, abs=1e-9)
         for rule in ("random", "constant", "base stock"):
-            played = flow(game, kind, profile_of(game, rule).policies[k])
+            played = flow(game, kind, profile_of(game, rule).policies[k], path.passages[k])
             assert value_of(game, played, prices) <= answer.value + 1e-9
 
 

@@ -1,0 +1,42 @@
+"""How agents act on each other, as the mean field takes it from the market's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.inventory.config import MarketConfig
+
+
+@dataclass(frozen=True)
+class Couplings:
+    """What the means of the population do, beside the wholesale price."""
+
+    price_signal: Literal["sales", "stock", "orders"]
+    """The mean that moves the retail price."""
+    capacity: float | None
+    """u per agent and period that the supplier has; None: no end of it."""
+    allocation: str
+    spill: float
+    """Share of unmet demand that tries another seller."""
+
+
+def couplings_of(config: MarketConfig, reference: float) -> Couplings:
+    """Of the market with mean demand `reference`."""
+    capacity = getattr(config, "capacity", None)
+    return Couplings(
+        getattr(config, "price_signal", "sales"),
+        None if capacity is None else capacity * reference,
+        getattr(config, "allocation", "proportional"),
+        getattr(config, "spill", 0.0),
+    )
+
+
+def season_of(config: MarketConfig) -> NDArray[np.float64]:
+    """[T]: factors of mean demand."""
+    t = np.arange(config.horizon)
+    amplitude = getattr(config, "season_amplitude", 0.0)
+    return 1 + amplitude * np.sin(2 * np.pi * t / getattr(config, "season_period", 52))
