@@ -40,3 +40,8 @@ def season_of(config: MarketConfig) -> NDArray[np.float64]:
     t = np.arange(config.horizon)
     amplitude = getattr(config, "season_amplitude", 0.0)
     return 1 + amplitude * np.sin(2 * np.pi * t / getattr(config, "season_period", 52))
+
+
+def terminal_share(config: MarketConfig) -> float:
+    """Share of c that a unit of inventory position is worth when the game is over."""
+    return float(getattr(config, "terminal_value", 0.0)) if config.ending == "finite" else 0.0

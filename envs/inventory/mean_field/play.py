@@ -7,8 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.mean_field.flow import Profile, checked_policy
+from envs.inventory.mean_field.flow import Profile, checked_policy, evaluate
 from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import TypeModel
+from envs.inventory.mean_field.units import Passage
 from envs.inventory.reference import Market, Policy
 from envs.population import Step, type_slices
 
@@ -46,6 +48,9 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
         )
     policies = [checked_policy(game, k, p) for k, p in zip(game.types, profile.policies, strict=True)]
     below = [np.cumsum(policy, -1) for policy in policies]
+    # what is on order is what was granted, which depends on the field where supply is scarce
+    scarce = game.couplings.capacity is not None and any(k.pipeline for k in game.types)
+    passages = evaluate(game, profile).path.passages if scarce else None
     parts = type_slices(env.agent_types)
     rng = np.random.default_rng(seed)
 
@@ -53,7 +58,7 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
         actions = np.empty((env.num_envs, env.num_agents), np.int64)
         uniform = rng.random(actions.shape)
         for k, part in enumerate(parts):
-            rows = below[k][env.t][_states(game, k, part, env)]
+            rows = below[k][env.t][_states(game.types[k], part, env, passages[k] if passages else None)]
             drawn = (uniform[:, part, None] * rows[..., -1:] >= rows).sum(-1)
             actions[:, part] = np.minimum(drawn, rows.shape[-1] - 1)
         return actions
@@ -61,18 +66,19 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
     return act
 
 
-def _states(game: MeanFieldMarket, k: int, part: slice, env: SeenMarket) -> tuple[Integers, ...]:
+def _states(kind: TypeModel, part: slice, env: SeenMarket, passage: Passage | None) -> tuple[Integers, ...]:
     """Indices of the agents' states, [B, n] each."""
-    kind = game.types[k]
     lead, slots = kind.agent.L, env.pipeline.shape[0]
+    scale = kind.agent.mu / env.parameters.mu[part]
     if kind.lag or kind.order_first:
         position = env.inventory_position[:, part]
     else:
         position = env.stock[:, part] + env.pipeline[(env.t - lead) % slots][:, part]
-    scaled = np.rint(position * (kind.agent.mu / env.parameters.mu[part])) - kind.low
-    indices = [np.clip(scaled, 0, kind.size - 1).astype(np.int64)]
+    indices = [np.clip(np.rint(position * scale) - kind.low, 0, kind.size - 1).astype(np.int64)]
     for back in range(lead - 1, lead - 1 - kind.pipeline, -1):
-        ordered = env.pipeline[(env.t - back) % slots][:, part]
-        # the first of the actions that order as much
-        indices.append(abs(ordered[..., None] - env.order_levels[part]).argmin(-1))
+        placed = env.t - back
+        granted = kind.levels if passage is None or placed < 0 else passage.granted[placed]
+        waiting = env.pipeline[placed % slots][:, part] * scale
+        # of actions that bring as much, the first
+        indices.append(abs(waiting[..., None] - granted).argmin(-1))
     return tuple(indices)

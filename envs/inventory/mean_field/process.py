@@ -18,12 +18,14 @@ that it would bind is told as residual.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
+from envs.inventory.mean_field.couplings import terminal_share
 from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, shortfall
 from envs.inventory.types import AgentType
 
@@ -92,6 +94,8 @@ class TypeModel:
     """$ that hang on no price: holding, backlog, lost sales, salvage."""
     overflow: Feature
     """Probability that the room, left out here, would bind."""
+    end_worth: float
+    """$ for a unit of inventory position when the game is over, paid with the last period."""
     start: tuple[int, ...]
     """Index of the first state."""
 
@@ -107,10 +111,15 @@ class TypeModel:
 
     def inventory_position(self) -> Doubles:
         """Stock + on order - backlog in every state, in u: `state_shape`."""
-        total = self.positions.reshape(-1, *(1,) * self.pipeline)
-        for axis in range(self.pipeline):
-            total = total + self.levels.reshape(-1, *(1,) * (self.pipeline - 1 - axis))
-        return np.broadcast_to(total, self.state_shape)
+        return position_of(self.positions, [self.levels] * self.pipeline)
+
+
+def position_of(stock: Doubles, on_order: Sequence[Doubles]) -> Doubles:
+    """stock [n] plus one of each of the orders [A] on the way: [n, A, ...]."""
+    total = stock.reshape(-1, *(1,) * len(on_order))
+    for axis, units in enumerate(on_order):
+        total = total + units.reshape(-1, *(1,) * (len(on_order) - 1 - axis))
+    return np.asarray(total)
 
 
 def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, season: Doubles) -> TypeModel:
@@ -131,13 +140,31 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
         raise ValueError(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
     means = agent.mu * season
     cv2 = float(getattr(agent, "cv2", 0.0))
+    end = agent.c * terminal_share(config)
     build = _lost if config.unmet == "lost" else _backlog
-    return build(name, agent, share, levels, room, first, means, cv2)
+    return build(_Setting(name, agent, share, levels, room, first, means, cv2, end))
 
 
-def _lost(
-    name: str, agent: AgentType, share: float, levels: Doubles, room: int, first: int, means: Doubles, cv2: float
-) -> TypeModel:
+@dataclass(frozen=True)
+class _Setting:
+    """What both kinds of processes are built from."""
+
+    name: str
+    agent: AgentType
+    share: float
+    levels: Doubles
+    room: int
+    first: int
+    """Stock at the start, u."""
+    means: Doubles
+    """[T]."""
+    cv2: float
+    end: float
+    """$ per unit of position at the end."""
+
+
+def _lost(of: _Setting) -> TypeModel:
+    agent, levels, room, means, cv2 = of.agent, of.levels, of.room, of.means, of.cv2
     distinct, kernel_of = np.unique(means, return_inverse=True)
     laws = [lost_sales(float(mean), cv2, room) for mean in distinct]
     nothing = np.zeros((means.size, room + 1))
@@ -154,7 +181,7 @@ def _lost(
     money = [law.kernel @ left_worth - agent.ell * law.lost for law in laws]
     waiting = (int(np.argmax(levels == 0)),) * pipeline
     return TypeModel(
-        name, share, agent, levels, 0, room + 1, room, 0, pipeline, agent.L == 0,
+        of.name, of.share, agent, levels, 0, room + 1, room, 0, pipeline, agent.L == 0,
         kernels=np.stack([law.kernel for law in laws]),
         kernel_of=kernel_of,
         means=means,
@@ -167,13 +194,13 @@ def _lost(
         offered=feature(np.arange(room + 1.0)),
         money=feature(np.stack(money)),
         overflow=feature(np.zeros(room + 1)),
-        start=(first, *waiting),
+        end_worth=of.end,
+        start=(of.first, *waiting),
     )  # fmt: skip
 
 
-def _backlog(
-    name: str, agent: AgentType, share: float, levels: Doubles, room: int, first: int, means: Doubles, cv2: float
-) -> TypeModel:
+def _backlog(of: _Setting) -> TypeModel:
+    agent, levels, room, means, cv2 = of.agent, of.levels, of.room, of.means, of.cv2
     lead, horizon = agent.L, means.size
     low = -int(np.ceil((BACKLOG_DEPTH + lead) * means.max()))
     # an order never exceeds the highest level, so with L = 0 the room caps the position itself
@@ -208,7 +235,7 @@ def _backlog(
         before["sold"][t], after["sold"][t] = means[t + lead] + short, -next_short
         before["offered"][t], after["offered"][t] = short, offered
         after["money"][t], after["overflow"][t] = cost, binds
-    held = np.array([float(first)])
+    held = np.array([float(of.first)])
     for t in range(min(lead, horizon)):
         opens, closes = shortfall(demands(0, t), held), shortfall(demands(0, t + 1), held)
         begin["sold"][t] = means[t] + opens.short[0] - closes.short[0]
@@ -217,8 +244,8 @@ def _backlog(
     features = {what: Feature(before[what], after[what], begin[what]) for what in before}
     beyond = np.arange(x.size)[:, None] + levels > x.size - 1
     return TypeModel(
-        name, share, agent, levels, low, x.size, room, lead, 0, True,
+        of.name, of.share, agent, levels, low, x.size, room, lead, 0, True,
         kernels=kernels, kernel_of=kernel_of, means=means, cv2=cv2, kept=np.arange(x.size),
         left_worth=np.zeros(x.size), escaped=escaped,
-        capped=np.where(lead > 0, beyond, False).astype(float), start=(first - low,), **features,
+        capped=np.where(lead > 0, beyond, False).astype(float), end_worth=of.end, start=(of.first - low,), **features,
     )  # fmt: skip
