@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
+from envs.inventory.types import AgentType
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,9 @@ def season_of(config: MarketConfig) -> NDArray[np.float64]:
 def terminal_share(config: MarketConfig) -> float:
     """Share of c that a unit of inventory position is worth when the game is over."""
     return float(getattr(config, "terminal_value", 0.0)) if config.ending == "finite" else 0.0
+
+
+def first_stock(config: MarketConfig, agent: AgentType) -> int:
+    """u on hand at the start; L + 1 periods of demand where the market does not say."""
+    periods: float | None = getattr(config, "initial_stock", None)
+    return int(np.rint((agent.L + 1 if periods is None else periods) * agent.mu))

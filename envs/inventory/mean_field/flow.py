@@ -108,8 +108,7 @@ class Walk:
             # [n, next to arrive, ..., action] keeps its orders while the position falls
             mass = self.occupancy[t]
             self._met = (kernel.T @ mass.reshape(kind.size, -1)).reshape(mass.shape)
-        sold = self._before[t] @ kind.sold.before[t] + self._after[t] @ kind.sold.after[t]
-        return float(kind.means[t] - sold)
+        return float(self._before[t] @ kind.lost.before[t] + self._after[t] @ kind.lost.after[t])
 
     def leave(self, t: int, visitors: float) -> None:
         """Visitors buy of what is left, some of the rest spoils, and with lost sales what was ordered earlier joins."""

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
-from envs.inventory.mean_field.couplings import terminal_share
-from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, shortfall
+from envs.inventory.mean_field.couplings import first_stock, terminal_share
+from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, sell_all, shortfall
 from envs.inventory.types import AgentType
 
 Doubles = NDArray[np.float64]
@@ -73,10 +73,6 @@ class TypeModel:
     """The order joins the position before demand (L = 0, backlog), or what demand leaves (lost sales, L >= 1)."""
     kernels: Doubles
     """[distinct, n, n]: position after demand, given the one before it."""
-    means: Doubles
-    """[T]: mean demand, u."""
-    cv2: float
-    """Its dispersion: variance = mean + cv2 mean^2."""
     kept: Integers
     """[n]: index of what is left after spoilage."""
     left_worth: Doubles
@@ -88,6 +84,9 @@ class TypeModel:
     capped: Doubles
     """[n, A]: 1 where position + order would be higher and the grid, not the room, is what stops it."""
     sold: Feature
+    sold_squared: Feature
+    """Of lost sales; zeros with backlog."""
+    lost: Feature
     offered: Feature
     """u on offer: stock and what arrives."""
     money: Feature
@@ -127,7 +126,7 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
     grid = np.asarray(config.action_grid, float)
     levels = np.rint(grid * agent.mu) if config.action_mode == "levels" else np.rint(grid)
     room = int(np.rint(config.stock_cap * agent.mu))
-    first = min(int(np.rint(config.initial_stock * agent.mu)), room)
+    first = min(first_stock(config, agent), room)
     pipeline = max(agent.L - 1, 0) if config.unmet == "lost" else 0
     if pipeline and not (levels == 0).any():
         raise ValueError(f"{name}: nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
@@ -140,9 +139,12 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
         raise ValueError(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
     means = agent.mu * season
     cv2 = float(getattr(agent, "cv2", 0.0))
+    everything = str(config.demand_mode) == "sell_all"
+    if everything and config.unmet == "backlog":
+        raise ValueError("demand_mode is sell_all, which leaves nothing unmet: set unmet=lost")
     end = agent.c * terminal_share(config)
     build = _lost if config.unmet == "lost" else _backlog
-    return build(_Setting(name, agent, share, levels, room, first, means, cv2, end))
+    return build(_Setting(name, agent, share, levels, room, first, means, cv2, everything, end))
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ class _Setting:
     means: Doubles
     """[T]."""
     cv2: float
+    sell_all: bool
+    """Whether demand takes whatever is offered."""
     end: float
     """$ per unit of position at the end."""
 
@@ -166,7 +170,7 @@ class _Setting:
 def _lost(of: _Setting) -> TypeModel:
     agent, levels, room, means, cv2 = of.agent, of.levels, of.room, of.means, of.cv2
     distinct, kernel_of = np.unique(means, return_inverse=True)
-    laws = [lost_sales(float(mean), cv2, room) for mean in distinct]
+    laws = [sell_all(room) if of.sell_all else lost_sales(float(mean), cv2, room) for mean in distinct]
     nothing = np.zeros((means.size, room + 1))
     none = np.zeros(0)
     left = np.arange(room + 1.0)
@@ -184,13 +188,13 @@ def _lost(of: _Setting) -> TypeModel:
         of.name, of.share, agent, levels, 0, room + 1, room, 0, pipeline, agent.L == 0,
         kernels=np.stack([law.kernel for law in laws]),
         kernel_of=kernel_of,
-        means=means,
-        cv2=cv2,
         kept=(left - spoiled).astype(np.int64),
         left_worth=left_worth,
         escaped=np.zeros((distinct.size, room + 1)),
         capped=np.zeros((room + 1, levels.size)),
         sold=feature(np.stack([law.sold for law in laws])),
+        sold_squared=feature(np.stack([law.sold_squared for law in laws])),
+        lost=feature(np.stack([law.lost for law in laws])),
         offered=feature(np.arange(room + 1.0)),
         money=feature(np.stack(money)),
         overflow=feature(np.zeros(room + 1)),
@@ -215,7 +219,9 @@ def _backlog(of: _Setting) -> TypeModel:
             kernels[i, j, 1 : j + 1] = pmf[:j][::-1]
             kernels[i, j, 0] = above[j - 1] if j else 1.0
             escaped[i, j] = above[j]
-    before = {what: np.zeros((horizon, x.size)) for what in ("sold", "offered", "money", "overflow")}
+    before = {
+        what: np.zeros((horizon, x.size)) for what in ("sold", "sold_squared", "lost", "offered", "money", "overflow")
+    }
     after = {what: np.zeros((horizon, x.size)) for what in before}
     begin = {what: np.zeros(min(lead, horizon)) for what in before}
 
@@ -245,7 +251,7 @@ def _backlog(of: _Setting) -> TypeModel:
     beyond = np.arange(x.size)[:, None] + levels > x.size - 1
     return TypeModel(
         of.name, of.share, agent, levels, low, x.size, room, lead, 0, True,
-        kernels=kernels, kernel_of=kernel_of, means=means, cv2=cv2, kept=np.arange(x.size),
+        kernels=kernels, kernel_of=kernel_of, kept=np.arange(x.size),
         left_worth=np.zeros(x.size), escaped=escaped,
         capped=np.where(lead > 0, beyond, False).astype(float), end_worth=of.end, start=(of.first - low,), **features,
     )  # fmt: skip

@@ -182,7 +182,7 @@ def test_what_has_no_mean_field_is_refused() -> None:
     assert mean_field(config).left_out == ("jitter 0.1: all agents of a type are alike here",)
     with pytest.raises(ValueError, match=r"gamma is 0"):
         mean_field(config, gamma=0)
-    with pytest.raises(ValueError, match="set levels or absolute"):
+    with pytest.raises(ValueError, match="set levels, or absolute"):
         mean_field(MarketConfig(action_mode="order_up_to", action_grid=(0.0, 10.0)))
     with pytest.raises(ValueError, match="demand law"):
         mean_field(MarketConfig(demand_mode="series"))
