@@ -51,11 +51,11 @@ def episode_keys(seeds: Keys, episode: int) -> Keys:
 
 @compiled
 def copy_uniforms(keys: Keys, channel: int, t: int) -> NDArray[np.float64]:
-    """[B]: one number in (0, 1) a copy, of 53 bits."""
+    """[B]: one number in (0, 1) a copy, of 52 bits."""
     drawn = np.empty(keys.size)
     for b in range(keys.size):
-        bits = mixed(stream(keys[b], channel, t) + GOLDEN) >> np.uint64(11)
-        drawn[b] = (np.float64(bits) + 0.5) * 2.0**-53
+        bits = mixed(stream(keys[b], channel, t) + GOLDEN) >> np.uint64(12)
+        drawn[b] = (np.float64(bits) + 0.5) * 2.0**-52
     return drawn
 
 
