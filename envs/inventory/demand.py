@@ -85,6 +85,7 @@ class CountDemand:
         if self.factors.ndim == 1:
             self.factors = np.repeat(self.factors[:, None], self.mu.size, 1)
         self.shock = shock
+        self._tables: dict[Backend, tuple[Array, ...]] = {}
 
     @property
     def constant(self) -> bool:
@@ -94,7 +95,10 @@ class CountDemand:
     def episode(self, keys: Keys, periods: int, backend: Backend) -> Episode:
         """See `Demand.episode`."""
         if self.constant:
-            return _Tabled(keys, backend, *_table(self.mu * self.factors[0], self.cv2))
+            if backend not in self._tables:
+                table = _table(self.mu * self.factors[0], self.cv2)
+                self._tables[backend] = tuple(backend.array(part) for part in table)
+            return _Tabled(keys, backend, self._tables[backend])
         path = None if self.shock is None else self.shock.path(keys, periods)
         return _Counted(self, keys, path, backend)
 
@@ -115,7 +119,7 @@ class CountDemand:
 
 def _table(
     mu: Doubles, cv2: Doubles
-) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.uint32], NDArray[np.int16], NDArray[np.int64]]:
     """The quantile table [N, entries], its guide [N, GUIDES] and each agent's lowest units [N]."""
     with np.errstate(divide="ignore"):
         size = 1 / cv2
@@ -136,23 +140,20 @@ def _table(
         stats.poisson.cdf(units, mu[:, None]),
     )
     table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)
-    # above every uniform but the last, which the highest entry takes
+    # above every uniform, so that a search ends there
     table[steps >= (highest - lowest)[:, None]] = 2**32 - 1
     starts = (np.arange(GUIDES) * (2**32 // GUIDES)).astype(np.uint32)
-    guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int32)
+    guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int16)
     return table, guide, lowest
 
 
 class _Tabled:
     """Counts whose means stay the same."""
 
-    def __init__(
-        self, keys: Keys, backend: Backend, table: NDArray[np.uint32], guide: NDArray[np.int32],
-        lowest: NDArray[np.int64],
-    ) -> None:  # fmt: skip
+    def __init__(self, keys: Keys, backend: Backend, table: tuple[Array, ...]) -> None:
         self._passes = backend.passes
         self._keys = backend.array(keys)
-        self._table = tuple(backend.array(part) for part in (table, guide, lowest))
+        self._table = table
 
     def units(self, t: int) -> Array:
         return self._passes.tabled_units(self._keys, t, *self._table)

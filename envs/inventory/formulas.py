@@ -23,13 +23,13 @@ def formula(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lesser(a: Any, b: Any) -> Any:
-    """The lesser of a tensor and a tensor or number; in compiled loops of two numbers."""
-    return a.clamp(max=b)
+    """The lesser of an array and an array or number; in compiled loops of two numbers."""
+    return a.clip(max=b)
 
 
 def greater(a: Any, b: Any) -> Any:
-    """The greater of a tensor and a tensor or number; in compiled loops of two numbers."""
-    return a.clamp(min=b)
+    """The greater of an array and an array or number; in compiled loops of two numbers."""
+    return a.clip(min=b)
 
 
 def whole(a: Any) -> Any:
@@ -42,22 +42,22 @@ def single(a: Any) -> Any:
     return a.float()
 
 
-@numba.extending.overload(lesser)
+@numba.extending.overload(lesser, strict=False)
 def _lesser(a: Any, b: Any) -> Any:
     return lambda a, b: min(a, b)
 
 
-@numba.extending.overload(greater)
+@numba.extending.overload(greater, strict=False)
 def _greater(a: Any, b: Any) -> Any:
     return lambda a, b: max(a, b)
 
 
-@numba.extending.overload(whole)
+@numba.extending.overload(whole, strict=False)
 def _whole(a: Any) -> Any:
     return lambda a: np.rint(a)
 
 
-@numba.extending.overload(single)
+@numba.extending.overload(single, strict=False)
 def _single(a: Any) -> Any:
     return lambda a: np.float32(a)
 

@@ -19,13 +19,15 @@ from envs.inventory.streams import DEMAND, Keys, stream, uniform32
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
+LAST = np.uint32(2**32 - 2)
+"""The largest uniform that is looked up in a table."""
 SPILL_PARTS = 2**20
 """Spilled shares are counted in 2^-20ths."""
 
 
 def array(values: ArrayLike, device: str | None = None) -> NDArray[Any]:
     """The values as this backend's array; `device` is torch's."""
-    return np.array(values)
+    return np.asarray(values)
 
 
 def zeros(shape: tuple[int, ...], device: str | None = None) -> Floats:
@@ -41,6 +43,16 @@ def to_numpy(values: NDArray[Any]) -> NDArray[Any]:
 def as_float32(values: NDArray[Any]) -> Floats:
     """In float32."""
     return values.astype(np.float32)
+
+
+def stacked(columns: list[Doubles]) -> Doubles:
+    """[B, S] of S columns [B]."""
+    return np.stack(columns, 1)
+
+
+def fill_rate(mean_order: Doubles, capacity: float) -> Doubles:
+    """[B]: the share of mean orders that a capacity per agent meets; 1 where nothing was ordered."""
+    return capacity / np.maximum(mean_order, capacity)
 
 
 def discrete(actions: Any, device: str | None = None) -> Integers:
@@ -250,16 +262,18 @@ def sell(offered: Floats, backlog: Floats, demand: Floats) -> tuple[Floats, Floa
 @compiled
 def spill(
     unmet: Floats, offered: Floats, sold: Floats, share: int, leaving: Doubles, arriving: Doubles
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Doubles]:
     """A share / 2^20 of the unmet demand tries another seller, spread evenly over all the others, once.
 
     leaving and arriving [B] in (0, 1) decide the rounding to whole units. Returns units that left, and units sold to
-    those who came from elsewhere [B, N].
+    those who came from elsewhere [B, N], and mean sales with these [B].
     """
     copies, agents = unmet.shape
     spilled = np.empty((copies, agents), np.float32)
     taken = np.empty((copies, agents), np.float32)
+    mean = np.empty(copies)
     for b in range(copies):
+        total = 0.0
         offset = np.int64(leaving[b] * SPILL_PARTS)
         before = np.int64(0)
         pool = np.int64(0)
@@ -275,8 +289,10 @@ def spill(
             now = before + pool - np.int64(spilled[b, n])
             came = np.float32(shared_out(before, now, offset, agents - 1))
             taken[b, n] = lesser(came, offered[b, n] - sold[b, n])
+            total += sold[b, n] + taken[b, n]
             before = now
-    return spilled, taken
+        mean[b] = total / agents
+    return spilled, taken, mean
 
 
 @compiled
@@ -374,7 +390,7 @@ def observe(
 
 @compiled
 def tabled_units(
-    keys: Keys, t: int, table: NDArray[np.uint32], guide: NDArray[np.int32], lowest: Integers
+    keys: Keys, t: int, table: NDArray[np.uint32], guide: NDArray[np.int16], lowest: Integers
 ) -> Floats:
     """[B, N]: lowest[n] plus the first i with uniform < table[n, i], of one 32-bit uniform an agent."""
     copies, agents = keys.size, lowest.size
@@ -382,7 +398,7 @@ def tabled_units(
     for b in range(copies):
         drawn = stream(keys[b], DEMAND, t)
         for n in range(agents):
-            uniform = uniform32(drawn, n)
+            uniform = min(uniform32(drawn, n), LAST)
             i = guide[n, uniform >> 26]
             while uniform >= table[n, i]:
                 i += 1
