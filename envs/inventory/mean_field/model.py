@@ -71,7 +71,7 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
             f"action_mode is {config.action_mode}: the exact mean field takes quantities; set levels, or absolute with "
             "the quantities in action_grid"
         )
-    if getattr(config, "shock_sigma", 0.0) > 0:
+    if config.shock_sigma > 0:
         raise ValueError(
             "the demand shock is common to all agents, so that their means are no path known in advance and there is "
             "no exact mean field: set shock_sigma=0"
@@ -86,8 +86,8 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
     left_out = [f"jitter {config.jitter:g}: all agents of a type are alike here"] if config.jitter > 0 else []
     if config.unmet == "backlog" and any(k.lag for k in types):
         left_out.append("room for stock with backlog and L >= 1; residual has the chance that it would bind")
-    if coupled.spill > 0 and config.unmet == "backlog":
-        raise ValueError(f"spill is {coupled.spill:g} with backlog, which has no scalar position then; set unmet=lost")
     if coupled.capacity is not None and any(k.pipeline for k in types):
-        left_out.append("rounding of what is granted is known on arrival only, with lost sales and L >= 2")
+        left_out.append(
+            "lost sales, L >= 2: agents know what they asked for, and what was granted only when it arrives"
+        )
     return MeanFieldMarket(config, types, gamma, slope, reference, coupled, tuple(left_out))

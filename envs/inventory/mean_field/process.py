@@ -36,6 +36,8 @@ LARGEST = 400_000
 BACKLOG_DEPTH = 12
 """Backlog is followed down to this many periods of mean demand (and the lead time's)."""
 
+FEATURES = ("sold", "sold_squared", "lost", "offered", "money", "overflow")
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -138,13 +140,12 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
     if config.unmet == "backlog" and agent.delta > 0:
         raise ValueError(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
     means = agent.mu * season
-    cv2 = float(getattr(agent, "cv2", 0.0))
-    everything = str(config.demand_mode) == "sell_all"
+    everything = config.demand_mode == "sell_all"
     if everything and config.unmet == "backlog":
         raise ValueError("demand_mode is sell_all, which leaves nothing unmet: set unmet=lost")
     end = agent.c * terminal_share(config)
     build = _lost if config.unmet == "lost" else _backlog
-    return build(_Setting(name, agent, share, levels, room, first, means, cv2, everything, end))
+    return build(_Setting(name, agent, share, levels, room, first, means, agent.cv2, everything, end))
 
 
 @dataclass(frozen=True)
