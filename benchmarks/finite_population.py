@@ -19,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from envs.inventory.backend import backend
 from envs.inventory.config import MarketConfig
 from envs.inventory.market import make_market
 from envs.inventory.mean_field import (
@@ -64,7 +65,7 @@ def easy_with_exact_shares() -> MarketConfig:
 
 def measure(game: MeanFieldMarket, profile: Profile, num_agents: int, copies: int, seed: int) -> Gap:
     """Play one episode of `copies` markets; every copy gives one independent estimate."""
-    env = make_market(game.config, num_envs=copies, num_agents=num_agents, seed=seed)
+    env = make_market(game.config, num_envs=copies, num_agents=num_agents, seed=seed, backend=backend("numpy"))
     found = evaluate(game, profile)
     path, own = found.path, env.parameters
     per_sale, per_order = game.config.price_coupling / game.reference, game.slope

@@ -52,7 +52,7 @@ def make(
         name: e.g. ``inventory/market-easy``; see `names`.
         num_agents: N; the preset's own number where not given.
         seed: of the first episodes; drawn where not given.
-        backend: ``numpy``.
+        backend: ``numpy``; ``torch`` for tensors on CUDA where there is a device; ``torch:cpu``, ``torch:cuda:1``.
         overrides: settings that differ from the preset's.
 
     Raises:
@@ -61,14 +61,14 @@ def make(
     """
     if name not in names():
         raise UnknownName("environment", name, names())
-    if backend != "numpy":
-        raise UnknownName("backend", backend, ["numpy"])
     if num_envs < 1:
         raise ValueError(f"num_envs is {num_envs}; at least one copy is played")
     import numpy as np
 
+    from envs.inventory.backend import backend as backend_of
     from envs.inventory.presets import make_preset
 
     drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     preset = name.removeprefix("inventory/")
-    return make_preset(preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, **overrides)
+    chosen = backend_of(backend)
+    return make_preset(preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, backend=chosen, **overrides)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
@@ -13,10 +17,33 @@ Loop = TypeVar("Loop", bound=Callable[..., object])
 def compiled(loop: Loop) -> Loop:
     """`loop` as machine code, the same arithmetic in the same order (no fast-math), so results do not depend on B.
 
-    The code is kept beside the source; where nothing can be written it is compiled anew in every process.
+    The code is kept beside the source, or in the user's cache; where nothing can be written it is compiled anew in
+    every process.
     """
+    folder = _cache_folder()
+    if folder is None:
+        return cast(Loop, numba.njit(error_model="numpy")(loop))
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = folder
     try:
         return cast(Loop, numba.njit(cache=True, error_model="numpy")(loop))
-    except RuntimeError:
-        # numba's "no locator available": neither the source's folder nor the user's cache can be written
-        return cast(Loop, numba.njit(error_model="numpy")(loop))
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def _cache_folder() -> str | None:
+    """A folder of these very sources: numba notices a change of a loop's own file, not of a formula it calls."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for source in sorted(root.rglob("*.py")):
+        digest.update(source.read_bytes())
+    for place in (root / "__pycache__", Path.home() / ".cache" / "mfmarl"):
+        folder = place / f"numba-{digest.hexdigest()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    return None

@@ -1,43 +1,41 @@
-"""Demand processes: exogenous, so a whole episode is drawn when it starts."""
+"""Demand processes: exogenous, drawn period by period from the copies' keys."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
-from envs.inventory.compiled import compiled
+from envs.inventory.backend import Array, Backend
+from envs.inventory.streams import SHOCK, Keys, copy_uniforms
+
+Doubles = NDArray[np.float64]
 
 
-@compiled
-def look_up(
-    uniform: NDArray[np.uint32],
-    table: NDArray[np.uint32],
-    guide: NDArray[np.int32],
-    lowest: NDArray[np.int64],
-    units: NDArray[np.float32],
-) -> None:
-    """units [T, N]: lowest[n] plus the first i with uniform[t, n] < table[n, i]."""
-    periods, agents = uniform.shape
-    for t in range(periods):
-        for n in range(agents):
-            u = uniform[t, n]
-            i = guide[n, u >> 26]
-            while u >= table[n, i]:
-                i += 1
-            units[t, n] = lowest[n] + i
+class Episode(Protocol):
+    """The demand of one episode of B copies."""
+
+    def units(self, t: int) -> Array:
+        """Whole units [B, N] of period t, float32."""
+        ...
+
+    def season(self, t: int) -> float:
+        """What the calendar multiplies mean demand by in period t, known to everyone; 1 where there is none."""
+        ...
 
 
 class Demand(Protocol):
     """What the market needs of a demand process."""
 
-    def draw(self, periods: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Whole units [T, N] of one episode."""
+    def episode(self, keys: Keys, periods: int, backend: Backend) -> Episode:
+        """The demand of an episode; `keys` [B] are the copies'."""
         ...
 
-    def quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
+    def quantile(self, probability: Doubles, periods: NDArray[np.int64]) -> Doubles:
         """Per agent, the smallest level that demand over `periods` periods stays within with `probability`: [N]."""
         ...
 
@@ -46,76 +44,138 @@ GUIDES = 64
 """Entries of a quantile table's guide: where to start looking, by the uniform's first six bits."""
 
 
-class PoissonDemand:
-    """Independent Poisson demand with means `mu` [N], the quantile of one 32-bit uniform per agent and period.
+@dataclass(frozen=True)
+class Shock:
+    """A shock common to all agents of a copy: mean demand x exp(z_t - var z / 2), z_t = rho z_{t-1} + sigma e_t.
 
-    A table per agent gives the quantile: its i-th entry is 2^32 P(demand <= lowest + i). Probabilities are
-    right to 2^-32, so tails below that do not occur.
+    It starts from its stationary law, and its mean is 1.
     """
 
-    def __init__(self, mu: NDArray[np.float64]) -> None:
-        self.mu = mu
-        distribution = stats.poisson(mu)
-        self._lowest = np.asarray(distribution.ppf(2.0**-33)).clip(0).astype(np.int64)
-        highest = np.asarray(distribution.isf(2.0**-33)).astype(np.int64)
-        steps = np.arange(int((highest - self._lowest).max()) + 1)
-        cumulative = stats.poisson.cdf(self._lowest[:, None] + steps, mu[:, None])
-        table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)
-        # above every uniform, so that a search ends there
-        table[steps >= (highest - self._lowest)[:, None]] = 2**32 - 1
-        self._table = table
-        starts = (np.arange(GUIDES) * (2**32 // GUIDES)).astype(np.uint32)
-        self._guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int32)
+    rho: float
+    sigma: float
+    """Standard deviation of the innovations."""
 
-    def draw(self, periods: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Whole units [T, N]."""
-        uniform = rng.integers(2**32 - 1, size=(periods, self.mu.size), dtype=np.uint32)
-        units = np.empty(uniform.shape, np.float32)
-        look_up(uniform, self._table, self._guide, self._lowest, units)
-        return units
-
-    def quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Exact: the sum over periods is Poisson again."""
-        return np.asarray(stats.poisson.ppf(probability, self.mu * periods), float)
+    def path(self, keys: Keys, periods: int) -> Doubles:
+        """The factors [T, B] of an episode."""
+        variance = self.sigma**2 / (1 - self.rho**2)
+        path = np.empty((periods, keys.size))
+        for t in range(periods):
+            normal = special.ndtri(copy_uniforms(keys, SHOCK, t))
+            path[t] = np.sqrt(variance) * normal if t == 0 else self.rho * path[t - 1] + self.sigma * normal
+        return np.asarray(np.exp(path - variance / 2))
 
 
-class TraceDemand:
-    """Recorded demand of N agents over W periods, played as it was or resampled.
+class CountDemand:
+    """Independent counts with means mu [N] x season x shock: Poisson, or negative binomial where cv2 is positive.
 
-    `window` plays T consecutive periods from a random start, `series` plays the first T, `bootstrap` draws T periods
-    with replacement, the same ones for all agents, so that what agents have in common (a holiday) stays in common.
+    An agent's units are the quantile of one 32-bit uniform a period, so tails below 2^-32 do not occur. Where the
+    means stay the same a table gives the quantile; its i-th entry is 2^32 P(demand <= lowest + i).
     """
 
-    def __init__(self, units: NDArray[np.float64], mode: Literal["window", "series", "bootstrap"]) -> None:
-        if units.ndim != 2 or not np.isfinite(units).all() or (units < 0).any():
-            raise ValueError("recorded demand must be an array [periods, agents] of finite units, none negative")
-        self.units = np.rint(units).astype(np.float32)
-        self.mode = mode
+    def __init__(
+        self, mu: Doubles, cv2: Doubles | None = None, *, season: Sequence[float] | Doubles = (1.0,),
+        shock: Shock | None = None,
+    ) -> None:  # fmt: skip
+        """`season` [S] or [S, N] are factors of mean demand by period modulo S; cv2 [N]: variance mu + cv2 mu^2."""
+        self.mu = np.asarray(mu, float)
+        self.cv2 = np.zeros(self.mu.size) if cv2 is None else np.asarray(cv2, float)
+        self.factors = np.asarray(season, float)
+        if not np.isfinite(self.factors).all() or (self.factors <= 0).any():
+            raise ValueError(f"seasonal factors must be positive; the least is {self.factors.min()}")
+        if self.factors.ndim == 1:
+            self.factors = np.repeat(self.factors[:, None], self.mu.size, 1)
+        self.shock = shock
+        self._tables: dict[Backend, tuple[Array, ...]] = {}
 
-    def draw(self, periods: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Whole units [T, N]; raises ValueError where the record is shorter than T and is not resampled."""
-        recorded = self.units.shape[0]
-        if self.mode == "bootstrap":
-            return self.units[rng.integers(recorded, size=periods)]
-        if periods > recorded:
-            raise ValueError(
-                f"an episode of {periods} periods is longer than the record of {recorded}: "
-                "shorten `horizon` or set demand_mode=bootstrap"
+    @property
+    def constant(self) -> bool:
+        """Whether means are the same in all periods."""
+        return self.shock is None and bool((self.factors == self.factors[0]).all())
+
+    def episode(self, keys: Keys, periods: int, backend: Backend) -> Episode:
+        """See `Demand.episode`."""
+        if self.constant:
+            if backend not in self._tables:
+                table = _table(self.mu * self.factors[0], self.cv2)
+                self._tables[backend] = tuple(backend.array(part) for part in table)
+            return _Tabled(keys, backend, self._tables[backend])
+        path = None if self.shock is None else self.shock.path(keys, periods)
+        return _Counted(self, keys, path, backend)
+
+    def quantile(self, probability: Doubles, periods: NDArray[np.int64]) -> Doubles:
+        """Exact without season and shock, which it leaves out: the sum over periods is of the same family."""
+        mean = self.mu * periods
+        levels = np.asarray(stats.poisson.ppf(probability, mean), float)
+        spread = self.cv2 > 0
+        if spread.any():
+            cv2 = self.cv2[spread]
+            levels[spread] = stats.nbinom.ppf(
+                np.broadcast_to(probability, mean.shape)[spread],
+                np.broadcast_to(periods, mean.shape)[spread] / cv2,
+                1 / (1 + cv2 * self.mu[spread]),
             )
-        start = int(rng.integers(recorded - periods + 1)) if self.mode == "window" else 0
-        return self.units[start : start + periods]
-
-    def quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Empirical, over all runs of `periods` consecutive recorded periods."""
-        recorded = self.units.shape[0]
-        if periods.max() > recorded:
-            raise ValueError(f"{int(periods.max())} periods are more than the {recorded} recorded")
-        levels = np.empty(self.units.shape[1])
-        total = np.vstack([np.zeros(self.units.shape[1]), np.cumsum(self.units, 0, dtype=float)])
-        for span in np.unique(periods):
-            mine = periods == span
-            sums = total[span:, mine] - total[:-span, mine]
-            ranked = np.sort(sums, 0)
-            index = np.ceil(probability[mine] * ranked.shape[0]).astype(int).clip(1, ranked.shape[0]) - 1
-            levels[mine] = np.take_along_axis(ranked, index[None], 0)[0]
         return levels
+
+
+def _table(
+    mu: Doubles, cv2: Doubles
+) -> tuple[NDArray[np.uint32], NDArray[np.int16], NDArray[np.int64]]:
+    """The quantile table [N, entries], its guide [N, GUIDES] and each agent's lowest units [N]."""
+    with np.errstate(divide="ignore"):
+        size = 1 / cv2
+    spread = cv2 > 0
+
+    def by_kind(poisson: Doubles, binomial: Doubles) -> Doubles:
+        return np.where(spread, binomial, poisson)
+
+    size, success = np.where(spread, size, 1.0), 1 / (1 + cv2 * mu)
+    tail = 2.0**-33
+    lowest = by_kind(stats.poisson.ppf(tail, mu), stats.nbinom.ppf(tail, size, success)).clip(0).astype(np.int64)
+    highest = by_kind(stats.poisson.isf(tail, mu), stats.nbinom.isf(tail, size, success)).astype(np.int64)
+    steps = np.arange(int((highest - lowest).max()) + 1)
+    units = lowest[:, None] + steps
+    cumulative = np.where(
+        spread[:, None],
+        stats.nbinom.cdf(units, size[:, None], success[:, None]),
+        stats.poisson.cdf(units, mu[:, None]),
+    )
+    table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)
+    # above every uniform, so that a search ends there
+    table[steps >= (highest - lowest)[:, None]] = 2**32 - 1
+    starts = (np.arange(GUIDES) * (2**32 // GUIDES)).astype(np.uint32)
+    guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int16)
+    return table, guide, lowest
+
+
+class _Tabled:
+    """Counts whose means stay the same."""
+
+    def __init__(self, keys: Keys, backend: Backend, table: tuple[Array, ...]) -> None:
+        self._passes = backend.passes
+        self._keys = backend.array(keys)
+        self._table = table
+
+    def units(self, t: int) -> Array:
+        return self._passes.tabled_units(self._keys, t, *self._table)
+
+    def season(self, t: int) -> float:
+        return 1.0
+
+
+class _Counted:
+    """Counts whose means change."""
+
+    def __init__(self, demand: CountDemand, keys: Keys, path: Doubles | None, backend: Backend) -> None:
+        self._passes = backend.passes
+        self._keys = backend.array(keys)
+        self._path = backend.array(np.ones((1, keys.size)) if path is None else path)
+        self._means = backend.array(demand.factors * demand.mu)
+        self._cv2 = backend.array(demand.cv2)
+        self._season = (demand.factors * demand.mu).sum(1) / demand.mu.sum()
+
+    def units(self, t: int) -> Array:
+        means = self._means[t % len(self._means)]
+        return self._passes.counted_units(self._keys, t, means, self._cv2, self._path[min(t, len(self._path) - 1)])
+
+    def season(self, t: int) -> float:
+        return float(self._season[t % self._season.size])

@@ -4,63 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from envs.inventory.types import Parameters
-
-Floats = NDArray[np.float32]
+from envs.inventory.backend import Array
 
 
 @dataclass(frozen=True)
 class Period:
     """Units [B, N] that moved in a period, stock and backlog at its end, and its prices [B]."""
 
-    order: Floats
-    received: Floats
-    demand: Floats
-    sold: Floats
-    lost: Floats
-    spoiled: Floats
-    scrapped: Floats
-    stock: Floats
-    backlog: Floats
-    premium: NDArray[np.float64]
-    """[B], $ on every unit ordered, beside the agent's own c."""
-    price: NDArray[np.float64]
+    order: Array
+    allotted: Array
+    """What the supplier granted of the order."""
+    received: Array
+    demand: Array
+    """Of the agent's own customers."""
+    sold: Array
+    """Including what was sold to customers of others."""
+    lost: Array
+    spilled: Array | None
+    """Unmet demand that tried another seller; None where there is none."""
+    spill_sold: Array | None
+    """Sold to customers who came from other sellers; None where there are none."""
+    spoiled: Array
+    scrapped: Array
+    stock: Array
+    backlog: Array
+    premium: Array
+    """[B], $ on every unit bought, beside the agent's own c."""
+    price: Array
     """[B], retail price / p0."""
+    worth: Array | None
+    """[B, N], $: what the position is worth where the game ends in this period, else None."""
 
 
-UNITS = ("order", "received", "demand", "sold", "lost", "spoiled", "scrapped", "stock", "backlog")
+UNITS = (
+    "order", "allotted", "received", "demand", "sold", "lost", "spilled", "spill_sold", "spoiled", "scrapped",
+    "stock", "backlog",
+)  # fmt: skip
 """Metrics in units; stock and backlog are those at the end of the period."""
 
-TERMS: Mapping[str, Callable[[Parameters, Period], NDArray[Any]]] = {
-    "ledger/sales_revenue": lambda p, t: p.p0 * t.price[:, None] * t.sold,
-    "ledger/purchase_cost": lambda p, t: -(p.c + t.premium[:, None]) * t.order,
-    "ledger/order_cost": lambda p, t: -p.K * (t.order > 0),
-    "ledger/handling_cost": lambda p, t: -0.5 * p.phi * t.order.astype(np.float64) ** 2,
-    "ledger/holding_cost": lambda p, t: -p.h * t.stock,
-    "ledger/backlog_cost": lambda p, t: -p.b * t.backlog,
-    "ledger/lost_cost": lambda p, t: -p.ell * t.lost,
-    "ledger/salvage": lambda p, t: p.v * t.spoiled,
+TERMS: Mapping[str, Callable[[Array, Period], Array]] = {
+    "ledger/sales_revenue": lambda p, t: p[0] * t.price[:, None] * t.sold,
+    "ledger/purchase_cost": lambda p, t: -(p[1] + t.premium[:, None]) * t.allotted,
+    "ledger/order_cost": lambda p, t: -p[5] * (t.order > 0),
+    "ledger/handling_cost": lambda p, t: -0.5 * p[6] * t.order * t.order,
+    "ledger/holding_cost": lambda p, t: -p[2] * t.stock,
+    "ledger/backlog_cost": lambda p, t: -p[3] * t.backlog,
+    "ledger/lost_cost": lambda p, t: -p[4] * t.lost,
+    "ledger/salvage": lambda p, t: p[8] * t.spoiled,
+    "ledger/terminal_value": lambda p, t: 0 * t.stock if t.worth is None else t.worth,
 }
-"""The terms of the reward in $, signed so that they sum to it."""
+"""The terms of the reward in $, signed so that they sum to it; p are the parameters [9, N] that `settle` takes."""
 
 
-class Ledger(Mapping[str, Floats]):
+class Ledger(Mapping[str, Array]):
     """name -> [B, N] float32 of one period: the `TERMS` in $ and the `UNITS`."""
 
-    def __init__(self, parameters: Parameters, period: Period) -> None:
+    def __init__(self, parameters: Array, period: Period, as_float32: Callable[[Array], Array]) -> None:
         self._parameters = parameters
         self._period = period
+        self._as_float32 = as_float32
 
-    def __getitem__(self, name: str) -> Floats:
+    def __getitem__(self, name: str) -> Array:
         if name in UNITS:
-            units: Floats = getattr(self._period, name)
-            return units
-        return TERMS[name](self._parameters, self._period).astype(np.float32)
+            units = getattr(self._period, name)
+            return 0 * self._period.stock if units is None else units
+        return self._as_float32(TERMS[name](self._parameters, self._period))
 
     def __iter__(self) -> Iterator[str]:
         return iter((*TERMS, *UNITS))

@@ -2,12 +2,14 @@
 
 Order of events in period t (it gives L + 1 periods of exposure between an order and the demand it must cover):
  1. order q_i, all at once; mean order m_t;
- 2. wholesale price w_i = c_i + slope (m_t - m_ref), paid now for the units ordered now;
- 3. receive what was ordered L periods ago; what exceeds the room for stock is scrapped;
- 4. demand; sell from stock, backlog first; what is unmet is lost or backlogged;
- 5. retail price p_i = max(p0_i (1 - price_coupling (mean sales / m_ref - 1)), floor);
- 6. spoilage of delta x the stock left over;
- 7. reward = p sold - w q - K[q > 0] - phi q^2 / 2 - h stock - b backlog - ell lost + v spoiled.
+ 2. wholesale price w_i = c_i + slope (m_t - m_ref);
+ 3. where orders exceed the supplier's capacity they are allotted in whole units; what is allotted is paid now;
+ 4. receive what was allotted L periods ago; what exceeds the room for stock is scrapped;
+ 5. demand; sell from stock, backlog first; what is unmet is lost or backlogged;
+ 6. a share of the unmet demand tries another seller, once;
+ 7. retail price p_i = max(p0_i (1 - price_coupling (signal / m_ref - 1)), floor);
+ 8. spoilage of delta x the stock left over;
+ 9. reward = p sold - w allotted - K[q > 0] - phi q^2 / 2 - h stock - b backlog - ell lost + v spoiled.
 The specification writes "w received" and leaves some settings of `easy` open; units are paid as they are ordered, and
 those settings are chosen, because then the specification's reference values come out (docs/inventory.md has the fit).
 """
@@ -21,24 +23,20 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.inventory.backend import Array, Backend
 from envs.inventory.config import MarketConfig
-from envs.inventory.demand import Demand, PoissonDemand
+from envs.inventory.demand import CountDemand, Demand, Shock
+from envs.inventory.formulas import OBSERVED_LIMIT, retail_ratio, wholesale_premium
 from envs.inventory.ledger import Ledger, Period
 from envs.inventory.observation import market_observation
-from envs.inventory.period import (
-    OBSERVED_LIMIT,
-    REWARD_PARAMETERS,
-    as_actions,
-    mean_of_others,
-    observe,
-    place_orders,
-    sell,
-    settle,
-)
+from envs.inventory.streams import ROUNDING, SPILL, SPILL_TO, copy_uniforms, episode_keys, seed_keys
 from envs.inventory.types import Parameters, draw_population
 from envs.population import Step
 
-Floats = NDArray[np.float32]
+REWARD_PARAMETERS = ("p0", "c", "h", "b", "ell", "K", "phi", "delta", "v")
+"""Rows of the parameters that `settle` takes."""
+MOST_ORDERED = 4.0
+"""The largest order of continuous actions, in periods of mean demand."""
 
 
 class InventoryMarket:
@@ -55,9 +53,11 @@ class InventoryMarket:
         agent_names: Sequence[str],
         demand: Demand,
         seed: int,
+        backend: Backend,
     ) -> None:
         """Use `make_market` or `envs.make`; the arguments here are what they work out."""
         self.config = config
+        self.backend = backend
         self.num_envs, self.num_agents = num_envs, agent_types.size
         self.agent_types: NDArray[np.int64] = agent_types
         self.type_names: Sequence[str] = list(type_names)
@@ -68,28 +68,48 @@ class InventoryMarket:
         """What a policy may be computed from: the demand process, or its record up to the held-out periods."""
         self.neighbours: NDArray[np.bool_] | None = None
         self.horizon = config.horizon
-        grid = np.asarray(config.action_grid, float)
-        scale = parameters.mu[:, None] if config.action_mode == "levels" else np.ones((self.num_agents, 1))
-        self.order_levels: NDArray[np.float64] = np.rint(grid * scale)
-        """[N, A]: units of each action, or order-up-to positions."""
-        num_actions = grid.size
-        self.action_space: gym.spaces.Space[Any] = gym.spaces.Discrete(num_actions)
-        self.mean_action_space = gym.spaces.Box(0.0, 1.0, (num_actions,), np.float32)
+        self.order_levels: NDArray[np.float64] = _order_levels(config, parameters)
+        """[N, A]: units of each action, or order-up-to positions; A = 0 for continuous actions."""
+        self.action_space: gym.spaces.Space[Any]
+        if config.action_mode == "continuous":
+            self.action_space = gym.spaces.Box(0.0, 1.0, (), np.float32)
+            mean_entries = 1
+        else:
+            mean_entries = self.order_levels.shape[1]
+            self.action_space = gym.spaces.Discrete(mean_entries)
+        self.mean_action_space = gym.spaces.Box(0.0, 1.0, (mean_entries,), np.float32)
         self.mean_demand = float(parameters.mu.mean())
         """m_ref, u/period: the mean order at which every agent pays its own c."""
-        self.slope = config.congestion * float(parameters.c.mean()) / self.mean_demand
-        self._levels = self.order_levels.astype(np.float32)
-        self._lead = int(parameters.L.max())
-        self._room = np.rint(config.stock_cap * parameters.mu).astype(np.float32)
-        self._unit = (1 / (4 * parameters.mu)).astype(np.float32)
-        self._paid = np.column_stack([getattr(parameters, name) for name in REWARD_PARAMETERS])
         self._mean_cost = float(parameters.c.mean())
-        self._observed = market_observation(parameters, agent_types, type_names, finite=config.ending == "finite")
-        self._template = self._observed.template
+        self.slope = config.congestion * self._mean_cost / self.mean_demand
+        self.capacity = None if config.capacity is None else int(config.capacity * self.mean_demand * self.num_agents)
+        """Units the supplier has a period, for all agents together."""
+        if self.capacity == 0:
+            raise ValueError(
+                f"capacity {config.capacity} of {self.num_agents} agents with mean demand {self.mean_demand:g} is not "
+                "one whole unit: raise `capacity`, or the number of agents"
+            )
+        self._lead = int(parameters.L.max())
+        self._place_constants()
+        self._observed = market_observation(parameters, agent_types, type_names, config)
+        self._template = backend.array(self._observed.template)
         self.observation_space = self._observed.space
         self._seeds = np.zeros(num_envs, np.uint64)
         self._episode = 0
         self.reset(seed)
+
+    def _place_constants(self) -> None:
+        """Per-agent constants where the backend works."""
+        p, array = self.parameters, self.backend.array
+        start = p.L + 1.0 if self.config.initial_stock is None else self.config.initial_stock
+        self._first_stock = array(np.rint(start * p.mu).astype(np.float32))
+        self._levels = array(self.order_levels.astype(np.float32))
+        self._most = array((MOST_ORDERED * p.mu).astype(np.float32))
+        self._room = array(np.rint(self.config.stock_cap * p.mu).astype(np.float32))
+        self._unit = array((1 / (4 * p.mu)).astype(np.float32))
+        self._lead_times = array(p.L)
+        self._paid = array(np.stack([getattr(p, name) for name in REWARD_PARAMETERS]))
+        self._terminal = array((self.config.terminal_value * p.c).astype(np.float32))
 
     def describe_observation(self) -> str:
         """One line an entry: index, name, range and meaning."""
@@ -98,125 +118,152 @@ class InventoryMarket:
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
-            paths: list[tuple[int, ...]]
-            if isinstance(seed, Sequence | np.ndarray):
-                paths = [(int(one),) for one in seed]
-            else:
-                paths = [(int(seed), copy) for copy in range(self.num_envs)]
-            if len(paths) != self.num_envs:
-                raise ValueError(f"{len(paths)} seeds for {self.num_envs} copies: give one seed, or one a copy")
-            if min(path[0] for path in paths) < 0:
-                raise ValueError(f"seeds are whole numbers from 0; got {min(path[0] for path in paths)}")
-            self._seeds = np.array(
-                [np.random.SeedSequence(path).generate_state(1, np.uint64)[0] for path in paths], np.uint64
-            )
+            self._seeds = copy_seeds(seed, self.num_envs)
             self._episode = -1
         self._start_episode(self._episode + 1)
-        shape = (self.num_envs, self.num_agents)
-        ended = np.zeros(self.num_envs, np.bool_)
-        return Step(self._observe(), self._no_mean_action(), np.zeros(shape, np.float32), ended, ended.copy())
+        ended = self.backend.array(np.zeros(self.num_envs, np.bool_))
+        nothing = self.backend.zeros(self.num_envs, self.num_agents)
+        return Step(self._observe(), self._no_mean_action(), nothing, ended, ended)
 
     def _start_episode(self, episode: int) -> None:
         self._episode = episode
         self._draw_demand()
         shape = (self.num_envs, self.num_agents)
-        start = np.rint(self.config.initial_stock * self.parameters.mu).astype(np.float32)
-        self.stock: Floats = np.tile(start, (self.num_envs, 1))
-        self.backlog: Floats = np.zeros(shape, np.float32)
-        self.pipeline: Floats = np.zeros((self._lead + 1, *shape), np.float32)
-        """[L + 1, B, N]: units ordered at period t stand in slot t mod (L + 1)."""
-        self._last_demand: Floats = np.zeros(shape, np.float32)
-        self._last_order = np.zeros(self.num_envs)
-        self._last_premium = np.zeros(self.num_envs)
-        self._last_price = np.ones(self.num_envs)
+        self.stock: Array = self._first_stock + self.backend.zeros(*shape)
+        self.backlog: Array = self.backend.zeros(*shape)
+        self.pipeline: Array = self.backend.zeros(self._lead + 1, *shape)
+        """[L + 1, B, N]: units allotted in period t stand in slot t mod (L + 1)."""
+        self._last_demand: Array = self.backend.zeros(*shape)
+        zeros, ones = np.zeros(self.num_envs), np.ones(self.num_envs)
+        self._last_order, self._last_premium = self.backend.array(zeros), self.backend.array(zeros)
+        self._last_price, self._last_fill = self.backend.array(ones), self.backend.array(ones)
         self.t = 0
 
     def _draw_demand(self) -> None:
-        streams = (np.random.default_rng([int(s), self._episode]) for s in self._seeds)
-        # [T, B, N], so that a period is one block
-        self._demand = np.stack([self.demand.draw(self.horizon, rng) for rng in streams], 1)
+        self._keys = episode_keys(self._seeds, self._episode)
+        self._demand = self.demand.episode(self._keys, self.horizon, self.backend)
 
-    def _no_mean_action(self) -> Floats:
-        shape = self.mean_action_space.shape
-        return np.zeros((self.num_envs, self.num_agents, *shape), np.float32)
+    def _no_mean_action(self) -> Array:
+        return self.backend.zeros(self.num_envs, self.num_agents, *self.mean_action_space.shape)
 
     @property
-    def inventory_position(self) -> Floats:
+    def inventory_position(self) -> Array:
         """[B, N]: stock plus what is on order minus backlog, in u, as seen before ordering."""
-        position: Floats = self.stock - self.backlog
+        position = self.stock - self.backlog
         slots = self.pipeline.shape[0]
         for back in range(1, slots):
-            position += self.pipeline[(self.t - back) % slots] * (back <= self.parameters.L)
+            position += self.pipeline[(self.t - back) % slots] * (back <= self._lead_times)
         return position
 
     def demand_quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
         """[N]: see `Demand.quantile`; of the known demand."""
         return self.known_demand.quantile(probability, periods)
 
-    def _place_orders(self, actions: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.float64]]:
-        """Units ordered [B, N], counts of the actions [B, A] and mean orders [B]."""
-        order = np.empty(actions.shape, np.float32)
-        counts = np.empty((self.num_envs, self._levels.shape[1]), np.float32)
-        mean_order = np.empty(self.num_envs)
-        up_to = self.config.action_mode == "order_up_to"
-        position = self.inventory_position if up_to else self.stock
-        refused = place_orders(actions, self._levels, position, up_to, order, counts, mean_order)
+    def _uniforms(self, channel: int) -> Array:
+        """[B], of this period."""
+        return copy_uniforms(self._keys, channel, self.t)
+
+    def _place_orders(self, actions: Any) -> tuple[Array, Array, Array, Array]:
+        """Actions and units ordered [B, N], counts [B, A] or sums [B, 1] of the actions, and mean orders [B]."""
+        x, device = self.backend.passes, self.backend.device
+        shape = tuple(np.shape(actions))
+        if shape != (self.num_envs, self.num_agents):
+            raise ValueError(
+                f"actions have shape {shape}; the market needs {(self.num_envs, self.num_agents)}, copies x agents"
+            )
+        if self.config.action_mode == "continuous":
+            taken = x.continuous(actions, device)
+            allowed = "0..1"
+            refused, order, counts, mean_order = x.order_shares(taken, self._most)
+        else:
+            if not _whole_numbers(actions):
+                raise ValueError(
+                    f"actions are {actions.dtype}; the market needs whole numbers 0..{self._levels.shape[1] - 1}"
+                )
+            taken = x.discrete(actions, device)
+            allowed = f"0..{self._levels.shape[1] - 1}"
+            up_to = self.config.action_mode == "order_up_to"
+            position = self.inventory_position if up_to else self.stock
+            refused, order, counts, mean_order = x.order_levels(taken, self._levels, position, up_to)
         if refused >= 0:
-            copy, agent = divmod(refused, self.num_agents)
+            copy, agent = divmod(int(refused), self.num_agents)
             raise ValueError(
                 f"{self.agent_names[agent]} (agent {agent}, copy {copy}): action {actions[copy, agent]} "
-                f"is outside 0..{self._levels.shape[1] - 1}"
+                f"is outside {allowed}"
             )
-        return order, counts, mean_order
+        return taken, order, counts, mean_order
 
-    def step(self, actions: NDArray[Any]) -> Step:
+    def _allot(self, order: Array, mean_order: Array) -> tuple[Array, Array]:
+        """What the supplier grants of the orders [B, N], and which share of all orders that is [B]."""
+        if self.capacity is None:
+            return order, self._last_fill
+        x = self.backend.passes
+        allot = getattr(x, f"allot_{self.config.allocation}")
+        allotted = allot(order, self.capacity, self._uniforms(ROUNDING))
+        return allotted, x.fill_rate(mean_order, self.capacity / self.num_agents)
+
+    def step(self, actions: Any, *, observe: bool = True) -> Step:
         """Play one period in all copies; see `PopulationEnv.step` and the order of events above.
 
+        With `observe` false `obs` and `mean_action` are left empty, [B, N, 0]: for policies that read the state.
+
         Raises:
-            ValueError: for actions of another shape, fractions, and an action out of range, with its agent and copy.
+            ValueError: for actions of another shape or kind, and one out of range or NaN, with its agent and copy.
         """
-        actions = as_actions(np.asarray(actions), (self.num_envs, self.num_agents), self._levels.shape[1])
-        order, counts, mean_order = self._place_orders(actions)
-        premium = self.slope * (mean_order - self.mean_demand)
-        self.pipeline[self.t % self.pipeline.shape[0]] = order
-        demand = self._demand[self.t]
-        received, sold, lost, spoiled, scrapped, reward = np.empty((6, *order.shape), np.float32)
-        mean_sold = np.empty(self.num_envs)
-        sell(
-            self.pipeline, self.parameters.L, self.t, self.stock, self.backlog, self._room, demand,
-            received, sold, mean_sold,
-        )  # fmt: skip
-        ratio = 1 - self.config.price_coupling * (mean_sold / self.mean_demand - 1)
-        price = np.maximum(ratio, self.config.price_floor)
-        stock, backlog = self.stock.copy(), self.backlog.copy()
-        settle(
-            self._paid, self._room, premium, price, self.config.unmet == "backlog", order, received, demand, sold,
-            stock, backlog, lost, spoiled, scrapped, reward,
-        )  # fmt: skip
+        c, x = self.config, self.backend.passes
+        taken, order, counts, mean_order = self._place_orders(actions)
+        premium = wholesale_premium(self.slope, mean_order, self.mean_demand)
+        allotted, fill = self._allot(order, mean_order)
+        self.pipeline[self.t % self.pipeline.shape[0]] = allotted
+        received, offered, mean_offered = x.receive(
+            self.pipeline, self._lead_times, self.t, self.stock, self._room
+        )
+        demand = offered if c.demand_mode == "sell_all" else self._demand.units(self.t)
+        sold, unmet, mean_sold = x.sell(offered, self.backlog, demand)
+        spilled = spill_sold = None
+        if c.spill > 0:
+            spilled, spill_sold, mean_sold = x.spill(
+                unmet, offered, sold, round(c.spill * x.SPILL_PARTS), self._uniforms(SPILL), self._uniforms(SPILL_TO)
+            )
+            sold = sold + spill_sold
+        signal = {"sales": mean_sold, "stock": mean_offered, "orders": mean_order}[c.price_signal]
+        price = retail_ratio(c.price_coupling, signal, self.mean_demand, c.price_floor)
+        scrapped = self.stock + received - offered
+        stock, backlog, lost, spoiled, reward = x.settle(
+            self._paid, premium, price, c.unmet == "backlog", order, allotted, offered, sold, unmet
+        )
         self.stock, self.backlog = stock, backlog
         self._last_demand = demand
-        self._last_order, self._last_premium, self._last_price = mean_order, premium, price
+        self._last_order, self._last_premium = mean_order, premium
+        self._last_price, self._last_fill = price, fill
         self.t += 1
-        period = Period(order, received, demand, sold, lost, spoiled, scrapped, stock, backlog, premium, price)
-        return self._finish_step(actions, counts, reward, Ledger(self.parameters, period))
+        worth = None
+        if self.t == self.horizon and c.ending == "finite":
+            worth = self._terminal * self.inventory_position
+            reward = reward + worth
+        period = Period(
+            order, allotted, received, demand, sold, lost, spilled, spill_sold, spoiled, scrapped, stock, backlog,
+            premium, price, worth,
+        )  # fmt: skip
+        return self._finish_step(taken, counts, reward, Ledger(self._paid, period, x.as_float32), observe)
 
     def _finish_step(
-        self, actions: NDArray[np.int64], counts: Floats, reward: Floats, metrics: Mapping[str, Floats]
+        self, actions: Array, counts: Array, reward: Array, metrics: Mapping[str, Array], observe: bool
     ) -> Step:
         over = self.t >= self.horizon
-        ended = np.full(self.num_envs, over)
-        never = np.zeros(self.num_envs, np.bool_)
+        ended = self.backend.array(np.full(self.num_envs, over))
+        never = self.backend.array(np.zeros(self.num_envs, np.bool_))
         finite = self.config.ending == "finite"
-        final = None
+        final = self._observe() if over and observe else None
         if over:
-            final = self._observe()
             self._start_episode(self._episode + 1)
-            mean_action = self._no_mean_action()
+        if not observe:
+            obs = mean_action = self.backend.zeros(self.num_envs, self.num_agents, 0)
         else:
-            mean_action = np.empty((*actions.shape, counts.shape[1]), np.float32)
-            mean_of_others(actions, counts, mean_action)
+            obs = self._observe()
+            mean_action = self._no_mean_action() if over else self._mean_action(actions, counts)
         return Step(
-            obs=self._observe(),
+            obs=obs,
             mean_action=mean_action,
             reward=reward,
             terminated=ended if finite else never,
@@ -225,63 +272,108 @@ class InventoryMarket:
             metrics=metrics,
         )
 
-    def _observe(self) -> Floats:
+    def _mean_action(self, actions: Array, counts: Array) -> Array:
+        x = self.backend.passes
+        if self.config.action_mode == "continuous":
+            return x.mean_share_of_others(actions, counts)
+        return x.mean_of_others(actions, counts)
+
+    def _observe(self) -> Array:
+        c, x = self.config, self.backend.passes
         shared = [
             self._last_order / (4 * self.mean_demand),
             1 + self._last_premium / max(self._mean_cost, 1e-6),
             self._last_price,
         ]
-        if self.config.ending == "finite":
-            shared.append(np.full(self.num_envs, self.t / self.horizon))
-        seen = np.stack(shared, 1).clip(0, OBSERVED_LIMIT).astype(np.float32)
-        obs = np.empty((self.num_envs, *self._template.shape), np.float32)
-        observe(
-            self._template, self._unit, self.pipeline, self.parameters.L, self.t, self.stock, self.backlog,
-            self._last_demand, seen, obs,
+        if self.capacity is not None:
+            shared.append(self._last_fill)
+        if c.season_amplitude > 0:
+            shared.append(0 * self._last_price + self._demand.season(self.t))
+        if c.ending == "finite":
+            shared.append(0 * self._last_price + self.t / self.horizon)
+        seen = x.as_float32(x.stacked(shared).clip(0, float(OBSERVED_LIMIT)))
+        return x.observe(
+            self._template, self._unit, self.pipeline, self._lead_times, self.t, self.stock, self.backlog,
+            self._last_demand, seen,
         )  # fmt: skip
-        return obs
 
     def get_state(self) -> dict[str, Any]:
         """Flat mapping; demand is drawn again from the copies' streams, so it is not part of it."""
+        to_numpy = self.backend.passes.to_numpy
         return {
             "seeds": self._seeds.copy(),
             "episode": self._episode,
             "t": self.t,
-            "stock": self.stock.copy(),
-            "backlog": self.backlog.copy(),
-            "pipeline": self.pipeline.copy(),
-            "last_demand": self._last_demand.copy(),
-            "last_order": self._last_order.copy(),
-            "last_premium": self._last_premium.copy(),
-            "last_price": self._last_price.copy(),
+            **{name: to_numpy(getattr(self, attribute)) for name, attribute in _STATE.items()},
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Take back what `get_state` gave, bit for bit; raises ValueError for the state of a market of another size."""
-        if np.shape(state["pipeline"]) != self.pipeline.shape:
+        if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
             raise ValueError(
                 f"the state is of a market with pipeline {np.shape(state['pipeline'])}, this one has "
-                f"{self.pipeline.shape}: longest lead time + 1, copies, agents"
+                f"{tuple(self.pipeline.shape)}: longest lead time + 1, copies, agents"
             )
         self._seeds = np.array(state["seeds"], np.uint64)
         self._episode, self.t = int(state["episode"]), int(state["t"])
         self._draw_demand()
-        self.stock, self.backlog = np.array(state["stock"]), np.array(state["backlog"])
-        self.pipeline = np.array(state["pipeline"])
-        self._last_demand = np.array(state["last_demand"])
-        self._last_order, self._last_premium = np.array(state["last_order"]), np.array(state["last_premium"])
-        self._last_price = np.array(state["last_price"])
+        for name, attribute in _STATE.items():
+            setattr(self, attribute, self.backend.array(np.array(state[name])))
 
 
-def make_market(config: MarketConfig, *, num_envs: int, num_agents: int, seed: int) -> InventoryMarket:
-    """The market with a population drawn from its types and Poisson demand."""
+_STATE = {
+    "stock": "stock",
+    "backlog": "backlog",
+    "pipeline": "pipeline",
+    "last_demand": "_last_demand",
+    "last_order": "_last_order",
+    "last_premium": "_last_premium",
+    "last_price": "_last_price",
+    "last_fill": "_last_fill",
+}
+"""name in the state -> attribute."""
+
+
+def copy_seeds(seed: int | Sequence[int], copies: int) -> NDArray[np.uint64]:
+    """[B]: 64 bits a copy, of one seed or of B seeds that name the copies' streams; raises ValueError for others."""
+    paths: list[tuple[int, ...]]
+    if isinstance(seed, Sequence | np.ndarray):
+        paths = [(int(one),) for one in seed]
+    else:
+        paths = [(int(seed), copy) for copy in range(copies)]
+    if len(paths) != copies:
+        raise ValueError(f"{len(paths)} seeds for {copies} copies: give one seed, or one a copy")
+    if min(path[0] for path in paths) < 0:
+        raise ValueError(f"seeds are whole numbers from 0; got {min(path[0] for path in paths)}")
+    return seed_keys(paths)
+
+
+def _order_levels(config: MarketConfig, parameters: Parameters) -> NDArray[np.float64]:
+    if config.action_mode == "continuous":
+        return np.empty((parameters.mu.size, 0))
+    scale = parameters.mu[:, None] if config.action_mode == "levels" else np.ones((parameters.mu.size, 1))
+    return np.rint(np.asarray(config.action_grid, float) * scale)
+
+
+def _whole_numbers(actions: Any) -> bool:
+    kind = getattr(actions.dtype, "kind", None)
+    return kind in "iu" if kind is not None else not (actions.dtype.is_floating_point or actions.dtype.is_complex)
+
+
+def make_market(
+    config: MarketConfig, *, num_envs: int, num_agents: int, seed: int, backend: Backend
+) -> InventoryMarket:
+    """The market with a population drawn from its types and their counted demand."""
     if num_agents < 2:
         raise ValueError(f"num_agents is {num_agents}; a population has at least 2 agents")
-    if config.demand_mode != "poisson":
+    if config.demand_mode not in ("counts", "sell_all"):
         raise ValueError(f"demand_mode is {config.demand_mode}, which plays recorded demand: set `sales` to a table")
     rng = np.random.default_rng([config.population_seed, 1])
     parameters, agent_types, type_names = draw_population(config.types, num_agents, config.jitter, rng)
     names = [f"{type_names[k]}_{i}" for i, k in enumerate(agent_types)]
+    swing = np.sin(2 * np.pi * np.arange(config.season_period) / config.season_period)
+    season = 1 + config.season_amplitude * swing if config.season_amplitude > 0 else np.ones(1)
+    shock = Shock(config.shock_rho, config.shock_sigma) if config.shock_sigma > 0 else None
     return InventoryMarket(
         config,
         num_envs=num_envs,
@@ -289,6 +381,7 @@ def make_market(config: MarketConfig, *, num_envs: int, num_agents: int, seed: i
         agent_types=agent_types,
         type_names=type_names,
         agent_names=names,
-        demand=PoissonDemand(parameters.mu),
+        demand=CountDemand(parameters.mu, parameters.cv2, season=season, shock=shock),
         seed=seed,
+        backend=backend,
     )

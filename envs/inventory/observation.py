@@ -9,7 +9,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.period import OBSERVED_LIMIT
+from envs.inventory.config import MarketConfig
+from envs.inventory.formulas import OBSERVED_LIMIT
 from envs.inventory.types import Parameters
 
 
@@ -45,11 +46,11 @@ class Observed:
 
 
 def market_observation(
-    parameters: Parameters, agent_types: NDArray[np.int64], type_names: Sequence[str], *, finite: bool
+    parameters: Parameters, agent_types: NDArray[np.int64], type_names: Sequence[str], config: MarketConfig
 ) -> Observed:
-    """The entries for agents with these parameters [N]; `finite` adds the time, for games that end at T."""
+    """The entries for agents with these parameters [N]; what a market does not have is not observed."""
     p, lead = parameters, int(parameters.L.max())
-    limit, mean_demand = OBSERVED_LIMIT, float(parameters.mu.mean())
+    limit, mean_demand = float(OBSERVED_LIMIT), float(parameters.mu.mean())
     changing = [
         Entry("stock", 0, limit, "own stock / 4 mu, clipped"),
         Entry("backlog", 0, limit, "own backlog / 4 mu, clipped"),
@@ -62,10 +63,15 @@ def market_observation(
         Entry("wholesale", 0, limit, "last mean wholesale price / mean c, clipped"),
         Entry("price", 0, limit, "last retail price / p0, clipped"),
     ]
-    if finite:
+    if config.capacity is not None:
+        changing.append(Entry("fill_rate", 0, 1, "share of all orders that the supplier met in the last period"))
+    if config.season_amplitude > 0:
+        changing.append(Entry("season", 0, limit, "this period's seasonal factor of mean demand"))
+    if config.ending == "finite":
         changing.append(Entry("time", 0, 1, "t / T"))
     own = (
         ("own_mu", "mu / m_ref", p.mu / mean_demand),
+        ("own_dispersion", "cv2", p.cv2),
         ("own_cost", "c / p0", p.c / p.p0),
         ("own_holding", "h / p0", p.h / p.p0),
         ("own_backlog", "b / p0", p.b / p.p0),

@@ -12,7 +12,8 @@ from pydantic import Field
 from scipy.cluster.vq import kmeans2
 
 from envs.inventory.config import MarketConfig
-from envs.inventory.demand import TraceDemand
+from envs.inventory.backend import Backend
+from envs.inventory.trace import TraceDemand
 from envs.inventory.market import InventoryMarket
 from envs.inventory.sales_table import pivot, read_sales
 from envs.inventory.types import Parameters
@@ -84,7 +85,7 @@ def store_types(num_types: int) -> tuple[list[int], list[int], list[str]]:
 
 
 def make_orange_juice(
-    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int | None, seed: int
+    config: OrangeJuiceConfig, *, num_envs: int, num_agents: int | None, seed: int, backend: Backend
 ) -> InventoryMarket:
     """The 83-store market. Prices and unit costs are the data's means over the training weeks; holding, lost-sale and
     order costs are not in the data and follow from the shares in `config`.
@@ -111,6 +112,7 @@ def make_orange_juice(
     zeros = np.zeros(len(ids))
     parameters = Parameters(
         mu=mu,
+        cv2=zeros,
         p0=price,
         c=cost,
         h=config.holding_share * cost,
@@ -134,6 +136,7 @@ def make_orange_juice(
         agent_names=[f"store_{i}" for i in ids],
         demand=TraceDemand(units[weeks_played][:, columns], mode),
         seed=seed,
+        backend=backend,
     )
     # what agents know beforehand is the training weeks, in the held-out weeks too
     market.known_demand = TraceDemand(units[train][:, columns], "series")

@@ -16,7 +16,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2^64 / golden ratio, the step between the states of SplitMix64."""
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 """The multipliers of its output function."""
-DEMAND, SHOCK, ROUNDING, SPILL, START, SLIP = range(6)
+DEMAND, SHOCK, ROUNDING, SPILL, SPILL_TO, START, SLIP = range(7)
 """Channels: what a number is drawn for, so that one more use of one does not move the others."""
 
 
@@ -51,11 +51,11 @@ def episode_keys(seeds: Keys, episode: int) -> Keys:
 
 @compiled
 def copy_uniforms(keys: Keys, channel: int, t: int) -> NDArray[np.float64]:
-    """[B]: one number in (0, 1) a copy, of 53 bits."""
+    """[B]: one number in (0, 1) a copy, of 52 bits."""
     drawn = np.empty(keys.size)
     for b in range(keys.size):
-        bits = mixed(stream(keys[b], channel, t) + GOLDEN) >> np.uint64(11)
-        drawn[b] = (np.float64(bits) + 0.5) * 2.0**-53
+        bits = mixed(stream(keys[b], channel, t) + GOLDEN) >> np.uint64(12)
+        drawn[b] = (np.float64(bits) + 0.5) * 2.0**-52
     return drawn
 
 

@@ -18,7 +18,8 @@ class AgentType(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     share: float = Field(1.0, gt=0, description="relative weight of the type in the population")
-    mu: float = Field(gt=0, description="mean demand, u/period")
+    mu: float = Field(gt=0, le=1e6, description="mean demand, u/period")
+    cv2: float = Field(0.0, ge=0, le=100, description="dispersion: demand has variance mu + cv2 mu^2")
     p0: float = Field(gt=0, description="retail price, $/u")
     c: float = Field(ge=0, description="unit cost at the reference mean order, $/u")
     h: float = Field(ge=0, description="holding cost, $/u/period")
@@ -34,12 +35,12 @@ class AgentType(BaseModel):
 TYPES: Mapping[str, AgentType] = {
     "convenience": AgentType(share=0.25, mu=6, p0=12, c=6, h=0.12, b=1.2, ell=1.0, K=0, L=0),
     "supermarket": AgentType(share=0.30, mu=12, p0=10, c=6.5, h=0.08, b=0.8, ell=0.8, K=6, L=1),
-    "premium": AgentType(share=0.15, mu=4, p0=24, c=11, h=0.30, b=3, ell=3, K=0, L=2),
+    "premium": AgentType(share=0.15, mu=4, cv2=0.25, p0=24, c=11, h=0.30, b=3, ell=3, K=0, L=2),
     "discounter": AgentType(share=0.20, mu=16, p0=8, c=5.6, h=0.05, b=0.5, ell=0.4, K=12, L=2),
-    "online": AgentType(share=0.10, mu=10, p0=11, c=6, h=0.15, b=1, ell=1.5, K=4, L=3),
+    "online": AgentType(share=0.10, mu=10, cv2=0.15, p0=11, c=6, h=0.15, b=1, ell=1.5, K=4, L=3),
     "fresh": AgentType(share=0.10, mu=8, p0=9, c=4, h=0, ell=0.5, K=0, L=0, delta=1),
 }
-"""The published types. Demand is Poisson here; premium's and online's overdispersion comes with the demand model."""
+"""The published types."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Parameters:
     """Per-agent parameters as vectors [N]; the fields of `AgentType` without its share, L as integers."""
 
     mu: Vector
+    cv2: Vector
     p0: Vector
     c: Vector
     h: Vector

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.mean_field.field import Path, Prices, private_prices
-from envs.inventory.mean_field.flow import Evaluation, Profile, evaluate, order_costs
+from envs.inventory.mean_field.flow import Evaluation, Profile, arriving, end_position, evaluate, order_costs
 from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.process import Feature, TypeModel
 from envs.inventory.mean_field.units import Passage, before_joining, before_visits
@@ -66,13 +66,12 @@ def respond(game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Pas
     paid = prices.buy[:, None] * passage.granted + prices.order[:, None] * kind.levels + order_costs(kind)
     cost = game.discount[:, None] * paid
     actions = np.empty((game.horizon, *kind.state_shape), np.int64)
-    value = np.zeros(kind.state_shape)
+    value = kind.end_worth * game.discount[-1] * end_position(kind, passage.granted)
     for t in range(game.horizon - 1, -1, -1):
         kernel = kind.kernels[kind.kernel_of[t]]
-        if not kind.order_first:
+        if not kind.order_first and t < game.horizon - 1:
             # [n, next to arrive, ..., action]: an order joins what demand leaves
-            placed = t - kind.pipeline
-            value = before_joining(value, passage.granted[placed] if placed >= 0 else kind.levels)
+            value = before_joining(value, arriving(kind, passage.granted, t))
         left = _of_what_is_left(game, kind, prices, passage, value, t)
         met = (kernel @ left.reshape(n, -1)).reshape(left.shape)
         worth = before_joining(after[t] + met, passage.granted[t]) if kind.order_first else met

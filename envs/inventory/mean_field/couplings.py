@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
+from envs.inventory.types import AgentType
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,22 @@ class Couplings:
 
 def couplings_of(config: MarketConfig, reference: float) -> Couplings:
     """Of the market with mean demand `reference`."""
-    capacity = getattr(config, "capacity", None)
-    return Couplings(
-        getattr(config, "price_signal", "sales"),
-        None if capacity is None else capacity * reference,
-        getattr(config, "allocation", "proportional"),
-        getattr(config, "spill", 0.0),
-    )
+    capacity = None if config.capacity is None else config.capacity * reference
+    return Couplings(config.price_signal, capacity, config.allocation, config.spill)
 
 
 def season_of(config: MarketConfig) -> NDArray[np.float64]:
     """[T]: factors of mean demand."""
-    t = np.arange(config.horizon)
-    amplitude = getattr(config, "season_amplitude", 0.0)
-    return 1 + amplitude * np.sin(2 * np.pi * t / getattr(config, "season_period", 52))
+    t = np.arange(config.horizon) % config.season_period
+    return 1 + config.season_amplitude * np.sin(2 * np.pi * t / config.season_period)
+
+
+def terminal_share(config: MarketConfig) -> float:
+    """Share of c that a unit of inventory position is worth when the game is over."""
+    return config.terminal_value if config.ending == "finite" else 0.0
+
+
+def first_stock(config: MarketConfig, agent: AgentType) -> int:
+    """u on hand at the start; L + 1 periods of demand where the market does not say."""
+    periods = agent.L + 1 if config.initial_stock is None else config.initial_stock
+    return int(np.rint(periods * agent.mu))

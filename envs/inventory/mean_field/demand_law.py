@@ -55,6 +55,14 @@ def lost_sales(mean: float, cv2: float, top: int) -> LostSales:
     return LostSales(left, sold, squared, mean - sold)
 
 
+def sell_all(top: int) -> LostSales:
+    """Whatever is offered is sold."""
+    z = np.arange(top + 1.0)
+    kernel = np.zeros((z.size, z.size))
+    kernel[:, 0] = 1.0
+    return LostSales(kernel, z, z * z, np.zeros(z.size))
+
+
 @dataclass(frozen=True)
 class Shortfall:
     """Demand over several periods against positions low..top."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.mean_field.demand_law import lost_sales
 from envs.inventory.mean_field.flow import Evaluation, Flow
 from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.process import TypeModel
@@ -45,10 +44,10 @@ def _variances(kind: TypeModel, stream: Flow) -> tuple[Doubles, Doubles]:
     horizon = stream.orders.size
     chosen = stream.occupancy.reshape(horizon, -1, kind.levels.size).sum(1)
     var_q = chosen @ kind.levels**2 - stream.orders**2
-    cv2, n = kind.cv2, kind.size
-    of_mean = {mean: lost_sales(mean, cv2, n - 1).sold_squared for mean in np.unique(kind.means).tolist()}
     squared = np.empty(horizon)
     for t, occupancy in enumerate(stream.occupancy):
-        met = joined(occupancy, kind.levels) if kind.order_first else occupancy.reshape(n, -1).sum(1)
-        squared[t] = met @ of_mean[float(kind.means[t])]
+        if kind.order_first:
+            squared[t] = joined(occupancy, kind.levels) @ kind.sold_squared.after[t]
+        else:
+            squared[t] = occupancy.reshape(kind.size, -1).sum(1) @ kind.sold_squared.before[t]
     return var_q, squared - stream.sold**2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from envs.inventory.mean_field.field import Path, Prices, premium_of, price_of, private_prices
 from envs.inventory.mean_field.model import MeanFieldMarket
-from envs.inventory.mean_field.process import Feature, TypeModel
+from envs.inventory.mean_field.process import Feature, TypeModel, position_of
 from envs.inventory.mean_field.units import Passage, allot, before_visits, joined, visited
 
 Doubles = NDArray[np.float64]
@@ -84,7 +84,7 @@ class Walk:
         self._state[kind.start] = 1.0
         self._before, self._after = np.empty((horizon, kind.size)), np.zeros((horizon, kind.size))
         self._visits = np.zeros((2, horizon))
-        self._escaped = 0.0
+        self._escaped, self._end = 0.0, 0.0
         self._met = self._state
 
     def order(self, t: int) -> Doubles:
@@ -108,8 +108,7 @@ class Walk:
             # [n, next to arrive, ..., action] keeps its orders while the position falls
             mass = self.occupancy[t]
             self._met = (kernel.T @ mass.reshape(kind.size, -1)).reshape(mass.shape)
-        sold = self._before[t] @ kind.sold.before[t] + self._after[t] @ kind.sold.after[t]
-        return float(kind.means[t] - sold)
+        return float(self._before[t] @ kind.lost.before[t] + self._after[t] @ kind.lost.after[t])
 
     def leave(self, t: int, visitors: float) -> None:
         """Visitors buy of what is left, some of the rest spoils, and with lost sales what was ordered earlier joins."""
@@ -125,12 +124,9 @@ class Walk:
             fresh = np.zeros_like(left)
             np.add.at(fresh, kind.kept, left)
             left = fresh
-        self._state = left if kind.order_first else joined(left, self._arriving(t))
-
-    def _arriving(self, t: int) -> Doubles:
-        """[A]: units that the order next to arrive brings; nothing is on order at the start."""
-        placed = t - self.kind.pipeline
-        return self.granted[placed] if placed >= 0 else self.kind.levels
+        if t == self._game.horizon - 1 and kind.end_worth:
+            self._end = kind.end_worth * float((left * end_position(kind, self.granted)).sum())
+        self._state = left if kind.order_first else joined(left, arriving(kind, self.granted, t))
 
     def flow(self) -> Flow:
         """Of all periods, when all are played."""
@@ -142,6 +138,7 @@ class Walk:
             return np.concatenate([feature.start, rows])[: game.horizon]
 
         money = expected(kind.money) - chosen @ order_costs(kind) + self._visits[1]
+        money[-1] += self._end
         return Flow(
             self.occupancy,
             float(game.discount @ money),
@@ -151,6 +148,21 @@ class Walk:
             expected(kind.offered),
             self._escaped + float(expected(kind.overflow).sum()),
         )
+
+
+def arriving(kind: TypeModel, granted: Doubles, t: int) -> Doubles:
+    """[A]: units that the order next to arrive brings after period t, of what was granted [T, A]."""
+    placed = t - kind.pipeline
+    # nothing is on order at the start, which is the action that orders nothing
+    return granted[placed] if placed >= 0 else kind.levels
+
+
+def end_position(kind: TypeModel, granted: Doubles) -> Doubles:
+    """Inventory position after the last period: [n], or [n, A, ...] where orders are told apart until they arrive."""
+    if kind.order_first:
+        return kind.positions
+    last = len(granted) - 1
+    return position_of(kind.positions, [arriving(kind, granted, t) for t in range(last, last + kind.pipeline + 1)])
 
 
 def order_costs(kind: TypeModel) -> Doubles:

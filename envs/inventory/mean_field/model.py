@@ -12,6 +12,8 @@ from envs.inventory.mean_field.couplings import Couplings, couplings_of, season_
 from envs.inventory.mean_field.process import TypeModel, type_model
 
 Doubles = NDArray[np.float64]
+RECORDED = ("window", "series", "bootstrap")
+QUANTITIES = ("levels", "absolute")
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,18 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
     """
     if not 0 < gamma <= 1:
         raise ValueError(f"gamma is {gamma}; a discount is above 0 and at most 1")
-    if config.demand_mode != "poisson":
-        raise ValueError(f"demand_mode is {config.demand_mode}: the exact mean field needs a demand law; set poisson")
-    if config.action_mode == "order_up_to":
-        raise ValueError("action_mode is order_up_to: the exact mean field takes quantities; set levels or absolute")
+    if config.demand_mode in RECORDED:
+        raise ValueError(f"demand_mode is {config.demand_mode}: the exact mean field needs a demand law, not a record")
+    if config.action_mode not in QUANTITIES:
+        raise ValueError(
+            f"action_mode is {config.action_mode}: the exact mean field takes quantities; set levels, or absolute with "
+            "the quantities in action_grid"
+        )
+    if config.shock_sigma > 0:
+        raise ValueError(
+            "the demand shock is common to all agents, so that their means are no path known in advance and there is "
+            "no exact mean field: set shock_sigma=0"
+        )
     total = sum(kind.share for kind in config.types.values())
     season = season_of(config)
     types = tuple(type_model(name, kind, kind.share / total, config, season) for name, kind in config.types.items())
@@ -76,8 +86,8 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
     left_out = [f"jitter {config.jitter:g}: all agents of a type are alike here"] if config.jitter > 0 else []
     if config.unmet == "backlog" and any(k.lag for k in types):
         left_out.append("room for stock with backlog and L >= 1; residual has the chance that it would bind")
-    if coupled.spill > 0 and config.unmet == "backlog":
-        raise ValueError(f"spill is {coupled.spill:g} with backlog, which has no scalar position then; set unmet=lost")
     if coupled.capacity is not None and any(k.pipeline for k in types):
-        left_out.append("rounding of what is granted is known on arrival only, with lost sales and L >= 2")
+        left_out.append(
+            "lost sales, L >= 2: agents know what they asked for, and what was granted only when it arrives"
+        )
     return MeanFieldMarket(config, types, gamma, slope, reference, coupled, tuple(left_out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from envs.inventory.mean_field.flow import Profile, checked_policy
 from envs.inventory.mean_field.model import MeanFieldMarket
+from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.reference import Market, Policy
 from envs.population import Step, type_slices
 
@@ -29,7 +31,7 @@ class SeenMarket(Market, Protocol):
 
 
 def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, seed: int) -> Policy:
-    """Every agent plays its type's policy on what it has in stock, on order and in backlog.
+    """Every agent plays its type's policy on what it has in stock, on order and in backlog; NumPy markets only.
 
     An agent whose mean demand differs from its type's (jitter) has its position scaled to the type's, so that it is
     covered for as many periods; without jitter nothing is scaled. Actions are drawn from the stream of `seed`.
@@ -48,31 +50,39 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
     below = [np.cumsum(policy, -1) for policy in policies]
     parts = type_slices(env.agent_types)
     rng = np.random.default_rng(seed)
+    taken: dict[int, Integers] = {}
 
     def act(step: Step) -> Integers:
         actions = np.empty((env.num_envs, env.num_agents), np.int64)
         uniform = rng.random(actions.shape)
+        if env.t - 1 not in taken:
+            # a new episode, or a state that was put back: what was ordered is read off what is on its way
+            taken.clear()
         for k, part in enumerate(parts):
-            rows = below[k][env.t][_states(game, k, part, env)]
+            rows = below[k][env.t][_states(game.types[k], part, env, taken)]
             drawn = (uniform[:, part, None] * rows[..., -1:] >= rows).sum(-1)
             actions[:, part] = np.minimum(drawn, rows.shape[-1] - 1)
+        taken[env.t] = actions
         return actions
 
     return act
 
 
-def _states(game: MeanFieldMarket, k: int, part: slice, env: SeenMarket) -> tuple[Integers, ...]:
-    """Indices of the agents' states, [B, n] each."""
-    kind = game.types[k]
+def _states(kind: TypeModel, part: slice, env: SeenMarket, taken: Mapping[int, Integers]) -> tuple[Integers, ...]:
+    """Indices of the agents' states, [B, n] each; `taken` has the actions [B, N] by period, as far as known."""
     lead, slots = kind.agent.L, env.pipeline.shape[0]
+    scale = kind.agent.mu / env.parameters.mu[part]
     if kind.lag or kind.order_first:
         position = env.inventory_position[:, part]
     else:
         position = env.stock[:, part] + env.pipeline[(env.t - lead) % slots][:, part]
-    scaled = np.rint(position * (kind.agent.mu / env.parameters.mu[part])) - kind.low
-    indices = [np.clip(scaled, 0, kind.size - 1).astype(np.int64)]
+    indices = [np.clip(np.rint(position * scale) - kind.low, 0, kind.size - 1).astype(np.int64)]
     for back in range(lead - 1, lead - 1 - kind.pipeline, -1):
-        ordered = env.pipeline[(env.t - back) % slots][:, part]
-        # the first of the actions that order as much
-        indices.append(abs(ordered[..., None] - env.order_levels[part]).argmin(-1))
+        placed = env.t - back
+        if placed in taken:
+            indices.append(taken[placed][:, part])
+        else:
+            # of actions that order as much, the first
+            waiting = env.pipeline[placed % slots][:, part]
+            indices.append(abs(waiting[..., None] - env.order_levels[part]).argmin(-1))
     return tuple(indices)

@@ -18,13 +18,15 @@ that it would bind is told as residual.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
-from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, shortfall
+from envs.inventory.mean_field.couplings import first_stock, terminal_share
+from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, sell_all, shortfall
 from envs.inventory.types import AgentType
 
 Doubles = NDArray[np.float64]
@@ -33,6 +35,8 @@ LARGEST = 400_000
 """Most state-action pairs of a type in one period; 11 levels and L = 3 have some 100,000."""
 BACKLOG_DEPTH = 12
 """Backlog is followed down to this many periods of mean demand (and the lead time's)."""
+
+FEATURES = ("sold", "sold_squared", "lost", "offered", "money", "overflow")
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,6 @@ class TypeModel:
     """The order joins the position before demand (L = 0, backlog), or what demand leaves (lost sales, L >= 1)."""
     kernels: Doubles
     """[distinct, n, n]: position after demand, given the one before it."""
-    means: Doubles
-    """[T]: mean demand, u."""
-    cv2: float
-    """Its dispersion: variance = mean + cv2 mean^2."""
     kept: Integers
     """[n]: index of what is left after spoilage."""
     left_worth: Doubles
@@ -86,12 +86,17 @@ class TypeModel:
     capped: Doubles
     """[n, A]: 1 where position + order would be higher and the grid, not the room, is what stops it."""
     sold: Feature
+    sold_squared: Feature
+    """Of lost sales; zeros with backlog."""
+    lost: Feature
     offered: Feature
     """u on offer: stock and what arrives."""
     money: Feature
     """$ that hang on no price: holding, backlog, lost sales, salvage."""
     overflow: Feature
     """Probability that the room, left out here, would bind."""
+    end_worth: float
+    """$ for a unit of inventory position when the game is over, paid with the last period."""
     start: tuple[int, ...]
     """Index of the first state."""
 
@@ -107,10 +112,15 @@ class TypeModel:
 
     def inventory_position(self) -> Doubles:
         """Stock + on order - backlog in every state, in u: `state_shape`."""
-        total = self.positions.reshape(-1, *(1,) * self.pipeline)
-        for axis in range(self.pipeline):
-            total = total + self.levels.reshape(-1, *(1,) * (self.pipeline - 1 - axis))
-        return np.broadcast_to(total, self.state_shape)
+        return position_of(self.positions, [self.levels] * self.pipeline)
+
+
+def position_of(stock: Doubles, on_order: Sequence[Doubles]) -> Doubles:
+    """stock [n] plus one of each of the orders [A] on the way: [n, A, ...]."""
+    total = stock.reshape(-1, *(1,) * len(on_order))
+    for axis, units in enumerate(on_order):
+        total = total + units.reshape(-1, *(1,) * (len(on_order) - 1 - axis))
+    return np.asarray(total)
 
 
 def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, season: Doubles) -> TypeModel:
@@ -118,7 +128,7 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
     grid = np.asarray(config.action_grid, float)
     levels = np.rint(grid * agent.mu) if config.action_mode == "levels" else np.rint(grid)
     room = int(np.rint(config.stock_cap * agent.mu))
-    first = min(int(np.rint(config.initial_stock * agent.mu)), room)
+    first = min(first_stock(config, agent), room)
     pipeline = max(agent.L - 1, 0) if config.unmet == "lost" else 0
     if pipeline and not (levels == 0).any():
         raise ValueError(f"{name}: nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
@@ -130,16 +140,38 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
     if config.unmet == "backlog" and agent.delta > 0:
         raise ValueError(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
     means = agent.mu * season
-    cv2 = float(getattr(agent, "cv2", 0.0))
+    everything = config.demand_mode == "sell_all"
+    if everything and config.unmet == "backlog":
+        raise ValueError("demand_mode is sell_all, which leaves nothing unmet: set unmet=lost")
+    end = agent.c * terminal_share(config)
     build = _lost if config.unmet == "lost" else _backlog
-    return build(name, agent, share, levels, room, first, means, cv2)
+    return build(_Setting(name, agent, share, levels, room, first, means, agent.cv2, everything, end))
 
 
-def _lost(
-    name: str, agent: AgentType, share: float, levels: Doubles, room: int, first: int, means: Doubles, cv2: float
-) -> TypeModel:
+@dataclass(frozen=True)
+class _Setting:
+    """What both kinds of processes are built from."""
+
+    name: str
+    agent: AgentType
+    share: float
+    levels: Doubles
+    room: int
+    first: int
+    """Stock at the start, u."""
+    means: Doubles
+    """[T]."""
+    cv2: float
+    sell_all: bool
+    """Whether demand takes whatever is offered."""
+    end: float
+    """$ per unit of position at the end."""
+
+
+def _lost(of: _Setting) -> TypeModel:
+    agent, levels, room, means, cv2 = of.agent, of.levels, of.room, of.means, of.cv2
     distinct, kernel_of = np.unique(means, return_inverse=True)
-    laws = [lost_sales(float(mean), cv2, room) for mean in distinct]
+    laws = [sell_all(room) if of.sell_all else lost_sales(float(mean), cv2, room) for mean in distinct]
     nothing = np.zeros((means.size, room + 1))
     none = np.zeros(0)
     left = np.arange(room + 1.0)
@@ -154,26 +186,26 @@ def _lost(
     money = [law.kernel @ left_worth - agent.ell * law.lost for law in laws]
     waiting = (int(np.argmax(levels == 0)),) * pipeline
     return TypeModel(
-        name, share, agent, levels, 0, room + 1, room, 0, pipeline, agent.L == 0,
+        of.name, of.share, agent, levels, 0, room + 1, room, 0, pipeline, agent.L == 0,
         kernels=np.stack([law.kernel for law in laws]),
         kernel_of=kernel_of,
-        means=means,
-        cv2=cv2,
         kept=(left - spoiled).astype(np.int64),
         left_worth=left_worth,
         escaped=np.zeros((distinct.size, room + 1)),
         capped=np.zeros((room + 1, levels.size)),
         sold=feature(np.stack([law.sold for law in laws])),
+        sold_squared=feature(np.stack([law.sold_squared for law in laws])),
+        lost=feature(np.stack([law.lost for law in laws])),
         offered=feature(np.arange(room + 1.0)),
         money=feature(np.stack(money)),
         overflow=feature(np.zeros(room + 1)),
-        start=(first, *waiting),
+        end_worth=of.end,
+        start=(of.first, *waiting),
     )  # fmt: skip
 
 
-def _backlog(
-    name: str, agent: AgentType, share: float, levels: Doubles, room: int, first: int, means: Doubles, cv2: float
-) -> TypeModel:
+def _backlog(of: _Setting) -> TypeModel:
+    agent, levels, room, means, cv2 = of.agent, of.levels, of.room, of.means, of.cv2
     lead, horizon = agent.L, means.size
     low = -int(np.ceil((BACKLOG_DEPTH + lead) * means.max()))
     # an order never exceeds the highest level, so with L = 0 the room caps the position itself
@@ -188,7 +220,9 @@ def _backlog(
             kernels[i, j, 1 : j + 1] = pmf[:j][::-1]
             kernels[i, j, 0] = above[j - 1] if j else 1.0
             escaped[i, j] = above[j]
-    before = {what: np.zeros((horizon, x.size)) for what in ("sold", "offered", "money", "overflow")}
+    before = {
+        what: np.zeros((horizon, x.size)) for what in ("sold", "sold_squared", "lost", "offered", "money", "overflow")
+    }
     after = {what: np.zeros((horizon, x.size)) for what in before}
     begin = {what: np.zeros(min(lead, horizon)) for what in before}
 
@@ -208,7 +242,7 @@ def _backlog(
         before["sold"][t], after["sold"][t] = means[t + lead] + short, -next_short
         before["offered"][t], after["offered"][t] = short, offered
         after["money"][t], after["overflow"][t] = cost, binds
-    held = np.array([float(first)])
+    held = np.array([float(of.first)])
     for t in range(min(lead, horizon)):
         opens, closes = shortfall(demands(0, t), held), shortfall(demands(0, t + 1), held)
         begin["sold"][t] = means[t] + opens.short[0] - closes.short[0]
@@ -217,8 +251,8 @@ def _backlog(
     features = {what: Feature(before[what], after[what], begin[what]) for what in before}
     beyond = np.arange(x.size)[:, None] + levels > x.size - 1
     return TypeModel(
-        name, share, agent, levels, low, x.size, room, lead, 0, True,
-        kernels=kernels, kernel_of=kernel_of, means=means, cv2=cv2, kept=np.arange(x.size),
+        of.name, of.share, agent, levels, low, x.size, room, lead, 0, True,
+        kernels=kernels, kernel_of=kernel_of, kept=np.arange(x.size),
         left_worth=np.zeros(x.size), escaped=escaped,
-        capped=np.where(lead > 0, beyond, False).astype(float), start=(first - low,), **features,
+        capped=np.where(lead > 0, beyond, False).astype(float), end_worth=of.end, start=(of.first - low,), **features,
     )  # fmt: skip

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from envs.inventory.demand import CountDemand
 from envs.inventory.mean_field.best_response import as_policy
 from envs.inventory.mean_field.flow import Profile
 from envs.inventory.mean_field.model import MeanFieldMarket
@@ -66,7 +66,7 @@ def base_stock_levels(game: MeanFieldMarket) -> Doubles:
     lead = columns.pop("L").astype(np.int64)
     parameters = Parameters(**columns, L=lead)
     ratio = critical_ratio(parameters, unmet=game.config.unmet, discount=game.gamma)
-    levels = np.maximum(stats.poisson.ppf(ratio, parameters.mu * (lead + 1)), 0.0)
+    levels = np.maximum(CountDemand(parameters.mu, parameters.cv2).quantile(ratio, lead + 1), 0.0)
     if not np.isfinite(levels).all():
         name = game.types[int(np.argmin(np.isfinite(levels)))].name
         raise ValueError(f"{name} has no finite base-stock level: its stock costs nothing to hold; set h or gamma < 1")

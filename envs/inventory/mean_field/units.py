@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.inventory.compiled import compiled
+
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -45,33 +47,51 @@ def allot(orders: Doubles, weights: Doubles, capacity: float, rule: str) -> Doub
     return np.asarray(np.maximum(orders - np.interp(capacity, means[::-1], levels[::-1]), 0.0))
 
 
+NEGLIGIBLE = 1e-12
+"""Below this a fraction of a unit is an error of rounding."""
+
+
 def _rounded(units: float) -> list[tuple[int, float]]:
     """The whole numbers around `units` with their probabilities."""
-    whole = int(np.floor(units + 1e-12))
+    whole = int(np.floor(units + NEGLIGIBLE))
     rest = units - whole
-    return [(whole, 1.0)] if rest <= 1e-12 else [(whole, 1 - rest), (whole + 1, rest)]
+    return [(whole, 1.0)] if rest <= NEGLIGIBLE else [(whole, 1 - rest), (whole + 1, rest)]
+
+
+@compiled
+def _join(mass: Doubles, granted: Doubles, after: Doubles) -> None:
+    """after [n, R] += mass [n, A, R] moved up by granted [A] units, in whole numbers that keep the mean."""
+    n, actions, rest = mass.shape
+    for a in range(actions):
+        whole = int(np.floor(granted[a] + NEGLIGIBLE))
+        more = granted[a] - whole
+        if more <= NEGLIGIBLE:
+            more = 0.0
+        for x in range(n):
+            low, high = min(x + whole, n - 1), min(x + whole + 1, n - 1)
+            for r in range(rest):
+                moved = mass[x, a, r]
+                if moved > 0:
+                    after[low, r] += (1 - more) * moved
+                    if more > 0:
+                        after[high, r] += more * moved
 
 
 def joined(mass: Doubles, granted: Doubles) -> Doubles:
     """Probabilities [n, ...] of positions after orders: mass [n, A, ...], units granted [A], none above the highest."""
-    n = mass.shape[0]
-    after = np.zeros((n, *mass.shape[2:]))
-    for a, mean in enumerate(granted):
-        for units, chance in _rounded(float(mean)):
-            up = min(units, n - 1)
-            moved = mass[:, a] if chance == 1 else chance * mass[:, a]
-            after[up:] += moved[: n - up]
-            after[-1] += moved[n - up :].sum(0)
+    n, actions, *others = mass.shape
+    after = np.zeros((n, *others))
+    _join(np.ascontiguousarray(mass).reshape(n, actions, -1), granted, after.reshape(n, -1))
     return after
 
 
 def before_joining(value: Doubles, granted: Doubles) -> Doubles:
     """Expected value [n, A, ...] of positions before orders, of value [n, ...] after them; `joined` backward."""
     n = value.shape[0]
-    whole = np.floor(granted + 1e-12).astype(np.int64)
+    whole = np.floor(granted + NEGLIGIBLE).astype(np.int64)
     low = np.arange(n)[:, None] + whole
     expected = value[np.minimum(low, n - 1)]
-    rest = np.where(granted - whole > 1e-12, granted - whole, 0.0)
+    rest = np.where(granted - whole > NEGLIGIBLE, granted - whole, 0.0)
     if rest.any():
         share = rest.reshape(-1, *(1,) * (value.ndim - 1))
         expected = (1 - share) * expected + share * value[np.minimum(low + 1, n - 1)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from envs.inventory import base_stock_level, newsvendor
+from envs.inventory.backend import backend
 from envs.inventory.config import MarketConfig
 from envs.inventory.market import make_market
 from envs.inventory.mean_field import (
@@ -27,6 +28,7 @@ from envs.inventory.mean_field import (
     s_S_profile,
 )
 from envs.inventory.mean_field.best_response import as_policy
+from envs.inventory.mean_field.couplings import first_stock
 from envs.inventory.mean_field.field import private_prices
 from envs.inventory.mean_field.flow import flow, value_of
 from envs.inventory.types import TYPES, AgentType
@@ -77,7 +79,7 @@ def test_a_thousand_agents_earn_the_exact_value(name: str, rule: str) -> None:
     term = finite_population_term(game, exact) / 900 if lost_sales else np.zeros(3)
     # at the floor prices are not linear, and of backlog the term is not known: it is some $2 then
     slack = 2.0 if game.config.price_floor > 0 or not lost_sales else 0.0
-    env = make_market(game.config, num_envs=12, num_agents=900, seed=7)
+    env = make_market(game.config, num_envs=12, num_agents=900, seed=7, backend=backend("numpy"))
     policy, step = profile_policy(game, profile, env, 5), env.reset(7)
     total = np.zeros((12, 900))
     sales = np.zeros(game.horizon)
@@ -113,7 +115,7 @@ def test_flows_conserve_units(name: str) -> None:
     game = GAMES[name]
     found = evaluate(game, base_stock_profile(game))
     for kind, stream in zip(game.types, found.flows, strict=True):
-        start = np.rint(game.config.initial_stock * kind.agent.mu)
+        start = first_stock(game.config, kind.agent)
         assert (np.cumsum(stream.sold) <= start + np.cumsum(stream.orders) + 1e-9).all()
         assert (stream.sold <= stream.offered + 1e-9).all()
         assert stream.residual < 1e-6
@@ -182,7 +184,7 @@ def test_what_has_no_mean_field_is_refused() -> None:
     assert mean_field(config).left_out == ("jitter 0.1: all agents of a type are alike here",)
     with pytest.raises(ValueError, match=r"gamma is 0"):
         mean_field(config, gamma=0)
-    with pytest.raises(ValueError, match="set levels or absolute"):
+    with pytest.raises(ValueError, match="set levels, or absolute"):
         mean_field(MarketConfig(action_mode="order_up_to", action_grid=(0.0, 10.0)))
     with pytest.raises(ValueError, match="demand law"):
         mean_field(MarketConfig(demand_mode="series"))
@@ -197,9 +199,11 @@ def test_what_has_no_mean_field_is_refused() -> None:
 def test_play_refuses_another_market() -> None:
     game = market()
     profile = base_stock_profile(game)
-    other = make_market(game.config.model_copy(update={"horizon": 8}), num_envs=1, num_agents=10, seed=0)
+    other = make_market(
+        game.config.model_copy(update={"horizon": 8}), num_envs=1, num_agents=10, seed=0, backend=backend("numpy")
+    )
     with pytest.raises(ValueError, match="horizon 52"):
         profile_policy(game, profile, other, 0)
-    few = make_market(game.config, num_envs=1, num_agents=2, seed=0)
+    few = make_market(game.config, num_envs=1, num_agents=2, seed=0, backend=backend("numpy"))
     with pytest.raises(ValueError, match="the game has types"):
         profile_policy(game, profile, few, 0)
