@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from envs import UnknownName
-from envs.inventory.config import MarketConfig
 from envs.inventory.backend import Backend
-from envs.inventory.trace import TraceDemand
+from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
 from envs.inventory.sales_table import BadTable, pivot, read_sales
+from envs.inventory.trace import TraceDemand
 from envs.inventory.types import Parameters, counts_of
 
 SCALED = ("p0", "c", "h", "b", "ell", "K", "phi", "v")
