@@ -280,8 +280,9 @@ class References:
         options = dict(parse_set(text) for text in self.set)
         tabulate, show = load(JOBS, "references"), load(JOBS, "references table")
         found = tabulate(
-            self.env, policies=self.policies, episodes=episodes, num_agents=agents, seed=seed, options=options
-        )
+            self.env, policies=self.policies, episodes=episodes, num_agents=agents, seed=seed, options=options,
+            told=_say,
+        )  # fmt: skip
         show(found, self.out)
         return 0
 
@@ -405,6 +406,12 @@ def _whole_number(flag: str, text: str, low: int) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
         raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
     return int(text)
+
+
+def _say(text: str) -> None:
+    """What is being done, on a terminal only, in one line that the next overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _runs_table(runs: Sequence[RunSummary]) -> Table:

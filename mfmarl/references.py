@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from scipy import stats
 
 import envs
@@ -26,7 +20,6 @@ from envs.inventory.reference.mean_field import solved
 from envs.population import PopulationEnv
 from mfmarl.errors import UserError
 from mfmarl.registry import suggestion
-from mfmarl.runs.files import replacing
 from mfmarl.seeding import draw_seed, stream
 
 Doubles = NDArray[np.float64]
@@ -93,7 +86,7 @@ def tabulate(
         policies: names of `POLICIES`; all where none is given.
         seed: of demand and of the policies' own draws; drawn where not given.
         options: settings of the environment.
-        told: called with a policy's name before it is played.
+        told: called with what is being done, and with nothing at the end.
 
     Raises:
         UserError: for an unknown policy, or an environment without inventories.
@@ -110,12 +103,14 @@ def tabulate(
         raise UserError(f"{env} has no inventories, which reference policies manage")
     rows = []
     for name in dict.fromkeys(policies or POLICIES):
-        told(name)
+        told(f"{name}: solving and playing")
         rows.append(_row(name, game, episodes, root))
+    told("exact values")
     if isinstance(game, InventoryMarket):
         rows, notes = _with_exact(rows, game)
     else:
         notes = ["no exact value, NashConv or bound: they are of the market"]
+    told("")
     return References(env, game.num_agents, episodes, root, tuple(rows), tuple(notes))
 
 
@@ -190,80 +185,18 @@ def _with_exact(rows: list[Row], env: InventoryMarket) -> tuple[list[Row], list[
         field_of = solved(env.config, DISCOUNT)
     except ValueError as error:
         return rows, [f"no exact value or NashConv: {error}"]
-    notes = [f"exact value and NashConv are of infinitely many agents, without {told}" for told in field_of.game.left_out]
+    without = field_of.game.left_out
+    notes = [f"exact value and NashConv are of infinitely many agents, without {what}" for what in without]
     found = []
     for row in rows:
         try:
             exact = field_of.exact(row.policy)
         except ValueError as error:
-            found.append(_replaced(row, notes=(*row.notes, f"no exact value: {error}")))
+            found.append(replace(row, notes=(*row.notes, f"no exact value: {error}")))
             continue
-        found.append(_replaced(row, exact=exact.evaluation.mean, nash_conv=exact.share))
+        remark = field_of.remark(row.policy)
+        value = exact.evaluation.mean
+        gap = exact.total / abs(value) if value else NAN
+        told = (*row.notes, remark) if remark else row.notes
+        found.append(replace(row, exact=value, nash_conv=gap, notes=told))
     return found, notes
-
-
-def _replaced(row: Row, **changes: Any) -> Row:
-    return Row(**{**row.__dict__, **changes})
-
-
-COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("value", "return, $", ",.1f"),
-    ("exact", "exact, $", ",.1f"),
-    ("nash_conv", "NashConv", ".1%"),
-    ("bound", "bound, $", ",.1f"),
-    ("beta_fill", "fill", ".1%"),
-    ("bullwhip", "bullwhip", ".2f"),
-    ("gini", "Gini", ".3f"),
-    ("drift", "drift", ".3f"),
-)
-"""Field of `Row`, heading and format."""
-
-
-def table_of(found: References) -> Table:
-    """The table for a terminal; a policy that cannot be played has the reason in its row."""
-    types = next((list(row.profits) for row in found.rows if row.profits), [])
-    table = Table(box=None, pad_edge=False, title=f"{found.env}, N = {found.num_agents}, seed {found.seed}")
-    table.caption = f"{found.episodes} episodes; bound: what a clairvoyant agent could have earned against this play"
-    table.add_column("policy", no_wrap=True)
-    for _, heading, _ in COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name in types:
-        table.add_column(f"{name}, $/period", justify="right")
-    if any(row.notes for row in found.rows):
-        table.add_column("note", overflow="fold")
-    for row in found.rows:
-        cells = [_told(getattr(row, key), form) for key, _, form in COLUMNS]
-        if not np.isnan(row.high):
-            cells[0] += f" ±{row.high - row.value:,.1f}"
-        profits = [_told(row.profits.get(name, NAN), ",.2f") for name in types]
-        table.add_row(row.policy, *cells, *profits, Text("; ".join(row.notes)))
-    return table
-
-
-def show(found: References, out: Path | None = None) -> None:
-    """Print the table with its notes, and write it to `out`."""
-    # without a terminal, lines are not folded
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    console.print(table_of(found))
-    for note in found.notes:
-        console.print(Text(note))
-    if out is not None:
-        write_table(found, out)
-
-
-def _told(value: float, form: str) -> str:
-    return "-" if np.isnan(value) else format(value, form)
-
-
-def write_table(found: References, path: Path) -> None:
-    """Every number of the table as CSV, whole or not at all; an empty cell is a missing value, the note says why."""
-    types = next((list(row.profits) for row in found.rows if row.profits), [])
-    keys = ["value", "low", "high", "exact", "nash_conv", "bound", "beta_fill", "bullwhip", "gini", "drift"]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        heads = ["return", *keys[1:], *(f"profit_{name}" for name in types)]
-        writer.writerow(["env", "num_agents", "episodes", "seed", "policy", *heads, "note"])
-        for row in found.rows:
-            numbers = [getattr(row, key) for key in keys] + [row.profits.get(name, NAN) for name in types]
-            cells = ["" if np.isnan(number) else repr(float(number)) for number in numbers]
-            writer.writerow([found.env, found.num_agents, found.episodes, found.seed, row.policy, *cells, "; ".join(row.notes)])

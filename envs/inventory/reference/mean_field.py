@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Literal
 
@@ -14,7 +15,7 @@ from envs.inventory.mean_field.best_response import NashConv, nash_conv
 from envs.inventory.mean_field.equilibrium import equilibrium
 from envs.inventory.mean_field.flow import Profile
 from envs.inventory.mean_field.model import MeanFieldMarket, mean_field
-from envs.inventory.mean_field.planner import planner
+from envs.inventory.mean_field.planner import Plan, planner
 from envs.inventory.mean_field.play import profile_policy
 from envs.inventory.mean_field.profiles import (
     base_stock_levels,
@@ -35,19 +36,49 @@ ITERATIONS = 60
 """Of fictitious play and of the planner; `easy` has .26 % of its value left to gain then."""
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How long searches may go on; what they leave is told by `Solved.remark` and the NashConv."""
+
+    nash: int
+    """Rounds over the types."""
+    population: int
+    plan: int
+    """Iterations."""
+
+
+FULL, SHORT = Effort(30, 10, ITERATIONS), Effort(2, 1, 20)
+"""Where the field moves no units, and where it does (scarce supply, spill-over): there a rule's flow hangs on everyone
+else's and is played anew for every candidate, some 50 times as long."""
+
+
 class Solved:
     """One market's mean field and what was solved of it so far; nothing is solved twice."""
 
     def __init__(self, game: MeanFieldMarket) -> None:
         """`game` as from `mean_field`."""
         self.game = game
+        self.effort = SHORT if game.units_follow_field else FULL
+        self.plan = cache(self._plan)
         self.profile = cache(self._profile)
         self.tuned = cache(self._tuned)
         self.exact = cache(self._exact)
 
     def _tuned(self, goal: Goal, rule: Rule) -> Tuned:
-        tune = nash_tuned if goal == "nash" else population_tuned
-        return tune(self.game, rule=rule)
+        if goal == "nash":
+            return nash_tuned(self.game, rule=rule, sweeps=self.effort.nash)
+        return population_tuned(self.game, rule=rule, sweeps=self.effort.population)
+
+    def remark(self, name: str) -> str:
+        """How far a search has come, in words; nothing where there was none."""
+        if name == "planner":
+            return f"the best answer at marginal prices promises {self.plan().residual:.2%} more"
+        if name in TUNED and TUNED[name][0] == "nash":
+            return f"another level brings an agent of some type ${self.tuned(*TUNED[name]).rule_gap:.2f} at most"
+        return ""
+
+    def _plan(self) -> Plan:
+        return planner(self.game, iterations=self.effort.plan)
 
     def _exact(self, name: str) -> NashConv:
         """Value and NashConv of the reference policy `name`, jitter left out.
@@ -64,7 +95,7 @@ class Solved:
         if name == "equilibrium":
             return equilibrium(game, iterations=ITERATIONS).profile
         if name == "planner":
-            return planner(game, iterations=ITERATIONS).profile
+            return self.plan().profile
         plain = {
             "random": random_profile,
             "constant": constant_profile,
