@@ -77,7 +77,7 @@ def wholesale_premium(slope: float, mean_order: Any, reference: float) -> Any:
 @formula
 def retail_ratio(coupling: float, signal: Any, reference: float, floor: float) -> Any:
     """p_i / p0_i = max(1 - coupling (signal / reference - 1), floor)."""
-    return greater(1 - coupling * (signal / reference - 1), floor)
+    return greater(1 - coupling * (signal * (1 / reference) - 1), floor)
 
 
 @formula
