@@ -121,17 +121,13 @@ def _table(
     mu: Doubles, cv2: Doubles
 ) -> tuple[NDArray[np.uint32], NDArray[np.int16], NDArray[np.int64]]:
     """The quantile table [N, entries], its guide [N, GUIDES] and each agent's lowest units [N]."""
-    with np.errstate(divide="ignore"):
-        size = 1 / cv2
     spread = cv2 > 0
 
-    def by_kind(poisson: Doubles, binomial: Doubles) -> Doubles:
-        return np.where(spread, binomial, poisson)
-
-    size, success = np.where(spread, size, 1.0), 1 / (1 + cv2 * mu)
+    size, success = 1 / np.where(spread, cv2, 1.0), 1 / (1 + cv2 * mu)
     tail = 2.0**-33
-    lowest = by_kind(stats.poisson.ppf(tail, mu), stats.nbinom.ppf(tail, size, success)).clip(0).astype(np.int64)
-    highest = by_kind(stats.poisson.isf(tail, mu), stats.nbinom.isf(tail, size, success)).astype(np.int64)
+    lowest = np.where(spread, stats.nbinom.ppf(tail, size, success), stats.poisson.ppf(tail, mu))
+    highest = np.where(spread, stats.nbinom.isf(tail, size, success), stats.poisson.isf(tail, mu))
+    lowest, highest = lowest.clip(0).astype(np.int64), highest.astype(np.int64)
     steps = np.arange(int((highest - lowest).max()) + 1)
     units = lowest[:, None] + steps
     cumulative = np.where(
