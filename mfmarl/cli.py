@@ -243,12 +243,57 @@ class Check:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check]] = {
+@dataclass(frozen=True)
+class References:
+    """Tabulate the reference policies on an environment: return, exact value and NashConv where known, fill, bullwhip.
+
+    Examples:
+      mfmarl references inventory/market-easy
+      mfmarl references inventory/market-easy --num-agents 1000 --set jitter=0 --seed 1 --out easy.csv
+      mfmarl references inventory/market-orange-juice --policies base_stock smoothing --episodes 50
+    """
+
+    env: Annotated[str, Positional, _given("ENV")]
+    """Environment, family/name."""
+    policies: Annotated[tuple[str, ...], _given("NAME", "all")] = ()
+    """Which reference policies."""
+    episodes: Annotated[str, _given("E", "20")] = "20"
+    """Episodes of each policy."""
+    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    """Agents in the population, 2 or more."""
+    seed: Annotated[str | None, _given("S", "drawn and shown")] = None
+    """Root of all random streams; policies of one table meet the same demand."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
+    """Settings of the environment, e.g. --set jitter=0 horizon=26."""
+    out: Annotated[Path | None, _given("CSV")] = None
+    """Also write every number into this file."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Play, and print the table."""
+        from mfmarl.config import parse_set
+
+        episodes = _whole_number("--episodes", self.episodes, 1)
+        agents = None if self.num_agents is None else _whole_number("--num-agents", self.num_agents, 2)
+        seed = None if self.seed is None else _whole_number("--seed", self.seed, 0)
+        options = dict(parse_set(text) for text in self.set)
+        tabulate, show = load(JOBS, "references"), load(JOBS, "references table")
+        found = tabulate(
+            self.env, policies=self.policies, episodes=episodes, num_agents=agents, seed=seed, options=options,
+            told=_say,
+        )  # fmt: skip
+        show(found, self.out)
+        return 0
+
+
+COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check | References]] = {
     "train": Train,
     "evaluate": Evaluate,
     "ls": Ls,
     "report": Report,
     "check": Check,
+    "references": References,
 }
 
 
@@ -361,6 +406,12 @@ def _whole_number(flag: str, text: str, low: int) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
         raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
     return int(text)
+
+
+def _say(text: str) -> None:
+    """What is being done, on a terminal only, in one line that the next overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _runs_table(runs: Sequence[RunSummary]) -> Table:

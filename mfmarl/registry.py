@@ -38,6 +38,8 @@ JOBS = {
     "train": Entry("mfmarl.train:train", "one run into a run folder"),
     "evaluate": Entry("mfmarl.evaluate:evaluate", "per-agent episode metrics of a run's policies"),
     "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
+    "references": Entry("mfmarl.references:tabulate", "what the reference policies are worth on an environment"),
+    "references table": Entry("mfmarl.reference_table:show", "that, printed and as CSV"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
     "env names": Entry("envs:names", "every environment that can be made"),
     "env": Entry("envs:make", "a population environment by its name"),
