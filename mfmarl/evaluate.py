@@ -107,8 +107,9 @@ def return_table(path: Path) -> str:
     headings = [*evaluation.type_names, "all"] if len(evaluation.type_names) > 1 else ["all"]
     widths = [max(10, len(name)) for name in headings]
     lines = [f"{'mean return, $':14s}" + "".join(f"  {h:>{w}s}" for h, w in zip(headings, widths, strict=True))]
-    for policy, table in evaluation.policies.items():
-        by_agent = table.metrics["return"].mean(0)
+    # the file has them by the alphabet
+    for policy in sorted(evaluation.policies, key=lambda name: name != "trained"):
+        by_agent = evaluation.policies[policy].metrics["return"].mean(0)
         of_types = [by_agent[evaluation.agent_types == k].mean() for k in range(len(evaluation.type_names))]
         values = [*of_types, by_agent.mean()][-len(headings) :]
         lines.append(f"{policy:14s}" + "".join(f"  {v:{w},.1f}" for v, w in zip(values, widths, strict=True)))

@@ -127,8 +127,8 @@ def _in_plain_words(error: yaml.MarkedYAMLError) -> tuple[yaml.Mark | None, str]
     if problem.endswith("that cannot start any token"):
         return met, f"a value cannot begin with {problem.split()[2].strip(chr(39))}; put it in quotes"
     told = {
-        "mapping values are not allowed here": "a colon that belongs to no key: indent as the lines before it, "
-        "or put a value with a colon in quotes",
+        "mapping values are not allowed here": "a colon that belongs to no key: indent as the line before, which "
+        "needs its own colon, or put a value with a colon in quotes",
         "but found another document": "a second document begins here; a file holds one",
         "could not find expected ':'": "a key without its colon; write `key: value`",
         "expected the node content, but found ']'": "a ] without its [",

@@ -38,7 +38,7 @@ def test_a_row_for_every_copy_period_and_agent() -> None:
         for period in (1, 2, 3):
             step = again.step(np.full((2, 4), 4))
             for copy in range(2):
-                here = frame.query("copy == @copy and episode == @episode and period == @period")
+                here = frame[(frame[["copy", "episode", "period"]] == [copy, episode, period]).all(axis=1)]
                 np.testing.assert_array_equal(here["received"], step.metrics["received"][copy])
                 np.testing.assert_array_equal(here["ledger/sales_revenue"], step.metrics["ledger/sales_revenue"][copy])
                 np.testing.assert_array_equal(here["reward"], step.reward[copy])
