@@ -36,7 +36,7 @@ class NashConv:
     total: float
     """Mean over the population, $."""
     share: float
-    """total / mean value of the profile."""
+    """total / size of the profile's mean value."""
     evaluation: Evaluation
 
 
@@ -113,7 +113,7 @@ def gaps_of(game: MeanFieldMarket, found: Evaluation) -> NashConv:
     best = np.array([best_response(game, found.path, k).value for k in range(len(game.types))])
     gaps = best - found.values
     total = float(game.shares @ gaps)
-    return NashConv(gaps, total, total / found.mean if found.mean else float("nan"), found)
+    return NashConv(gaps, total, total / abs(found.mean) if found.mean else float("nan"), found)
 
 
 def nash_conv(game: MeanFieldMarket, profile: Profile) -> NashConv:

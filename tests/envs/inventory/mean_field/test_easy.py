@@ -42,7 +42,7 @@ def solution(game: MeanFieldMarket) -> Solution:
 
 @pytest.fixture(scope="module")
 def plan(game: MeanFieldMarket) -> Plan:
-    return planner(game, iterations=30)
+    return planner(game, iterations=45)
 
 
 def test_rules_are_worth_what_the_reference_table_says(game: MeanFieldMarket) -> None:
