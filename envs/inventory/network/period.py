@@ -110,9 +110,15 @@ def ship(
     for b in range(copies):
         drawn = stream(keys[b], ROUNDING, t)
         for n in range(agents):
-            units = shipment(supply[b, n], demand[b, n] + backlog[b, n])
+            wanted = demand[b, n] + backlog[b, n]
+            units = shipment(supply[b, n], wanted)
             sold[b, n] = units
-            if children[n] == 0:
+            if units == wanted or children[n] <= 1:
+                # nothing to share out: all that is wanted, or all that there is
+                for i in range(children[n]):
+                    child = first[n] + i * products
+                    sent[b, child] = units if children[n] == 1 else owed[b, child] + order[b, child]
+                    owes[b, child] = owed[b, child] + order[b, child] - sent[b, child]
                 continue
             given = np.int64(units)
             waiting, asking = np.int64(backlog[b, n]), np.int64(demand[b, n])
