@@ -281,8 +281,8 @@ class InventoryMarket:
     def _observe(self) -> Array:
         c, x = self.config, self.backend.passes
         shared = [
-            self._last_order / (4 * self.mean_demand),
-            1 + self._last_premium / max(self._mean_cost, 1e-6),
+            self._last_order * (1 / (4 * self.mean_demand)),
+            1 + self._last_premium * (1 / max(self._mean_cost, 1e-6)),
             self._last_price,
         ]
         if self.capacity is not None:

@@ -71,7 +71,7 @@ def market_observation(
         changing.append(Entry("time", 0, 1, "t / T"))
     own = (
         ("own_mu", "mu / m_ref", p.mu / mean_demand),
-        ("own_dispersion", "cv2", p.cv2),
+        *((("own_dispersion", "cv2", p.cv2),) if (p.cv2 > 0).any() else ()),
         ("own_cost", "c / p0", p.c / p.p0),
         ("own_holding", "h / p0", p.h / p.p0),
         ("own_backlog", "b / p0", p.b / p.p0),

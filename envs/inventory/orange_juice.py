@@ -11,11 +11,11 @@ import pandas as pd
 from pydantic import Field
 from scipy.cluster.vq import kmeans2
 
-from envs.inventory.config import MarketConfig
 from envs.inventory.backend import Backend
-from envs.inventory.trace import TraceDemand
+from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
 from envs.inventory.sales_table import pivot, read_sales
+from envs.inventory.trace import TraceDemand
 from envs.inventory.types import Parameters
 
 DATA = Path(__file__).parent / "data" / "dominicks_orange_juice"

@@ -9,18 +9,20 @@ import numpy as np
 import pandas as pd
 
 from envs import UnknownName
-from envs.inventory.config import MarketConfig
 from envs.inventory.backend import Backend
-from envs.inventory.trace import TraceDemand
+from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
 from envs.inventory.sales_table import BadTable, pivot, read_sales
+from envs.inventory.trace import TraceDemand
 from envs.inventory.types import Parameters, counts_of
 
 SCALED = ("p0", "c", "h", "b", "ell", "K", "phi", "v")
 """What an agent's recorded price scales: all that is counted in $."""
 
 
-def make_recorded(config: MarketConfig, *, num_envs: int, num_agents: int | None, seed: int, backend: Backend) -> InventoryMarket:
+def make_recorded(
+    config: MarketConfig, *, num_envs: int, num_agents: int | None, seed: int, backend: Backend
+) -> InventoryMarket:
     """The market of the agents in `config.sales`, with the columns agent, period, units and, if there are, price, type.
 
     mu is an agent's mean recorded units. Without a column `type`, agents are given the types of `config` in proportion
@@ -33,8 +35,9 @@ def make_recorded(config: MarketConfig, *, num_envs: int, num_agents: int | None
         ValueError: where settings contradict the table.
     """
     assert config.sales is not None
-    if config.demand_mode == "counts":
-        raise ValueError("demand_mode is counts, but `sales` is recorded: choose window, series or bootstrap")
+    mode = config.demand_mode
+    if mode == "counts" or mode == "sell_all":
+        raise ValueError(f"demand_mode is {mode}, but `sales` is recorded: choose window, series or bootstrap")
     path = Path(config.sales)
     table = read_sales(path)
     units, names, _ = pivot(path, table, config.gaps)
@@ -67,7 +70,7 @@ def make_recorded(config: MarketConfig, *, num_envs: int, num_agents: int | None
         agent_types=np.array([present.index(kinds[i]) for i in order], np.int64),
         type_names=present,
         agent_names=[names[i] for i in order],
-        demand=TraceDemand(units[:, order], config.demand_mode),
+        demand=TraceDemand(units[:, order], mode),
         seed=seed,
         backend=backend,
     )

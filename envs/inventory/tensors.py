@@ -30,7 +30,8 @@ def checked_device(name: str | None) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"backend torch:{name}: torch has no such device here ({str(error).splitlines()[0]}); use torch or torch:cpu"
+            f"backend torch:{name}: torch has no such device here ({str(error).splitlines()[0]}); "
+            "use torch or torch:cpu"
         ) from None
     return name
 
@@ -70,7 +71,7 @@ def stacked(columns: list[Tensor]) -> Tensor:
 
 def fill_rate(mean_order: Tensor, capacity: float) -> Tensor:
     """[B]: the share of mean orders that a capacity per agent meets; 1 where nothing was ordered."""
-    return capacity / mean_order.clip(min=capacity)
+    return torch.full_like(mean_order, capacity) / mean_order.clip(min=capacity)
 
 
 def discrete(actions: Any, device: str | None) -> Tensor:
@@ -115,15 +116,16 @@ def _first(wrong: Tensor) -> int:
 
 def _mean(units: Tensor) -> Tensor:
     """Mean over agents of whole numbers [B, N]: exact sums in float64."""
-    return units.sum(1, dtype=torch.float64) / units.shape[1]
+    total = units.sum(1, dtype=torch.float64)
+    # a device multiplies by the reciprocal of a Python number instead of dividing
+    return total / total.new_tensor(units.shape[1])
 
 
 def allot_proportional(order: Tensor, capacity: int, uniform: NDArray[np.float64]) -> Tensor:
     """See `loops.allot_proportional`."""
     asked = order.long().cumsum(1)
     total = asked[:, -1:]
-    now = asked * capacity
-    return _allotted(order, now, _offset(uniform, total), total, total > capacity)
+    return _allotted(order, asked * capacity, _offset(uniform, total), total, total > capacity)
 
 
 def allot_uniform(order: Tensor, capacity: int, uniform: NDArray[np.float64]) -> Tensor:
@@ -168,7 +170,8 @@ def _offset(uniform: NDArray[np.float64], parts: Tensor) -> Tensor:
 
 def _allotted(order: Tensor, now: Tensor, offset: Tensor, parts: Tensor, scarce: Tensor) -> Tensor:
     """Shares from their running sums [B, N] where the supplier is short, the order elsewhere."""
-    return torch.where(scarce, shared_out(_before(now), now, offset, parts).float(), order)
+    shares = shared_out(_before(now), now, offset, parts.clip(min=1))
+    return torch.where(scarce, shares.float(), order)
 
 
 def _before(now: Tensor) -> Tensor:
@@ -225,8 +228,9 @@ def settle(
     backlog, lost = (unmet, nothing) if keep_unmet else (nothing, unmet)
     stock = left - spoiled
     rewards = reward(
-        p0, c, h, b, ell, K, phi, v, price[:, None], premium[:, None], order, bought, sold, stock, backlog, lost, spoiled
-    )
+        p0, c, h, b, ell, K, phi, v, price[:, None], premium[:, None], order, bought, sold, stock, backlog,
+        lost, spoiled,
+    )  # fmt: skip
     return stock, backlog, lost, spoiled, rewards.float()
 
 
@@ -234,12 +238,12 @@ def mean_of_others(actions: Tensor, counts: Tensor) -> Tensor:
     """See `loops.mean_of_others`."""
     mean = counts[:, None, :].expand(*actions.shape, counts.shape[1]).clone()
     mean.scatter_add_(2, actions[..., None], mean.new_full((*actions.shape, 1), -1.0))
-    return mean / (actions.shape[1] - 1)
+    return mean / mean.new_tensor(actions.shape[1] - 1)
 
 
 def mean_share_of_others(actions: Tensor, sums: Tensor) -> Tensor:
     """See `loops.mean_share_of_others`."""
-    return ((sums - actions) / (actions.shape[1] - 1)).clip(0, 1)[..., None]
+    return ((sums - actions) / sums.new_tensor(actions.shape[1] - 1)).clip(0, 1)[..., None]
 
 
 def observe(

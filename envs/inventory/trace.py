@@ -34,7 +34,7 @@ class TraceDemand:
         recorded = self.units.shape[0]
         if self.mode == "bootstrap":
             uniforms = np.stack([copy_uniforms(keys, START, t) for t in range(periods)])
-            return (uniforms * recorded).astype(np.int64)
+            return np.asarray((uniforms * recorded).astype(np.int64))
         if periods > recorded:
             raise ValueError(
                 f"an episode of {periods} periods is longer than the record of {recorded}: "

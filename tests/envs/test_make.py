@@ -11,10 +11,12 @@ import pytest
 import envs
 from envs.inventory.market import InventoryMarket
 from envs.population import PopulationEnv
+from tests.envs.inventory.given import drawn
 
 
 def test_names() -> None:
-    assert envs.names() == ["inventory/market-easy", "inventory/market-decoupled", "inventory/market-orange-juice"]
+    markets = ("easy", "medium", "hard", "perishable", "decoupled", "orders-price", "orange-juice")
+    assert envs.names() == [f"inventory/market-{name}" for name in markets]
     assert "mfmarl/InventoryMarket-v0" in gym.registry
 
 
@@ -53,7 +55,7 @@ def test_the_population_belongs_to_the_game_and_play_to_the_seed() -> None:
     assert isinstance(one, InventoryMarket)
     assert isinstance(two, InventoryMarket)
     np.testing.assert_array_equal(one.parameters.mu, two.parameters.mu)
-    assert (one._demand != two._demand).any()
+    assert (drawn(one) != drawn(two)).any()
     other = envs.make("inventory/market-easy", num_agents=6, population_seed=1)
     assert isinstance(other, InventoryMarket)
     assert (one.parameters.mu != other.parameters.mu).any()

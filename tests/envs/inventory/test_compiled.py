@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
-from envs.inventory.compiled import compiled
+from envs.inventory import compiled as compiling
 
 
 def test_without_a_place_for_its_code_a_loop_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    monkeypatch.setattr(compiling, "_cache_folder", lambda: None)
 
-    def njit(*, cache: bool = False, **options: Any) -> Any:
-        asked.append(cache)
-        if cache:
-            raise RuntimeError("cannot cache function 'double': no locator available for file '<string>'")
-        return numba.njit(**options)
-
-    monkeypatch.setattr("envs.inventory.compiled.numba", SimpleNamespace(njit=njit))
-
-    @compiled
+    @compiling.compiled
     def double(x: float) -> float:
         return 2 * x
 
     assert double(3.0) == 6.0
-    assert asked == [True, False]
+
+
+def test_code_is_kept_by_what_all_sources_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "envs" / "inventory"
+    package.mkdir(parents=True)
+    (package / "compiled.py").write_text("")
+    formula = package / "formulas.py"
+    monkeypatch.setattr(compiling, "__file__", str(package / "compiled.py"))
+    folders = []
+    for text in ("a = 1", "a = 2"):
+        formula.write_text(text)
+        compiling._cache_folder.cache_clear()
+        folders.append(compiling._cache_folder())
+    monkeypatch.undo()
+    compiling._cache_folder.cache_clear()
+    assert None not in folders
+    assert len(set(folders)) == 2
 
 
 def test_division_by_zero_is_numpys() -> None:
-    @compiled
+    @compiling.compiled
     def ratio(a: float, b: float) -> float:
         return a / b
 

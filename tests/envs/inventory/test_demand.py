@@ -6,16 +6,29 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
-from envs.inventory.demand import PoissonDemand, TraceDemand
+from envs.inventory.backend import backend
+from envs.inventory.demand import CountDemand, Demand, Shock, _table
+from envs.inventory.streams import episode_keys
+from envs.inventory.trace import TraceDemand
+
+LOOPS = backend("numpy")
+
+
+def drawn(demand: Demand, copies: int, periods: int, seed: int = 0) -> NDArray[np.float32]:
+    """Units [T, B, N]."""
+    keys = episode_keys(np.arange(seed, seed + copies, dtype=np.uint64), 0)
+    episode = demand.episode(keys, periods, LOOPS)
+    return np.stack([episode.units(t) for t in range(periods)])
 
 
 def test_the_table_is_the_poisson_distribution_function() -> None:
     mu = np.array([0.01, 0.7, 6.0, 12.5, 300.0, 20_000.0])
-    demand = PoissonDemand(mu)
+    tables, _, lowests = _table(mu, np.zeros(mu.size))
     for n, mean in enumerate(mu):
-        lowest, table = int(demand._lowest[n]), demand._table[n]
+        lowest, table = int(lowests[n]), tables[n]
         size = int(np.argmax(table == 2**32 - 1))
         exact = stats.poisson.cdf(lowest + np.arange(size), mean)
         np.testing.assert_allclose(table[:size] / 2.0**32, exact, atol=2.0**-32)
@@ -23,28 +36,78 @@ def test_the_table_is_the_poisson_distribution_function() -> None:
         assert stats.poisson.sf(lowest + size, mean) < 1.5 * 2.0**-32
 
 
-def test_poisson_demand_passes_a_chi_square_test() -> None:
-    mu = np.array([0.3, 6.0, 16.0])
-    units = PoissonDemand(mu).draw(100_000, np.random.default_rng(0))
+MU = np.array([0.3, 6.0, 16.0, 400.0])
+
+
+@pytest.mark.parametrize("cv2", [0.0, 0.15, 1.5])
+@pytest.mark.parametrize("season", [(1.0,), (1.0, 1.0 + 1e-9)])
+def test_counts_pass_a_chi_square_test(cv2: float, season: tuple[float, ...]) -> None:
+    # the second season makes the means change in name only, so that units are searched for instead of looked up
+    spread = np.full(MU.size, cv2)
+    units = drawn(CountDemand(MU, spread, season=season), 200, 500).reshape(-1, MU.size)
     assert units.dtype == np.float32
-    for n, mean in enumerate(mu):
-        # pool the tails so that every class expects more than 5
-        low, high = (int(stats.poisson.ppf(p, mean)) for p in (1e-3, 1 - 1e-3))
-        edges = np.arange(low, high + 1)
-        probability = stats.poisson.pmf(edges, mean)
-        probability[0], probability[-1] = stats.poisson.cdf(low, mean), stats.poisson.sf(high - 1, mean)
-        counts = np.bincount(units[:, n].clip(low, high).astype(int) - low)
-        assert stats.chisquare(counts, probability * 100_000).pvalue > 1e-3
+    for n, mean in enumerate(MU):
+        law = stats.nbinom(1 / cv2, 1 / (1 + cv2 * mean)) if cv2 else stats.poisson(mean)
+        edges = np.unique(law.ppf(np.linspace(0.001, 0.999, 40)))
+        probability = np.diff(np.concatenate([[0.0], law.cdf(edges), [1.0]]))
+        counts = np.bincount(np.searchsorted(edges, units[:, n]), minlength=edges.size + 1)
+        assert stats.chisquare(counts, probability * len(units)).pvalue > 1e-3
 
 
-def test_agents_and_periods_are_uncorrelated() -> None:
-    units = PoissonDemand(np.full(2, 9.0)).draw(50_000, np.random.default_rng(1)).astype(float)
-    assert abs(np.corrcoef(units[:, 0], units[:, 1])[0, 1]) < 4 / np.sqrt(50_000)
-    assert abs(np.corrcoef(units[:-1, 0], units[1:, 0])[0, 1]) < 4 / np.sqrt(50_000)
+def test_looking_up_and_searching_give_the_same_units() -> None:
+    cv2 = np.array([0.0, 0.15, 0.0, 0.25])
+    looked_up = drawn(CountDemand(MU, cv2), 50, 100)
+    searched = drawn(CountDemand(MU, cv2, season=np.tile([[1.0], [1.0 + 1e-13]], (1, 4))), 50, 100)
+    # one uniform in 2^32 may fall between two roundings of the distribution function
+    assert (looked_up != searched).sum() <= 1
+
+
+def test_agents_periods_and_copies_are_uncorrelated() -> None:
+    units = drawn(CountDemand(np.full(2, 9.0)), 2, 50_000).astype(float)
+    pairs = [(units[:, 0, 0], units[:, 0, 1]), (units[:-1, 0, 0], units[1:, 0, 0]), (units[:, 0, 0], units[:, 1, 0])]
+    for one, other in pairs:
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(50_000)
+
+
+def test_a_season_moves_the_mean_by_the_calendar() -> None:
+    demand = CountDemand(np.array([10.0, 20.0]), season=(0.5, 1.0, 1.5))
+    means = drawn(demand, 20_000, 6).mean(1)
+    expected = np.array([0.5, 1.0, 1.5, 0.5, 1.0, 1.5])[:, None] * demand.mu
+    assert (np.abs(means - expected) < 4 * np.sqrt(expected / 20_000)).all()
+    episode = demand.episode(np.zeros(1, np.uint64), 6, LOOPS)
+    assert [episode.season(t) for t in range(4)] == [0.5, 1.0, 1.5, 0.5]
+
+
+def test_shocks_are_autoregressive_common_to_a_copy_and_of_mean_one() -> None:
+    shock = Shock(0.8, 0.15)
+    keys = episode_keys(np.arange(20_000, dtype=np.uint64), 0)
+    logs = np.log(shock.path(keys, 4))
+    variance = 0.15**2 / (1 - 0.8**2)
+    for t in range(4):
+        assert logs[t].var() == pytest.approx(variance, rel=4 * np.sqrt(2 / 20_000))
+        assert np.exp(logs[t]).mean() == pytest.approx(1, abs=4 * np.sqrt(variance / 20_000) * 1.1)
+    for lag in (1, 2, 3):
+        assert np.corrcoef(logs[0], logs[lag])[0, 1] == pytest.approx(0.8**lag, abs=4 / np.sqrt(20_000))
+    # two agents of a copy share it: Cov(D1, D2) = mu^2 Var(shock)
+    units = drawn(CountDemand(np.full(2, 50.0), shock=shock), 20_000, 1)[0].astype(float)
+    exact = 50**2 * (np.exp(variance) - 1)
+    assert np.cov(units.T)[0, 1] == pytest.approx(exact, rel=0.08)
+
+
+def test_dispersion_widens_the_quantile() -> None:
+    demand = CountDemand(np.array([4.0, 4.0]), np.array([0.0, 0.25]))
+    # Poisson(4 x 2) and a negative binomial of size 2 / .25 = 8 and mean 8
+    levels = demand.quantile(np.array([0.9, 0.9]), np.array([2, 2]))
+    assert levels.tolist() == [stats.poisson.ppf(0.9, 8), stats.nbinom.ppf(0.9, 8, 0.5)]
+
+
+def test_bad_seasons_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"seasonal factors must be positive; the least is -1\.0"):
+        CountDemand(np.ones(2), season=(1.0, -1.0))
 
 
 def test_poisson_quantile_of_several_periods() -> None:
-    demand = PoissonDemand(np.array([6.0, 10.0]))
+    demand = CountDemand(np.array([6.0, 10.0]))
     # Poisson(12) at .9749 and Poisson(10) at .9
     assert demand.quantile(np.array([7 / 7.18, 0.9]), np.array([2, 1])).tolist() == [19, 14]
 
@@ -55,10 +118,10 @@ RECORD = np.arange(20.0).reshape(10, 2)
 @pytest.mark.parametrize(("mode", "starts"), [("series", {0}), ("window", set(range(7)))])
 def test_consecutive_periods_of_a_record(mode: Literal["series", "window"], starts: set[int]) -> None:
     demand = TraceDemand(RECORD, mode)
-    rng = np.random.default_rng(0)
     seen = set()
-    for _ in range(100):
-        units = demand.draw(4, rng)
+    played = drawn(demand, 100, 4)
+    for b in range(100):
+        units = played[:, b]
         start = int(units[0, 0]) // 2
         np.testing.assert_array_equal(units, RECORD[start : start + 4])
         seen.add(start)
@@ -66,7 +129,7 @@ def test_consecutive_periods_of_a_record(mode: Literal["series", "window"], star
 
 
 def test_bootstrap_draws_whole_periods() -> None:
-    units = TraceDemand(RECORD, "bootstrap").draw(1000, np.random.default_rng(0))
+    units = drawn(TraceDemand(RECORD, "bootstrap"), 1, 1000)[:, 0]
     # what agents have in common stays in common
     np.testing.assert_array_equal(units[:, 1], units[:, 0] + 1)
     assert np.bincount(units[:, 0].astype(int))[::2].min() > 60
@@ -82,7 +145,7 @@ def test_empirical_quantile_by_hand() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"12 periods is longer than the record of 10.*demand_mode=bootstrap"):
-        TraceDemand(RECORD, "window").draw(12, np.random.default_rng(0))
+        drawn(TraceDemand(RECORD, "window"), 1, 12)
     for bad in (np.full((3, 2), -1.0), np.full((3, 2), np.nan), np.ones(3)):
         with pytest.raises(ValueError, match="finite units, none negative"):
             TraceDemand(bad, "series")

@@ -8,6 +8,7 @@ import numpy as np
 
 import envs
 from envs.inventory.market import InventoryMarket
+from tests.envs.inventory.given import with_demand
 
 
 def make(**options: Any) -> InventoryMarket:
@@ -29,7 +30,7 @@ def test_one_row_by_hand() -> None:
     market = make()
     market.reset(0)
     # types 1 x convenience (mu 6), 2 x supermarket (12), 1 x discounter (16): m_ref 11.5
-    market._demand[0, 0] = [6, 0, 30, 16]
+    with_demand(market, [[6, 0, 30, 16]])
     step = market.step(np.array([[4, 4, 8, 10]]))
     # orders 6, 12, 30, 64: mean 28; sold 6, 0, 24, 16: mean 11.5, so the price is p0
     discounter = step.obs[0, 3]
@@ -60,7 +61,7 @@ def test_one_row_by_hand() -> None:
 
 def test_far_quantities_are_clipped_inside_the_space() -> None:
     market = make(unmet="backlog", initial_stock=100, stock_cap=1000)
-    market._demand[0, 0] = [0, 5000, 0, 0]
+    with_demand(market, [[0, 5000, 0, 0]])
     obs = market.step(np.full((1, 4), 10)).obs
     assert obs[0, 0, 0] == obs[0, 1, 1] == obs[0, 1, 2] == 2.5
     assert market.observation_space.contains(obs[0, 1])

@@ -12,6 +12,7 @@ import pytest
 import envs
 from envs.inventory.market import InventoryMarket
 from envs.inventory.orange_juice import DATA, TEST_WEEKS, TRAIN_WEEKS, store_types
+from tests.envs.inventory.given import drawn
 
 
 def make(**options: Any) -> InventoryMarket:
@@ -60,19 +61,20 @@ def test_types_are_clusters_with_names_of_their_own() -> None:
 def test_demand_is_the_recorded_cartons() -> None:
     market, table = make(product=4, split="test"), raw(4)
     assert market.horizon == 30
+    units = drawn(market)
     store = int(market.agent_names[17].removeprefix("store_"))
     for t, week in enumerate(range(TEST_WEEKS[0], TEST_WEEKS[1] + 1)):
         if (store, week) in table.index:
-            assert market._demand[t, 0, 17] == round(table["ounces"][store, week] / 64)
+            assert units[t, 0, 17] == round(table["ounces"][store, week] / 64)
 
 
 def test_windows_start_anywhere_in_the_training_weeks_only() -> None:
     market = make(num_envs=100)
-    record = make(horizon=91, demand_mode="series")._demand[:, 0]
+    record, units = drawn(make(horizon=91, demand_mode="series"))[:, 0], drawn(market)
     assert record.shape == (TRAIN_WEEKS[1] - TRAIN_WEEKS[0] + 1, 83)
     starts = set()
     for b in range(100):
-        fits = [s for s in range(40) if (market._demand[:, b] == record[s : s + 52]).all()]
+        fits = [s for s in range(40) if (units[:, b] == record[s : s + 52]).all()]
         assert len(fits) == 1
         starts |= set(fits)
     assert len(starts) > 25
@@ -110,9 +112,9 @@ def test_every_product_plays(product: int) -> None:
 
 def test_bootstrap_keeps_weeks_whole() -> None:
     market = make(demand_mode="bootstrap", horizon=100)
-    weeks = make(horizon=91, demand_mode="series")._demand[:, 0]
+    weeks, units = drawn(make(horizon=91, demand_mode="series"))[:, 0], drawn(market)
     for t in range(100):
-        assert (weeks == market._demand[t, 0]).all(1).any()
+        assert (weeks == units[t, 0]).all(1).any()
 
 
 @pytest.mark.parametrize(

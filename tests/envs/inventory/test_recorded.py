@@ -12,6 +12,7 @@ import envs
 from envs.inventory.market import InventoryMarket
 from envs.inventory.sales_table import BadTable
 from envs.inventory.types import AgentType
+from tests.envs.inventory.given import drawn
 
 SALES = "agent,period,units\n" + "".join(
     f"{agent},{week},{units}\n"
@@ -41,7 +42,7 @@ def test_agents_of_the_table_get_types_by_what_they_sell(tmp_path: Path) -> None
     assert market.parameters.mu.tolist() == [50, 2, 10]
     assert market.parameters.p0.tolist() == [10, 12, 12]
     assert market.parameters.L.tolist() == [2, 1, 1]
-    assert market._demand[:, 0].tolist() == [[40, 1, 9], [60, 2, 11], [50, 3, 10], [50, 2, 10]]
+    assert drawn(market)[:, 0].tolist() == [[40, 1, 9], [60, 2, 11], [50, 3, 10], [50, 2, 10]]
 
 
 def test_prices_scale_what_is_counted_in_dollars(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_column_names_the_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        (SALES, {"demand_mode": "poisson"}, "demand_mode is poisson, but `sales` is recorded"),
+        (SALES, {"demand_mode": "counts"}, "demand_mode is counts, but `sales` is recorded"),
         (SALES, {"num_agents": 4}, r"num_agents is 4, but .*sales\.csv has 3 agents"),
         (SALES, {"horizon": 5}, "5 periods is longer than the record of 4"),
         (SALES + "mart,11,3\n", {}, r"sales\.csv: agent kiosk has no row for period 11"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import envs
 from envs.inventory.market import InventoryMarket
 from envs.inventory.types import AgentType
+from tests.envs.inventory.given import with_demand
 
 
 def market(agents: int, periods: int, grid: tuple[float, ...], initial: float, **options: Any) -> InventoryMarket:
@@ -71,6 +72,6 @@ def test_lot_size_under_constant_demand() -> None:
     # d = 10, K 64, h 1: 40 every 4 periods; holding 30 + 20 + 10 + 0, (64 + 60) / 4 = 31
     shop = {"mu": 10, "p0": 10, "c": 4, "h": 1, "b": 9, "K": 64, "L": 0}
     game = market(2, 40, (0, 40), 0.0, shop=shop, unmet="backlog")
-    game._demand[:] = 10
+    with_demand(game, np.full((40, 2), 10))
     costs = [cost(game.step((game.inventory_position <= 0).astype(int)).metrics) for _ in range(40)]
     np.testing.assert_allclose(np.mean(costs, 0), 31.0)

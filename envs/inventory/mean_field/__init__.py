@@ -1,0 +1,47 @@
+"""The market with infinitely many agents, exactly: values, best responses, equilibrium, planner."""
+
+from envs.inventory.mean_field.best_response import BestResponse, NashConv, best_response, nash_conv
+from envs.inventory.mean_field.equilibrium import Solution, equilibrium
+from envs.inventory.mean_field.field import Path
+from envs.inventory.mean_field.finite import finite_population_term
+from envs.inventory.mean_field.flow import Evaluation, Flow, Profile, evaluate
+from envs.inventory.mean_field.model import MeanFieldMarket, mean_field
+from envs.inventory.mean_field.planner import Plan, planner
+from envs.inventory.mean_field.play import profile_policy
+from envs.inventory.mean_field.process import TypeModel
+from envs.inventory.mean_field.profiles import (
+    base_stock_profile,
+    constant_profile,
+    random_profile,
+    s_S_profile,
+)
+from envs.inventory.mean_field.tuned import Tuned, common_tuned, nash_tuned, population_tuned
+
+__all__ = [
+    "BestResponse",
+    "Evaluation",
+    "Flow",
+    "MeanFieldMarket",
+    "NashConv",
+    "Path",
+    "Plan",
+    "Profile",
+    "Solution",
+    "Tuned",
+    "TypeModel",
+    "base_stock_profile",
+    "best_response",
+    "common_tuned",
+    "constant_profile",
+    "equilibrium",
+    "evaluate",
+    "finite_population_term",
+    "mean_field",
+    "nash_conv",
+    "nash_tuned",
+    "planner",
+    "population_tuned",
+    "profile_policy",
+    "random_profile",
+    "s_S_profile",
+]
