@@ -52,10 +52,10 @@ class NetworkConfig(BaseModel):
     demand_mode: Literal["sine", "poisson", "uniform", "window", "series", "bootstrap"] = Field(
         "sine",
         description="customers at each leaf: Poisson with mean demand_mean + demand_amplitude sin(2 pi t / "
-        "season_period), or with mean demand_mean; uniform on demand_low..demand_high; or how recorded demand is played",
+        "season_period), or with mean demand_mean; uniform on demand_low..demand_high; or how a record is played",
     )
     demand_mean: float | None = Field(
-        None, ge=0, le=100_000, description="mean demand at a leaf, u/period; 15 for sine and 5 for poisson if not given"
+        None, ge=0, le=100_000, description="mean demand at a leaf, u/period; 15 for sine, 5 for poisson if not given"
     )
     demand_amplitude: float = Field(10.0, ge=0, le=100_000, description="swing of demand_mode=sine, u/period")
     season_period: int | None = Field(
@@ -75,7 +75,10 @@ class NetworkConfig(BaseModel):
         "quantities in u, or numbers in 0..1 for 0..order_cap; none orders more than order_cap",
     )
     action_grid: tuple[NonNegativeFloat, ...] | None = Field(
-        None, min_length=2, max_length=255, description="the multiples, positions or quantities; the mode's own if not given"
+        None,
+        min_length=2,
+        max_length=255,
+        description="multiples, positions or quantities; the mode's own if not given",
     )
 
     @property
@@ -106,7 +109,7 @@ class NetworkConfig(BaseModel):
     def _agree(self) -> NetworkConfig:
         if self.initial_stock > self.stock_cap:
             raise ValueError(
-                f"initial_stock {self.initial_stock} is above stock_cap {self.stock_cap}: raise stock_cap, or start lower"
+                f"initial_stock {self.initial_stock} is above stock_cap {self.stock_cap}: raise the cap, or start lower"
             )
         if self.demand_mode == "uniform" and self.demand_low > self.demand_high:
             raise ValueError(f"demand_low {self.demand_low} is above demand_high {self.demand_high}: swap them")

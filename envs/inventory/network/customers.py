@@ -71,9 +71,7 @@ class LawDemand:
 class _Drawn:
     """Draws of an episode."""
 
-    def __init__(
-        self, keys: Keys, table: Array, guide: Array, lowest: Integers, leaves: int, backend: Backend
-    ) -> None:
+    def __init__(self, keys: Keys, table: Array, guide: Array, lowest: Integers, leaves: int, backend: Backend) -> None:
         self._passes = backend.passes
         self._keys = backend.array(keys)
         self._table, self._guide, self._lowest, self._leaves = table, guide, lowest, leaves

@@ -26,6 +26,7 @@ from envs.inventory.backend import Array, Backend
 from envs.inventory.market import copy_seeds
 from envs.inventory.network.config import NetworkConfig
 from envs.inventory.network.customers import make_customers
+from envs.inventory.network.layout import lay_out
 from envs.inventory.network.ledger import Ledger, Period
 from envs.inventory.network.observation import MEMORY, largest_flow, network_observation
 from envs.inventory.network.tree import PUBLISHED, Tree, published_tree
@@ -39,28 +40,18 @@ EXACT = 2**24
 
 
 class InventoryNetwork:
-    """A PopulationEnv. Agents are sorted by echelon, node and product, so that every choice of types is a slice."""
+    """A PopulationEnv. Every copy has its own random stream; see `Layout` for the order of agents."""
 
     def __init__(self, config: NetworkConfig, tree: Tree, *, num_envs: int, seed: int, backend: Backend) -> None:
         """Use `make_network` or `envs.make`; raises ValueError where settings do not fit together."""
         self.config, self.tree = config, tree
         name = "period" if backend.device is None else "tensors"
         self.backend = Backend(import_module(f"envs.inventory.network.{name}"), backend.device)
-        agents = tree.size * config.products
-        self.num_envs, self.num_agents, self.horizon = num_envs, agents, config.horizon
-        self._node = np.repeat(np.arange(tree.size), config.products)
-        labels = [f"node_{name}" if name.isdigit() else name for name in tree.names]
-        self.agent_names = [f"{label}/product_{p}" for label in labels for p in range(config.products)]
-        self.type_names: Sequence[str]
-        self.agent_types: NDArray[np.int64]
-        if config.types == "echelon":
-            self.agent_types = tree.depth[self._node]
-            self.type_names = [f"echelon_{depth}" for depth in range(int(tree.depth.max()) + 1)]
-        elif config.types == "node":
-            self.agent_types, self.type_names = self._node, labels
-        else:
-            self.agent_types, self.type_names = np.arange(agents), list(self.agent_names)
-        self._lay_out()
+        self.layout = layout = lay_out(tree, config.products, config.types)
+        self.num_envs, self.num_agents, self.horizon = num_envs, len(layout.names), config.horizon
+        self.agent_names, self.agent_types = layout.names, layout.types
+        self.type_names: Sequence[str] = layout.type_names
+        self.neighbours: NDArray[np.bool_] | None = layout.neighbours
         self._set_costs()
         self._check_exact()
         self._set_spaces()
@@ -69,30 +60,13 @@ class InventoryNetwork:
         self._episode = 0
         self.reset(seed)
 
-    def _lay_out(self) -> None:
-        """Where each agent's parent and children are."""
-        tree, products = self.tree, self.config.products
-        product = np.arange(self.num_agents) % products
-        above = tree.parent[self._node]
-        self.parent: NDArray[np.int64] = np.where(above >= 0, above * products + product, -1)
-        """[N]: the agent that it orders from; -1 at the root."""
-        self.first_child: NDArray[np.int64] = tree.first_child[self._node] * products + product
-        self.num_children: NDArray[np.int64] = tree.num_children[self._node]
-        """[N]: children, the first one being `first_child` and the others `products` further each."""
-        self.neighbours: NDArray[np.bool_] | None = np.zeros((self.num_agents, self.num_agents), np.bool_)
-        below = np.flatnonzero(self.parent >= 0)
-        self.neighbours[below, self.parent[below]] = self.neighbours[self.parent[below], below] = True
-
     def _set_costs(self) -> None:
-        c, tree, products = self.config, self.tree, self.config.products
-        leaves = np.flatnonzero(self.num_children == 0)
-        self.served: NDArray[np.bool_] = np.kron(tree.served, np.eye(products, dtype=np.bool_))
-        """[N, leaf agents]: whose customers are below an agent."""
-        self.customers = make_customers(c, [self.agent_names[n] for n in leaves], self.served)
-        depth = tree.depth[self._node]
+        c, layout = self.config, self.layout
+        self.customers = make_customers(c, layout.leaf_names, layout.served)
+        depth = layout.depth.astype(np.float64)
         same = np.ones(self.num_agents)
         self.parameters = Parameters(
-            mu=self.served @ self.customers.mean,
+            mu=layout.served @ self.customers.mean,
             cv2=0 * same,
             p0=depth + c.price_base,
             c=depth + c.cost_base,
@@ -108,7 +82,7 @@ class InventoryNetwork:
 
     def _check_exact(self) -> None:
         c = self.config
-        most = max(self.customers.most, c.order_cap * int(self.num_children.max())) * c.horizon + c.stock_cap
+        most = max(self.customers.most, c.order_cap * int(self.layout.num_children.max())) * c.horizon + c.stock_cap
         if most > EXACT:
             raise ValueError(
                 f"backlog could grow to {most:.3g} units in {c.horizon} periods, beyond the {EXACT} that are counted "
@@ -119,14 +93,15 @@ class InventoryNetwork:
         c = self.config
         scale = self.parameters.mu[:, None] if c.action_mode == "levels" else np.ones((self.num_agents, 1))
         levels = np.rint(np.asarray(c.grid, float) * scale)
-        self.order_levels: NDArray[np.float64] = levels if c.action_mode == "order_up_to" else levels.clip(max=c.order_cap)
+        largest = np.inf if c.action_mode == "order_up_to" else c.order_cap
+        self.order_levels: NDArray[np.float64] = np.minimum(levels, largest)
         """[N, A]: units of each action, or order-up-to positions; A = 0 for continuous actions."""
         self.action_space: gym.spaces.Space[Any] = gym.spaces.Discrete(max(1, levels.shape[1]))
         if c.action_mode == "continuous":
             self.action_space = gym.spaces.Box(0.0, 1.0, (), np.float32)
         self.mean_action_space = gym.spaces.Box(0.0, 1.0, (max(1, levels.shape[1]),), np.float32)
         self._observed = network_observation(
-            self.parameters, self.tree.depth[self._node], self.num_children, self.agent_types, self.type_names, c
+            self.parameters, self.layout.depth, self.layout.num_children, self.agent_types, self.type_names, c
         )
         self.observation_space = self._observed.space
 
@@ -141,8 +116,8 @@ class InventoryNetwork:
         flow = largest_flow(c, p.mu)
         self._factors = array(np.stack([np.full(flow.size, 2 / c.stock_cap), 2 / flow]).astype(np.float32))
         self._template = array(self._observed.template)
-        self._edges = (array(self.first_child), array(self.num_children), c.products)
-        self._above = array(self.parent)
+        self._edges = (array(self.layout.first_child), array(self.layout.num_children), c.products)
+        self._above = array(self.layout.parent)
         self._slips_below = round(c.slip * 2**32)
 
     def describe_observation(self) -> str:
@@ -196,7 +171,7 @@ class InventoryNetwork:
         position = self.inventory_position
         # children come after their parents
         for n in range(self.num_agents - 1, self.config.products - 1, -1):
-            position[:, self.parent[n]] += position[:, n]
+            position[:, self.layout.parent[n]] += position[:, n]
         return position
 
     def demand_quantile(self, probability: NDArray[np.float64], periods: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -311,7 +286,7 @@ class InventoryNetwork:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave, bit for bit; raises ValueError for the state of a network of another size."""
+        """Take back what `get_state` gave, bit for bit; raises ValueError for a state of another size."""
         if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
             raise ValueError(
                 f"the state is of a network with pipeline {np.shape(state['pipeline'])}, this one has "
@@ -347,13 +322,14 @@ def make_network(
     """
     if config.tree is None:
         raise ValueError(
-            f"tree is not given: set it to one of {', '.join(PUBLISHED)}, or to the path of a YAML file (docs/network.md)"
+            f"tree is not given: set it to one of {', '.join(PUBLISHED)}, or to the path of a YAML file "
+            "(docs/network.md)"
         )
     tree = published_tree(config.tree) if config.tree in PUBLISHED else read_tree(config.tree)
     agents = tree.size * config.products
     if num_agents not in (None, agents):
         raise ValueError(
-            f"num_agents is {num_agents}, but {tree.size} nodes x {config.products} products are {agents}: leave it out, "
-            "or set `tree` and `products`"
+            f"num_agents is {num_agents}, but {tree.size} nodes x {config.products} products are {agents}: leave it "
+            "out, or set `tree` and `products`"
         )
     return InventoryNetwork(config, tree, num_envs=num_envs, seed=seed, backend=backend)

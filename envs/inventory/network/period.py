@@ -78,7 +78,7 @@ def asked_for(order: Floats, customers: Floats, first: Integers, children: Integ
 
 @compiled
 def arrive(keys: Keys, t: int, due: Floats, late: Floats, below: int) -> tuple[Floats, Floats]:
-    """Received and slipped [B, N]: what was late comes, what is due slips where 32 random bits are less than `below`."""
+    """Received and slipped [B, N]: the late come; what is due slips where 32 random bits are less than `below`."""
     copies, agents = due.shape
     received = np.empty((copies, agents), np.float32)
     slipped = np.zeros((copies, agents), np.float32)
@@ -124,7 +124,7 @@ def ship(
             waiting, asking = np.int64(backlog[b, n]), np.int64(demand[b, n])
             old = min(given, waiting)
             new = given - old
-            waiting, asking = max(waiting, 1), max(asking, 1)
+            waiting, asking = max(waiting, np.int64(1)), max(asking, np.int64(1))
             old_offset = rounding(np.int64(uniform32(drawn, 2 * n + FIRST)), waiting)
             new_offset = rounding(np.int64(uniform32(drawn, 2 * n + SECOND)), asking)
             waited, asked = np.int64(0), np.int64(0)

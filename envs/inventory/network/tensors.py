@@ -94,7 +94,8 @@ def _shared(
     parts = parts.clip(min=1)
     offset = rounding(bits, parts)[:, parent]
     given = total[:, parent]
-    return shared_out(before * given, (before + weight[:, products:]) * given, offset, parts[:, parent])
+    given_out: Tensor = shared_out(before * given, (before + weight[:, products:]) * given, offset, parts[:, parent])
+    return given_out
 
 
 def settle(
@@ -120,17 +121,13 @@ def mean_of_neighbours(
 ) -> Tensor:
     """See `period.mean_of_neighbours`."""
     one_hot = torch.nn.functional.one_hot(actions, num_actions)
-    below = torch.stack(
-        [_over_children(one_hot[..., a], first, children, products) for a in range(num_actions)], -1
-    )
+    below = torch.stack([_over_children(one_hot[..., a], first, children, products) for a in range(num_actions)], -1)
     has_parent = parent >= 0
     above = one_hot[:, parent.clip(min=0)] * has_parent[:, None]
     return (below + above).float() / (children + has_parent).float()[:, None]
 
 
-def mean_share_of_neighbours(
-    actions: Tensor, parent: Tensor, first: Tensor, children: Tensor, products: int
-) -> Tensor:
+def mean_share_of_neighbours(actions: Tensor, parent: Tensor, first: Tensor, children: Tensor, products: int) -> Tensor:
     """See `period.mean_share_of_neighbours`."""
     parts = (actions * 2**24).round().double()
     has_parent = parent >= 0

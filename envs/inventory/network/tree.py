@@ -78,9 +78,7 @@ def published_tree(name: str) -> Tree:
     return tree_of(PUBLISHED[name], source=f"tree {name}")
 
 
-def tree_of(
-    children: Mapping[Any, Sequence[Any]], *, nodes: Sequence[Any] | None = None, source: str = "tree"
-) -> Tree:
+def tree_of(children: Mapping[Any, Sequence[Any]], *, nodes: Sequence[Any] | None = None, source: str = "tree") -> Tree:
     """The tree of a mapping from nodes to their children; leaves need no entry.
 
     Args:
@@ -117,7 +115,7 @@ def _check_known(named: list[str], nodes: list[str], source: str) -> None:
     unknown = [node for node in named if node not in nodes]
     if unknown:
         raise BadTree(
-            f"{source}: node {unknown[0]} is not among `nodes` ({', '.join(nodes[:20])}); add it there, or mend its name"
+            f"{source}: node {unknown[0]} is not among `nodes` ({', '.join(nodes[:20])}); add it, or mend its name"
         )
 
 
@@ -130,7 +128,7 @@ def _parents(below: Mapping[str, list[str]], source: str) -> dict[str, str]:
                 raise BadTree(f"{source}: node {node} is its own child, a cycle; leave it out of its children")
             if child in above:
                 both = f"{above[child]} twice" if above[child] == node else f"both {above[child]} and {node}"
-                raise BadTree(f"{source}: node {child} is a child of {both}; one parent is allowed, leave the other out")
+                raise BadTree(f"{source}: node {child} is a child of {both}; one parent is allowed, leave one out")
             above[child] = node
     return above
 

@@ -88,7 +88,7 @@ def _composed(text: str, path: Path) -> yaml.Node | None:
         raise BadTree(f"{path}: {' '.join(str(error).split())}") from None
     finally:
         if loader is not None:
-            loader.dispose()  # type: ignore[no-untyped-call]  # the stubs leave it bare
+            loader.dispose()
 
 
 def _mapping(node: yaml.Node | None, source: str, what: str) -> dict[str, yaml.Node]:
