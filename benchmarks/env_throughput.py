@@ -38,7 +38,11 @@ def throughput(name: str, copies: int, agents: int | None) -> float:
 def main() -> None:
     """Print a line for each size."""
     print(f"{'environment':32s} {'B':>4s} {'N':>7s} {'agent steps/s':>14s} {'us/agent step':>14s}")
-    for name, sizes in (("inventory/market-easy", SIZES), ("inventory/market-orange-juice", ((16, None),))):
+    for name, sizes in (
+        ("inventory/market-easy", SIZES),
+        ("inventory/market-orange-juice", ((16, None),)),
+        ("inventory/network-100", ((1, 100), (64, 100))),
+    ):
         for copies, agents in sizes:
             rate = throughput(name, copies, agents)
             print(f"{name:32s} {copies:4d} {agents or 83:7d} {rate:14,.0f} {1e6 / rate:14.3f}")

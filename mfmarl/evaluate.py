@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 import envs
 from envs.inventory.market import InventoryMarket
 from envs.inventory.metrics import METRICS, MISSING, EpisodeMetrics
-from envs.inventory.reference import NAMES, reference_policy
+from envs.inventory.network.network import InventoryNetwork
+from envs.inventory.reference import NAMES, Market, reference_policy
 from envs.population import PopulationEnv, Step
 from mfmarl.config import TrainConfig
 from mfmarl.errors import UserError
@@ -48,14 +49,14 @@ def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str 
         return envs.make(config.env, num_envs=copies, num_agents=config.num_agents, seed=root, **options)
 
     env = fresh()
-    if not isinstance(env, InventoryMarket):
+    if not isinstance(env, InventoryMarket | InventoryNetwork):
         raise UserError(f"{run}: {config.env} has no inventory metrics, and evaluate knows no others yet")
     trained = Policy.load(run, seed=stream(root, "action"))
     tables = {"trained": _play(env, lambda step: trained.act(step.obs, step.mean_action), episodes, config, root)}
     for name in NAMES:
         other = fresh()
-        assert isinstance(other, InventoryMarket)
-        play = reference_policy(name, other, stream(root, "reference", name), discount=config.mfq.discount)
+        # of the settings the policies read two, which markets and networks both have
+        play = reference_policy(name, cast(Market, other), stream(root, "reference", name), discount=config.mfq.discount)
         tables[name] = _play(other, play, episodes, config, root)
     with hold(run):
         return write_evaluation(

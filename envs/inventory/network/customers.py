@@ -153,14 +153,16 @@ def _recorded(config: NetworkConfig, leaf_names: list[str], served: NDArray[np.b
     assert config.sales is not None
     assert config.demand_mode in ("window", "series", "bootstrap")
     path = Path(config.sales)
-    units, names, _ = pivot(path, read_sales(path), config.gaps)
-    unknown = sorted(set(names) - set(leaf_names))
-    absent = [name for name in leaf_names if name not in names]
+    table = read_sales(path)
+    sellers = list(dict.fromkeys(table["agent"]))
+    unknown = [name for name in sellers if name not in leaf_names]
+    absent = [name for name in leaf_names if name not in sellers]
     told = ", ".join(leaf_names[:4]) + (", ..." if len(leaf_names) > 4 else "")
     if unknown:
-        raise BadTable(f"{path}: agent {unknown[0]} is no leaf of the tree; the leaves are {told}")
+        raise BadTable(f"{path}: agent {unknown[0]} is no leaf of the tree; its leaves are {told}")
     if absent:
         raise BadTable(f"{path}: the leaf {absent[0]} has no rows; the leaves are {told}, and each needs its sales")
+    units, names, _ = pivot(path, table, config.gaps)
     units = np.rint(units[:, [names.index(name) for name in leaf_names]])
     return Customers(
         demand=TraceDemand(units, config.demand_mode),
