@@ -56,7 +56,8 @@ def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str 
     for name in NAMES:
         other = fresh()
         # of the settings the policies read two, which markets and networks both have
-        play = reference_policy(name, cast(Market, other), stream(root, "reference", name), discount=config.mfq.discount)
+        game = cast(Market, other)
+        play = reference_policy(name, game, stream(root, "reference", name), discount=config.mfq.discount)
         tables[name] = _play(other, play, episodes, config, root)
     with hold(run):
         return write_evaluation(

@@ -8,14 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from envs.inventory.network.tree import PUBLISHED, Tree, published_tree
 
@@ -47,7 +44,7 @@ def across(tree: Tree) -> np.ndarray:
     return place
 
 
-def draw(tree: Tree, ax: plt.Axes, title: str) -> None:
+def draw(tree: Tree, ax: Axes, title: str) -> None:
     """One tree, the factory on top."""
     x, y, leaf = across(tree), -tree.depth, tree.num_children == 0
     for node in range(1, tree.size):
@@ -56,7 +53,7 @@ def draw(tree: Tree, ax: plt.Axes, title: str) -> None:
     colours = [FACTORY if node == 0 else SHOP if leaf[node] else BETWEEN for node in range(tree.size)]
     ax.scatter(x, y, s=260, color=colours, zorder=2)
     for node, name in enumerate(tree.names):
-        ax.text(x[node], y[node], name, ha="center", va="center", color="white", fontsize=9, fontweight="bold", zorder=3)
+        ax.text(x[node], y[node], name, ha="center", va="center", color="white", fontsize=9, weight="bold", zorder=3)
     ax.set_title(title, fontsize=10, loc="left")
     ax.set_yticks(-np.arange(tree.depth.max() + 1), [f"echelon {d}" for d in range(tree.depth.max() + 1)], fontsize=8)
     ax.tick_params(length=0)
@@ -69,13 +66,13 @@ def draw(tree: Tree, ax: plt.Axes, title: str) -> None:
 
 def main() -> None:
     """Draw the four trees side by side."""
-    figure = plt.figure(figsize=(11, 6.2), layout="constrained")
+    figure = Figure(figsize=(11, 6.2), layout="constrained")
     grid = figure.add_gridspec(2, 3, width_ratios=(2, 3, 4))
     places = {"5-node": grid[0, 0], "7-node": grid[0, 1], "10-node": grid[0, 2], "25-node": grid[1, :]}
     for name in PUBLISHED:
         draw(published_tree(name), figure.add_subplot(places[name]), USES[name])
     figure.suptitle("factory (blue), depots (grey), shops with customers (orange)", fontsize=11, x=0.01, ha="left")
-    path = ROOT / "docs" / "images" / "supply_trees.png"
+    path = Path(__file__).parents[1] / "docs" / "images" / "supply_trees.png"
     figure.savefig(path, dpi=110)
     print(path)
 

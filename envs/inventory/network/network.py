@@ -116,8 +116,9 @@ class InventoryNetwork:
         flow = largest_flow(c, p.mu)
         self._factors = array(np.stack([np.full(flow.size, 2 / c.stock_cap), 2 / flow]).astype(np.float32))
         self._template = array(self._observed.template)
-        self._edges = (array(self.layout.first_child), array(self.layout.num_children), c.products)
-        self._above = array(self.layout.parent)
+        tree = self.layout
+        self._edges = (array(tree.parent), array(tree.first_child), array(tree.num_children), c.products)
+        self._leaves = array(np.flatnonzero(tree.num_children == 0))
         self._slips_below = round(c.slip * 2**32)
 
     def describe_observation(self) -> str:
@@ -214,7 +215,7 @@ class InventoryNetwork:
         """
         c, x, t, keys = self.config, self.backend.passes, self.t, self._placed_keys
         taken, order = self._place_orders(actions)
-        demand = x.asked_for(order, self._customers.units(t), *self._edges)
+        demand = x.asked_for(order, self._customers.units(t), self._leaves, self._edges[0], c.products)
         slot = t % c.lead_time
         received, slipped = x.arrive(keys, t, self.pipeline[slot], self.late, self._slips_below)
         supply = self.stock + received
@@ -265,8 +266,8 @@ class InventoryNetwork:
     def _mean_action(self, actions: Array) -> Array:
         x = self.backend.passes
         if self.config.action_mode == "continuous":
-            return x.mean_share_of_neighbours(actions, self._above, *self._edges)
-        return x.mean_of_neighbours(actions, self._levels.shape[1], self._above, *self._edges)
+            return x.mean_share_of_neighbours(actions, *self._edges)
+        return x.mean_of_neighbours(actions, self._levels.shape[1], *self._edges)
 
     def _observe(self) -> Array:
         time = self.t / self.horizon if self.config.ending == "finite" else -1.0

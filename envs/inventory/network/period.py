@@ -1,8 +1,8 @@
 """The passes of one period over B copies x N agents of the network, compiled; `tensors` has the same for torch.
 
-Agents come node by node, products inside a node, and a node's children follow each other: agent n's first child is
-`first[n]`, the others come `products` further each, `children[n]` in all. All units are whole numbers, so sums are
-exact in any order.
+Agents come node by node, products inside a node, and a node's children follow each other: agent n orders from
+`parent[n]`, -1 at the root; its first child is `first[n]`, the others come `products` further each, `children[n]` in
+all. All units are whole numbers, so sums are exact in any order.
 """
 
 from __future__ import annotations
@@ -58,21 +58,15 @@ def customer_units(
 
 
 @compiled
-def asked_for(order: Floats, customers: Floats, first: Integers, children: Integers, products: int) -> Floats:
-    """Demand [B, N]: of its customers [B, leaves] at a leaf, the orders of its children elsewhere."""
+def asked_for(order: Floats, customers: Floats, leaves: Integers, parent: Integers, products: int) -> Floats:
+    """Demand [B, N]: of its customers [B, leaf agents] at the agents `leaves`, the orders of its children elsewhere."""
     copies, agents = order.shape
-    demand = np.empty((copies, agents), np.float32)
+    demand = np.zeros((copies, agents), np.float32)
     for b in range(copies):
-        leaf = 0
-        for n in range(agents):
-            if children[n] == 0:
-                demand[b, n] = customers[b, leaf]
-                leaf += 1
-                continue
-            units = np.float32(0)
-            for i in range(children[n]):
-                units += order[b, first[n] + i * products]
-            demand[b, n] = units
+        for n in range(products, agents):
+            demand[b, parent[n]] += order[b, n]
+        for i in range(leaves.size):
+            demand[b, leaves[i]] = customers[b, i]
     return demand
 
 
@@ -95,8 +89,8 @@ def arrive(keys: Keys, t: int, due: Floats, late: Floats, below: int) -> tuple[F
 
 @compiled
 def ship(
-    keys: Keys, t: int, supply: Floats, order: Floats, demand: Floats, backlog: Floats, owed: Floats, first: Integers,
-    children: Integers, products: int,
+    keys: Keys, t: int, supply: Floats, order: Floats, demand: Floats, backlog: Floats, owed: Floats, parent: Integers,
+    first: Integers, children: Integers, products: int,
 ) -> tuple[Floats, Floats, Floats]:  # fmt: skip
     """Sold, what is on its way to each agent, and what its parent owes it then, all [B, N].
 
@@ -180,7 +174,7 @@ def shared(values: Floats) -> Floats:
 def mean_of_neighbours(
     actions: Integers, num_actions: int, parent: Integers, first: Integers, children: Integers, products: int
 ) -> Floats:
-    """[B, N, A]: the mean one-hot action of an agent's parent and children; parent[n] is -1 at the root."""
+    """[B, N, A]: the mean one-hot action of an agent's parent and children."""
     copies, agents = actions.shape
     mean = np.zeros((copies, agents, num_actions), np.float32)
     for b in range(copies):

@@ -1,7 +1,7 @@
 """The passes of one period of the network on torch tensors, on any device: the results of `period`, bit for bit.
 
 Siblings lie next to each other in the node axis of [B, J, P], so that what is shared out among them comes from running
-sums over that axis less what the sum was before the first of them.
+sums over that axis less what the sum was before the first of them. The root's agents are the first `products`.
 """
 
 from __future__ import annotations
@@ -39,19 +39,14 @@ def customer_units(keys: Tensor, t: int, table: Tensor, guide: Tensor, lowest: i
     return (lowest + torch.searchsorted(table, uniform, right=True)).float()
 
 
-def _over_children(values: Tensor, first: Tensor, children: Tensor, products: int) -> Tensor:
-    """[B, N]: sums over each agent's children of values [B, N]; 0 at a leaf."""
-    by_node = values.view(values.shape[0], -1, products)
-    running = torch.cat([torch.zeros_like(by_node[:, :1]), by_node.cumsum(1)], 1).flatten(1)
-    start = torch.where(children > 0, first, 0)
-    return running[:, start + children * products] - running[:, start]
-
-
-def asked_for(order: Tensor, customers: Tensor, first: Tensor, children: Tensor, products: int) -> Tensor:
+def asked_for(order: Tensor, customers: Tensor, leaves: Tensor, parent: Tensor, products: int) -> Tensor:
     """See `period.asked_for`."""
-    demand = _over_children(order.long(), first, children, products).float()
-    demand[:, children == 0] = customers
-    return demand
+    return _of_children(order, parent, products).index_copy_(1, leaves, customers)
+
+
+def _of_children(values: Tensor, parent: Tensor, products: int) -> Tensor:
+    """[B, N]: sums of whole numbers [B, N] over each agent's children; 0 at a leaf."""
+    return torch.zeros_like(values).index_add_(1, parent[products:], values[:, products:])
 
 
 def arrive(keys: Tensor, t: int, due: Tensor, late: Tensor, below: int) -> tuple[Tensor, Tensor]:
@@ -62,40 +57,40 @@ def arrive(keys: Tensor, t: int, due: Tensor, late: Tensor, below: int) -> tuple
 
 
 def ship(
-    keys: Tensor, t: int, supply: Tensor, order: Tensor, demand: Tensor, backlog: Tensor, owed: Tensor, first: Tensor,
-    children: Tensor, products: int,
+    keys: Tensor, t: int, supply: Tensor, order: Tensor, demand: Tensor, backlog: Tensor, owed: Tensor, parent: Tensor,
+    first: Tensor, children: Tensor, products: int,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """See `period.ship`."""
-    agents = order.shape[1]
     sold = shipment(supply, demand + backlog)
     given, waiting, asking = sold.long(), backlog.long(), demand.long()
     old = given.minimum(waiting)
-    bits = uniforms32(keys, streams.ROUNDING, t, 2 * agents).view(-1, agents, 2)
+    bits = uniforms32(keys, streams.ROUNDING, t, 2 * order.shape[1]).view(*order.shape, 2)
     waits, asks = owed.long(), order.long()
-    # child n of parent n's row: its parent, and its parent's first child
-    above = torch.repeat_interleave(torch.arange(0, agents, products, device=order.device), children[::products])
-    lanes = torch.arange(products, device=order.device)
-    parent = (above[:, None] + lanes).flatten()
-    units = _shared(waits, old, waiting, bits[..., 0], parent, first, products)
-    units = units + _shared(asks, given - old, asking, bits[..., 1], parent, first, products)
+    above = parent[products:]
+    units = _share_of(waits, old, waiting, bits[..., 0], above, first, products)
+    units = units + _share_of(asks, given - old, asking, bits[..., 1], above, first, products)
     sent, owes = order.clone(), owed.clone()
     sent[:, products:] = units.float()
-    owes[:, products:] = (waits + asks)[:, products:].float() - sent[:, products:]
+    owes[:, products:] = ((waits + asks)[:, products:] - units).float()
     return sold, sent, owes
 
 
-def _shared(
-    weight: Tensor, total: Tensor, parts: Tensor, bits: Tensor, parent: Tensor, first: Tensor, products: int
+def _share_of(
+    weight: Tensor, total: Tensor, parts: Tensor, bits: Tensor, above: Tensor, first: Tensor, products: int
 ) -> Tensor:
-    """[B, N - P]: what each agent below the root gets of its parent's `total`, in proportion to its weight."""
-    by_node = weight.view(weight.shape[0], -1, products)
-    before = (by_node.cumsum(1) - by_node).flatten(1)
-    before = before[:, products:] - before[:, first[parent]]
+    """[B, N - P]: what each agent below the root gets of its parent's `total`, in proportion to its weight.
+
+    parts are the parents' sums of weights, above [N - P] is each agent's parent.
+    """
+    running = weight.view(weight.shape[0], -1, products).cumsum(1).flatten(1)
+    before = running - weight
+    # less what came before the first of the siblings
+    before = before[:, products:] - before[:, first[above]]
     parts = parts.clip(min=1)
-    offset = rounding(bits, parts)[:, parent]
-    given = total[:, parent]
-    given_out: Tensor = shared_out(before * given, (before + weight[:, products:]) * given, offset, parts[:, parent])
-    return given_out
+    offset = rounding(bits, parts)[:, above]
+    given = total[:, above]
+    share: Tensor = shared_out(before * given, (before + weight[:, products:]) * given, offset, parts[:, above])
+    return share
 
 
 def settle(
@@ -120,20 +115,21 @@ def mean_of_neighbours(
     actions: Tensor, num_actions: int, parent: Tensor, first: Tensor, children: Tensor, products: int
 ) -> Tensor:
     """See `period.mean_of_neighbours`."""
-    one_hot = torch.nn.functional.one_hot(actions, num_actions)
-    below = torch.stack([_over_children(one_hot[..., a], first, children, products) for a in range(num_actions)], -1)
-    has_parent = parent >= 0
-    above = one_hot[:, parent.clip(min=0)] * has_parent[:, None]
-    return (below + above).float() / (children + has_parent).float()[:, None]
+    copies, agents = actions.shape
+    counts = torch.zeros((copies, agents * num_actions), device=actions.device)
+    above, below = parent[products:], torch.arange(products, agents, device=actions.device)
+    one = counts.new_ones(1).expand(copies, agents - products)
+    counts.scatter_add_(1, above * num_actions + actions[:, products:], one)
+    counts.scatter_add_(1, below * num_actions + actions[:, above], one)
+    return counts.view(copies, agents, num_actions) / (children + (parent >= 0)).float()[:, None]
 
 
 def mean_share_of_neighbours(actions: Tensor, parent: Tensor, first: Tensor, children: Tensor, products: int) -> Tensor:
     """See `period.mean_share_of_neighbours`."""
     parts = (actions * 2**24).round().double()
-    has_parent = parent >= 0
-    above = parts[:, parent.clip(min=0)] * has_parent
-    total = _over_children(parts, first, children, products) + above
-    return (total * 2.0**-24 / (children + has_parent)).float()[..., None]
+    total = _of_children(parts, parent, products)
+    total[:, products:] += parts[:, parent[products:]]
+    return (total * 2.0**-24 / (children + (parent >= 0))).float()[..., None]
 
 
 def observe(

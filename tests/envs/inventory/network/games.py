@@ -63,17 +63,14 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     cap = draw(st.integers(1, 300))
     mode = draw(st.sampled_from(["levels", "absolute", "order_up_to", "continuous"]))
     grids = {"levels": (0, 0.4, 1, 3), "absolute": (0, 1, 0), "order_up_to": (0, 9, 35, 80)}
-    demand = draw(
-        st.sampled_from(
-            [
-                {"demand_mode": "sine", "demand_mean": 7.5, "demand_amplitude": 7.5},
-                {"demand_mode": "sine", "season_period": 3},
-                {"demand_mode": "poisson"},
-                {"demand_mode": "poisson", "demand_mean": 0},
-                {"demand_mode": "uniform", "demand_low": 2, "demand_high": 40},
-            ]
-        )
-    )
+    demands: list[dict[str, Any]] = [
+        {"demand_mode": "sine", "demand_mean": 7.5, "demand_amplitude": 7.5},
+        {"demand_mode": "sine", "season_period": 3},
+        {"demand_mode": "poisson"},
+        {"demand_mode": "poisson", "demand_mean": 0},
+        {"demand_mode": "uniform", "demand_low": 2, "demand_high": 40},
+    ]
+    demand = draw(st.sampled_from(demands))
     price = st.floats(0, 30)
     return demand | {
         "products": draw(st.integers(1, 3)),

@@ -19,8 +19,9 @@ def test_entries_by_hand() -> None:
     assert network.observation_space.shape == (30,)
     first = network.reset(0).obs[0]
     # nothing has happened: stock 50 of 100, all the rest is none, which is -1; c / p is 1/2 and 2/3
-    np.testing.assert_allclose(first[0, :24], [0] + [-1] * 23)
-    np.testing.assert_allclose(first[:, 24:], [[1, 0, 1 / 2, 1, 1, 0], [1, 1, 2 / 3, 0, 0, 1]])
+    np.testing.assert_allclose(first[0, :24], [0.0] + [-1.0] * 23)
+    constants = np.array([[1, 0, 1 / 2, 1, 1, 0], [1, 1, 2 / 3, 0, 0, 1]])
+    np.testing.assert_allclose(first[:, 24:], constants, rtol=1e-6)
     with_customers(network, [[20], [5], [70]])
     # flows are seen in units of min(4 mu, order_cap) = 20: 10 -> 0, 20 and more -> 1
     seen = network.step(np.array([[3, 2]])).obs[0, :, :24].astype(float).round(6)
