@@ -1,31 +1,21 @@
-"""The named markets: each a kind of settings, differences from its defaults, and a builder."""
+"""The named games: each a kind of settings, differences from its defaults, and a builder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from envs import UnknownName
 from envs.inventory.backend import Backend
 from envs.inventory.config import EASY_TYPES, MarketConfig
 from envs.inventory.market import InventoryMarket, make_market
+from envs.inventory.network.presets import NETWORK_PRESETS
 from envs.inventory.orange_juice import OrangeJuiceConfig, make_orange_juice
+from envs.inventory.preset import Preset
 from envs.inventory.recorded import make_recorded
 from envs.inventory.types import TYPES, AgentType
 from envs.population import PopulationEnv
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named market."""
-
-    kind: type[MarketConfig]
-    build: Callable[..., PopulationEnv]
-    """(settings, num_envs, num_agents or None, seed, backend) -> environment"""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _market(
@@ -73,6 +63,7 @@ PRESETS: dict[str, Preset] = {
         MarketConfig, _market, {"congestion": 0.0, "price_coupling": 0.5, "price_signal": "orders"}
     ),
     "market-orange-juice": Preset(OrangeJuiceConfig, make_orange_juice),
+    **NETWORK_PRESETS,
 }
 
 
@@ -90,7 +81,7 @@ def make_preset(
     return preset.build(config, num_envs=num_envs, num_agents=num_agents, seed=seed, backend=backend)
 
 
-def _settings(kind: type[MarketConfig], values: dict[str, Any]) -> MarketConfig:
+def _settings(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     for key in values:
         if key not in kind.model_fields:
             raise UnknownName("environment option", key, list(kind.model_fields))
