@@ -17,7 +17,7 @@ class UnknownName(ValueError):
     """A name that is not known here, with the nearest one that is."""
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        close = difflib.get_close_matches(name, known, 1, 0.4)
+        close = difflib.get_close_matches(name, known, 1, 0.6)
         hint = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(known))}")
 

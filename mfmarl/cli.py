@@ -58,7 +58,7 @@ class Train:
       mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
     """
 
-    config: Annotated[Path | None, Positional, _given("CONFIG")] = None
+    config: Annotated[Path | None, Positional, _given("[CONFIG]")] = None
     """YAML with differences from the defaults."""
     method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
     """How stored steps are corrected for the drift of the others' policies."""
@@ -76,8 +76,8 @@ class Train:
     """Remote processes that play."""
     num_learners: Annotated[str | None, _given("L", "0: in the driver")] = None
     """Remote processes that learn."""
-    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
-    """Any configuration key, e.g. --set mfq.discount=0.95 env_options.split=train."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Any configuration key, e.g. --set mfq.discount=0.95 env_options.horizon=26."""
     resume: Annotated[Path | None, _given("RUN")] = None
     """Go on with this run folder, or go back to this one of its checkpoints."""
     name: Annotated[str | None, _given("NAME", "made of the configuration")] = None
@@ -134,6 +134,7 @@ class Evaluate:
     Examples:
       mfmarl evaluate runs/mfq-is-market-easy-n50-s1-0a1b2c
       mfmarl evaluate runs/store-83 --episodes 50 --split test --seed 7
+  mfmarl evaluate runs/store-83 --ledger play.parquet
     """
 
     run_folder: Annotated[Path, Positional, _given("RUN")]
@@ -144,17 +145,26 @@ class Evaluate:
     """Root of the evaluation's random streams; runs with one seed meet the same demand."""
     split: Annotated[str | None, _given("train|test", "test, where there is one")] = None
     """Part of the data to play on."""
+    ledger: Annotated[Path | None, _given("FILE")] = None
+    """Write the trained policies' play too, a row per copy, agent and period: .parquet or .csv."""
     verbose: _Flag = False
     """Show where an error arose."""
 
     def run(self) -> int:
-        """Evaluate, and print the file."""
+        """Evaluate, show the mean returns and print the file."""
         from mfmarl.runs.schema import open_run
+
+        if self.ledger is not None and self.ledger.suffix not in (".parquet", ".csv"):
+            raise UserError(f"--ledger {self.ledger}: want a name that ends in .parquet or .csv")
 
         episodes = _whole_number("--episodes", self.episodes, 1)
         seed = None if self.seed is None else _whole_number("--seed", self.seed, 0)
         open_run(self.run_folder)
-        print(load(JOBS, "evaluate")(self.run_folder, episodes, seed, self.split))
+        made = load(JOBS, "evaluate")(self.run_folder, episodes, seed, self.split, self.ledger)
+        # the path alone goes to stdout, for scripts
+        print(load(JOBS, "evaluation table")(made), file=sys.stderr)
+        print(f"next: mfmarl report {self.run_folder} [RUN ...] --out report", file=sys.stderr)
+        print(made)
         return 0
 
 
@@ -167,7 +177,7 @@ class Ls:
       mfmarl ls demo/runs
     """
 
-    runs_dir: Annotated[Path, Positional, _given("DIR", "runs")] = Path("runs")
+    runs_dir: Annotated[Path, Positional, _given("[DIR]", "runs")] = Path("runs")
     """Folder of run folders."""
     verbose: _Flag = False
     """Show where an error arose."""
@@ -196,7 +206,7 @@ class Report:
       mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
     """
 
-    runs: Annotated[tuple[Path, ...], Positional, _given("RUN")]
+    runs: Annotated[tuple[Path, ...], Positional, _given("RUN [RUN ...]")]
     """Evaluated run folders; three seeds or more of each method."""
     out: Annotated[Path, _given("DIR", "report")] = Path("report")
     """Folder for index.html and the CSV files."""
@@ -211,7 +221,11 @@ class Report:
             raise UserError("no runs given; want e.g. mfmarl report runs/*")
         for run in self.runs:
             open_run(run)
-        print(load(JOBS, "report")(list(self.runs), self.out))
+        page = load(JOBS, "report")(list(self.runs), self.out)
+        caveats = load(JOBS, "report caveats")(list(self.runs))
+        if caveats:
+            print(f"mfmarl: {caveats}", file=sys.stderr)
+        print(page)
         return 0
 
 
@@ -243,12 +257,57 @@ class Check:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check]] = {
+@dataclass(frozen=True)
+class References:
+    """Tabulate the reference policies on an environment: return, exact value and NashConv where known, fill, bullwhip.
+
+    Examples:
+      mfmarl references inventory/market-easy
+      mfmarl references inventory/market-easy --num-agents 1000 --set jitter=0 --seed 1 --out easy.csv
+      mfmarl references inventory/market-orange-juice --policies base_stock smoothing --episodes 50
+    """
+
+    env: Annotated[str, Positional, _given("ENV")]
+    """Environment, family/name."""
+    policies: Annotated[tuple[str, ...], _given("NAME", "all")] = ()
+    """Which reference policies."""
+    episodes: Annotated[str, _given("E", "20")] = "20"
+    """Episodes of each policy."""
+    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    """Agents in the population, 2 or more."""
+    seed: Annotated[str | None, _given("S", "drawn and shown")] = None
+    """Root of all random streams; policies of one table meet the same demand."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
+    """Settings of the environment, e.g. --set jitter=0 horizon=26."""
+    out: Annotated[Path | None, _given("CSV")] = None
+    """Also write every number into this file."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Play, and print the table."""
+        from mfmarl.config import parse_set
+
+        episodes = _whole_number("--episodes", self.episodes, 1)
+        agents = None if self.num_agents is None else _whole_number("--num-agents", self.num_agents, 2)
+        seed = None if self.seed is None else _whole_number("--seed", self.seed, 0)
+        options = dict(parse_set(text) for text in self.set)
+        tabulate, show = load(JOBS, "references"), load(JOBS, "references table")
+        found = tabulate(
+            self.env, policies=self.policies, episodes=episodes, num_agents=agents, seed=seed, options=options,
+            told=_say,
+        )  # fmt: skip
+        show(found, self.out)
+        return 0
+
+
+COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check | References]] = {
     "train": Train,
     "evaluate": Evaluate,
     "ls": Ls,
     "report": Report,
     "check": Check,
+    "references": References,
 }
 
 
@@ -307,7 +366,7 @@ def parse(arguments: Sequence[str]) -> Command:
         tyro.extras.subcommand_cli_from_dict(
             dict(COMMANDS),
             prog="mfmarl",
-            description="Learn, imitate and audit policies in large populations of agents. "
+            description="Learn policies in large populations of agents, and see what they are worth. "
             "`mfmarl COMMAND --help` shows a command's options and examples.",
             args=["--help"],
         )
@@ -361,6 +420,12 @@ def _whole_number(flag: str, text: str, low: int) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
         raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
     return int(text)
+
+
+def _say(text: str) -> None:
+    """What is being done, on a terminal only, in one line that the next overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _runs_table(runs: Sequence[RunSummary]) -> Table:

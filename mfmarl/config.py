@@ -205,7 +205,10 @@ def _meant(path: tuple[str, ...]) -> str:
         by_last = {key.split(".")[-1]: key for key, _, _ in describe()}
         elsewhere = nearest(path[-1], by_last)
         found = by_last[elsewhere] if elsewhere else None
-    return f"; did you mean {found!r}?" if found else f"; allowed are {', '.join(names)}"
+    if found:
+        return f"; did you mean {found!r}?"
+    ours = "; settings of the environment stand below env_options" if len(path) == 1 else ""
+    return f"; allowed are {', '.join(names)}{ours}"
 
 
 def _show(value: Any) -> str:

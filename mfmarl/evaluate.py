@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 import envs
+from envs.inventory.ledger_frame import EpisodeRecorder, write_frame
 from envs.inventory.market import InventoryMarket
 from envs.inventory.metrics import METRICS, MISSING, EpisodeMetrics
 from envs.inventory.reference import NAMES, reference_policy
@@ -18,17 +19,22 @@ from envs.population import PopulationEnv, Step
 from mfmarl.config import TrainConfig
 from mfmarl.errors import UserError
 from mfmarl.policy import Policy
+from mfmarl.runs.files import storing
 from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import open_run
-from mfmarl.runs.store import Evaluation, PolicyTable, write_evaluation
+from mfmarl.runs.store import Evaluation, PolicyTable, read_evaluation, write_evaluation
 from mfmarl.seeding import stream
 
 Play = Callable[[Step], NDArray[np.int64]]
 MAX_COPIES = 32
 
 
-def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str | None = None) -> Path:
+def evaluate(
+    run: Path, episodes: int = 20, seed: int | None = None, split: str | None = None, ledger: Path | None = None
+) -> Path:
     """Play `episodes` episodes of each policy and write RUN/evaluation.h5; returns its path.
+
+    With `ledger` the trained policies' episodes are written there too, a row per copy, episode, period and agent.
 
     All policies meet the same demand. Without a seed it is made of the run's, so that runs of one seed are paired.
     Where the environment has held-out data, it is played on that unless `split` says otherwise.
@@ -51,7 +57,15 @@ def evaluate(run: Path, episodes: int = 20, seed: int | None = None, split: str 
     if not isinstance(env, InventoryMarket):
         raise UserError(f"{run}: {config.env} has no inventory metrics, and evaluate knows no others yet")
     trained = Policy.load(run, seed=stream(root, "action"))
-    tables = {"trained": _play(env, lambda step: trained.act(step.obs, step.mean_action), episodes, config, root)}
+    recorder = None if ledger is None else EpisodeRecorder(env)
+
+    def act(step: Step) -> NDArray[np.int64]:
+        return trained.act(step.obs, step.mean_action)
+
+    tables = {"trained": _play(env, act, episodes, config, root, recorder)}
+    if ledger is not None and recorder is not None:
+        with storing(ledger):
+            write_frame(recorder.to_frame(recorder.ended[:episodes]), ledger)
     for name in NAMES:
         other = fresh()
         assert isinstance(other, InventoryMarket)
@@ -87,7 +101,29 @@ def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[st
     return chosen, {**config.env_options, "split": chosen}
 
 
-def _play(env: PopulationEnv, play: Play, episodes: int, config: TrainConfig, root: int) -> PolicyTable:
+def return_table(path: Path) -> str:
+    """Mean discounted return of every policy by type and over all agents, in $ an episode, a line a policy."""
+    evaluation = read_evaluation(path)
+    headings = [*evaluation.type_names, "all"] if len(evaluation.type_names) > 1 else ["all"]
+    widths = [max(10, len(name)) for name in headings]
+    lines = [f"{'mean return, $':14s}" + "".join(f"  {h:>{w}s}" for h, w in zip(headings, widths, strict=True))]
+    # the file has them by the alphabet
+    for policy in sorted(evaluation.policies, key=lambda name: name != "trained"):
+        by_agent = evaluation.policies[policy].metrics["return"].mean(0)
+        of_types = [by_agent[evaluation.agent_types == k].mean() for k in range(len(evaluation.type_names))]
+        values = [*of_types, by_agent.mean()][-len(headings) :]
+        lines.append(f"{policy:14s}" + "".join(f"  {v:{w},.1f}" for v, w in zip(values, widths, strict=True)))
+    return "\n".join(lines)
+
+
+def _play(
+    env: PopulationEnv,
+    play: Play,
+    episodes: int,
+    config: TrainConfig,
+    root: int,
+    recorder: EpisodeRecorder | None = None,
+) -> PolicyTable:
     """Metrics [episodes, N] of a policy; what the last round plays beyond that is left out."""
     step = env.reset(stream(root, "env"))
     metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.mfq.discount)
@@ -96,6 +132,8 @@ def _play(env: PopulationEnv, play: Play, episodes: int, config: TrainConfig, ro
     while done < episodes:
         step = env.step(play(step))
         ended = metrics.add(step)
+        if recorder is not None:
+            recorder.add(step)
         if ended is not None:
             rows.append(ended)
             done += next(iter(ended.values())).shape[0]

@@ -96,9 +96,9 @@ def _read(text: str, source: str, where: dict[tuple[str, ...], str] | None) -> A
         node = loader.get_single_node()
         return None if node is None else _value(node, source, (), where)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        mark, told = _in_plain_words(error)
         line = f" line {mark.line + 1}" if mark is not None and where is not None else ""
-        raise UserError(f"{source}{line}: {' '.join(str(error.problem or error.context).split())}") from None
+        raise UserError(f"{source}{line}: {told}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{source}: {' '.join(str(error).split())}") from None
     except RecursionError:
@@ -106,6 +106,38 @@ def _read(text: str, source: str, where: dict[tuple[str, ...], str] | None) -> A
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _in_plain_words(error: yaml.MarkedYAMLError) -> tuple[yaml.Mark | None, str]:
+    """Where the mistake was made, and what PyYAML says of it without a parser's jargon."""
+    context, problem = str(error.context or ""), " ".join(str(error.problem or error.context).split())
+    began, met = error.context_mark, error.problem_mark
+    for kind, opening, closing in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
+        if kind in context:
+            got = problem.rpartition("got ")[2].strip("'")
+            if got in ("]", "}"):
+                return began, f"the {opening} is closed by {got}; write {closing}"
+            if got == "<scalar>":
+                return met, f"a comma is missing between the values in {opening} {closing}"
+            return began, f"the {opening} is not closed; write {closing} after its last value"
+    if "quoted scalar" in context and problem == "found unexpected end of stream":
+        return began, "the quote is not closed"
+    if problem == "found character '\\t' that cannot start any token":
+        return met, "a tab; indent with spaces"
+    if problem.endswith("that cannot start any token"):
+        return met, f"a value cannot begin with {problem.split()[2].strip(chr(39))}; put it in quotes"
+    told = {
+        "mapping values are not allowed here": "a colon that belongs to no key: indent as the line before, which "
+        "needs its own colon, or put a value with a colon in quotes",
+        "but found another document": "a second document begins here; a file holds one",
+        "could not find expected ':'": "a key without its colon; write `key: value`",
+        "expected the node content, but found ']'": "a ] without its [",
+        "expected the node content, but found '}'": "a } without its {",
+        "expected the node content, but found ','": "a comma without a value before it",
+    }.get(problem)
+    if told is None and problem.startswith("expected <block end>"):
+        told = "this line is not indented as the lines before it"
+    return met, told or problem
 
 
 def _value(node: yaml.Node, source: str, path: tuple[str, ...], where: dict[tuple[str, ...], str] | None) -> Any:

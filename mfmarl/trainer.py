@@ -17,7 +17,9 @@ import envs
 from envs.population import PopulationEnv, type_slices
 from mfmarl.algorithms.mfq import MFQ, Metrics
 from mfmarl.config import TrainConfig
+from mfmarl.errors import UserError
 from mfmarl.policy import PolicyNetwork, load_tensors, network_shape
+from mfmarl.registry import nearest
 from mfmarl.rollout import PopulationBatch, Rollout, batch_arrays, batch_from, split_state
 from mfmarl.seeding import stream
 
@@ -33,7 +35,13 @@ def root_seed(config: TrainConfig) -> int:
 
 
 def make_env(config: TrainConfig, num_envs: int | None = None) -> PopulationEnv:
-    """The population environment of a run: `config.num_envs` copies of the game unless told otherwise."""
+    """The population environment of a run: `config.num_envs` copies of the game unless told otherwise.
+
+    Raises:
+        UserError: for an option that the environment does not have.
+        ValueError: as `envs.make` does.
+    """
+    check_options(config)
     return envs.make(
         config.env,
         num_envs=config.num_envs if num_envs is None else num_envs,
@@ -41,6 +49,28 @@ def make_env(config: TrainConfig, num_envs: int | None = None) -> PopulationEnv:
         seed=stream(root_seed(config), "population"),
         **config.env_options,
     )
+
+
+def check_options(config: TrainConfig) -> None:
+    """Refuse options that the environment does not have, in the words of the configuration.
+
+    Raises:
+        UserError: names the option, the nearest one or the environments that have it.
+        ValueError: for an unknown environment.
+    """
+    known = envs.options(config.env)
+    for key in config.env_options:
+        if key in known:
+            continue
+        others = [name for name in envs.names() if key in envs.options(name)]
+        meant = nearest(key, known)
+        if others:
+            told = f"it is one of {', '.join(others)}"
+        elif meant:
+            told = f"did you mean env_options.{meant}?"
+        else:
+            told = f"there are {', '.join(sorted(known))}"
+        raise UserError(f"env_options.{key}: {config.env} has no option {key!r}; {told}")
 
 
 def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:

@@ -20,6 +20,7 @@ METRICS = {
     "alpha_service": ("periods without a stock-out", "share"),
     "beta_fill": ("fill rate", "share"),
     "gamma_service": ("gamma service", "share"),
+    "days_of_supply": ("days of supply", "periods"),
     "turns": ("turns", "1 / period"),
     "bullwhip": ("bullwhip Var(q)/Var(D)", "ratio"),
     "inventory_efficiency": ("inventory efficiency", "share"),

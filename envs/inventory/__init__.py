@@ -7,6 +7,7 @@ from envs.inventory.closed_forms import (
     lot_size,
     newsvendor,
     newsvendor_profit,
+    rationing_best_replies,
     s_S_levels,
     substitution_quantity,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "lot_size",
     "newsvendor",
     "newsvendor_profit",
+    "rationing_best_replies",
     "s_S_levels",
     "substitution_quantity",
 ]

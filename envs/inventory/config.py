@@ -46,7 +46,7 @@ class MarketConfig(BaseModel):
     )
     price_floor: float = Field(0.0, ge=0, le=1, description="lowest retail price, as a share of p0")
     capacity: float | None = Field(
-        None, gt=0, le=1000, description="units the supplier has a period, in multiples of N m_ref; unlimited if not given"
+        None, gt=0, le=1000, description="units the supplier has a period, in multiples of N m_ref; else unlimited"
     )
     allocation: Literal["proportional", "uniform", "linear"] = Field(
         "proportional",
@@ -54,7 +54,7 @@ class MarketConfig(BaseModel):
         "none more than ordered; or every order cut by the same quantity",
     )
     spill: float = Field(
-        0.0, ge=0, le=1, description="share of unmet demand that tries one other seller, in whole units; lost sales only"
+        0.0, ge=0, le=1, description="share of unmet demand that tries one other seller; of lost sales only"
     )
     season_amplitude: float = Field(
         0.0, ge=0, lt=1, description="seasonal swing of mean demand: 1 + amplitude x sin(2 pi t / period)"

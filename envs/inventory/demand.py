@@ -40,6 +40,8 @@ class Demand(Protocol):
         ...
 
 
+AT_ONCE = 1024
+"""Agents whose tables are worked out together: in one go, N = 100,000 would need half a gigabyte for a moment."""
 GUIDES = 64
 """Entries of a quantile table's guide: where to start looking, by the uniform's first six bits."""
 
@@ -121,29 +123,29 @@ def _table(
     mu: Doubles, cv2: Doubles
 ) -> tuple[NDArray[np.uint32], NDArray[np.int16], NDArray[np.int64]]:
     """The quantile table [N, entries], its guide [N, GUIDES] and each agent's lowest units [N]."""
-    with np.errstate(divide="ignore"):
-        size = 1 / cv2
     spread = cv2 > 0
 
-    def by_kind(poisson: Doubles, binomial: Doubles) -> Doubles:
-        return np.where(spread, binomial, poisson)
-
-    size, success = np.where(spread, size, 1.0), 1 / (1 + cv2 * mu)
+    size, success = 1 / np.where(spread, cv2, 1.0), 1 / (1 + cv2 * mu)
     tail = 2.0**-33
-    lowest = by_kind(stats.poisson.ppf(tail, mu), stats.nbinom.ppf(tail, size, success)).clip(0).astype(np.int64)
-    highest = by_kind(stats.poisson.isf(tail, mu), stats.nbinom.isf(tail, size, success)).astype(np.int64)
+    lowest = np.where(spread, stats.nbinom.ppf(tail, size, success), stats.poisson.ppf(tail, mu))
+    highest = np.where(spread, stats.nbinom.isf(tail, size, success), stats.poisson.isf(tail, mu))
+    lowest, highest = lowest.clip(0).astype(np.int64), highest.astype(np.int64)
     steps = np.arange(int((highest - lowest).max()) + 1)
-    units = lowest[:, None] + steps
-    cumulative = np.where(
-        spread[:, None],
-        stats.nbinom.cdf(units, size[:, None], success[:, None]),
-        stats.poisson.cdf(units, mu[:, None]),
-    )
-    table = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1).astype(np.uint32)
-    # above every uniform, so that a search ends there
-    table[steps >= (highest - lowest)[:, None]] = 2**32 - 1
+    table = np.empty((mu.size, steps.size), np.uint32)
+    guide = np.empty((mu.size, GUIDES), np.int16)
     starts = (np.arange(GUIDES) * (2**32 // GUIDES)).astype(np.uint32)
-    guide = np.stack([np.searchsorted(row, starts, "right") for row in table]).astype(np.int16)
+    for first in range(0, mu.size, AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        units = lowest[part, None] + steps
+        cumulative = special.pdtr(units, mu[part, None])
+        if spread[part].any():
+            binomial = special.betainc(size[part, None], units + 1.0, success[part, None])
+            cumulative = np.where(spread[part, None], binomial, cumulative)
+        table[part] = np.rint(cumulative * 2.0**32).clip(0, 2.0**32 - 1)
+        # above every uniform, so that a search ends there
+        table[part][steps >= (highest - lowest)[part, None]] = 2**32 - 1
+    for n in range(mu.size):
+        guide[n] = np.searchsorted(table[n], starts, "right")
     return table, guide, lowest
 
 

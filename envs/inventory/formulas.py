@@ -42,24 +42,16 @@ def single(a: Any) -> Any:
     return a.float()
 
 
-@numba.extending.overload(lesser, strict=False)
-def _lesser(a: Any, b: Any) -> Any:
-    return lambda a, b: min(a, b)
+def _in_loops(function: Callable[..., Any], on_numbers: Callable[..., Any]) -> None:
+    """Let compiled loops call `on_numbers` in the place of `function`."""
+    # overload wants a function of the arguments' types that returns the one to compile
+    numba.extending.overload(function, strict=False)(on_numbers)
 
 
-@numba.extending.overload(greater, strict=False)
-def _greater(a: Any, b: Any) -> Any:
-    return lambda a, b: max(a, b)
-
-
-@numba.extending.overload(whole, strict=False)
-def _whole(a: Any) -> Any:
-    return lambda a: np.rint(a)
-
-
-@numba.extending.overload(single, strict=False)
-def _single(a: Any) -> Any:
-    return lambda a: np.float32(a)
+_in_loops(lesser, lambda a, b: lambda a, b: min(a, b))
+_in_loops(greater, lambda a, b: lambda a, b: max(a, b))
+_in_loops(whole, lambda a: lambda a: np.rint(a))
+_in_loops(single, lambda a: lambda a: np.float32(a))
 
 
 @formula

@@ -62,14 +62,14 @@ class Ledger(Mapping[str, Array]):
 
     def __init__(self, parameters: Array, period: Period, as_float32: Callable[[Array], Array]) -> None:
         self._parameters = parameters
-        self._period = period
+        self.period = period
         self._as_float32 = as_float32
 
     def __getitem__(self, name: str) -> Array:
         if name in UNITS:
-            units = getattr(self._period, name)
-            return 0 * self._period.stock if units is None else units
-        return self._as_float32(TERMS[name](self._parameters, self._period))
+            units = getattr(self.period, name)
+            return 0 * self.period.stock if units is None else units
+        return self._as_float32(TERMS[name](self._parameters, self.period))
 
     def __iter__(self) -> Iterator[str]:
         return iter((*TERMS, *UNITS))

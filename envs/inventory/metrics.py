@@ -22,6 +22,7 @@ METRICS: Mapping[str, str] = {
     "alpha_service": "share of periods that end without unmet demand",
     "beta_fill": "share of demand met in its own period",
     "gamma_service": "1 - unmet demand / demand, counted in every period it waits; negative for long waits",
+    "days_of_supply": "mean stock / mean demand, periods that it would last",
     "turns": "units sold a period / mean stock, 1/period",
     "bullwhip": "Var(order) / Var(demand)",
     "inventory_efficiency": "sold / (sold + stock left at the end + lost + spoiled)",
@@ -33,6 +34,7 @@ METRICS: Mapping[str, str] = {
 MISSING: Mapping[str, str] = {
     "beta_fill": "no demand in the episode",
     "gamma_service": "no demand in the episode",
+    "days_of_supply": "no demand in the episode",
     "turns": "no stock was held in the episode",
     "bullwhip": "demand did not vary in the episode",
     "inventory_efficiency": "nothing was sold, left, lost or spoiled in the episode",
@@ -53,6 +55,7 @@ class EpisodeMetrics:
         self._age = np.zeros(num_envs, np.int64)
         names = (*_SUMS, "return", "order2", "demand2", "stock_outs", "late")
         self._sum: dict[str, Doubles] = {name: np.zeros((num_envs, num_agents)) for name in names}
+        self._stock: Doubles = np.zeros((num_envs, num_agents))
 
     def add(self, step: Step) -> dict[str, Doubles] | None:
         """Count one step; where copies ended at it, their rows: metric -> [copies that ended, N], NaN as in `MISSING`.
@@ -79,14 +82,27 @@ class EpisodeMetrics:
         # backlog is served first, so what is unmet at the end is this period's demand before it is older demand
         total["late"] += np.minimum(unmet, now["demand"])
         self._age += 1
+        self._stock = now["stock"]
         ended = step.terminated | step.truncated
         if not ended.any():
             return None
-        rows = _rows({name: value[ended] for name, value in total.items()}, self._age[ended, None], now["stock"][ended])
+        rows = self._rows_of(ended)
         for value in total.values():
             value[ended] = 0.0
         self._age[ended] = 0
         return rows
+
+    def running(self) -> dict[str, Doubles]:
+        """Metrics [B, N] of the episodes so far; NaN in copies that have not begun theirs, and as in `MISSING`."""
+        begun = self._age > 0
+        found: dict[str, Doubles] = {name: np.full(self._stock.shape, np.nan) for name in METRICS}
+        for name, values in self._rows_of(begun).items():
+            found[name][begun] = values
+        return found
+
+    def _rows_of(self, copies: NDArray[np.bool_]) -> dict[str, Doubles]:
+        chosen = {name: value[copies] for name, value in self._sum.items()}
+        return _rows(chosen, self._age[copies, None], self._stock[copies])
 
 
 def _rows(total: Mapping[str, Doubles], periods: NDArray[np.int64], left: Doubles) -> dict[str, Doubles]:
@@ -106,6 +122,7 @@ def _rows(total: Mapping[str, Doubles], periods: NDArray[np.int64], left: Double
         "alpha_service": 1 - mean["stock_outs"],
         "beta_fill": 1 - _ratio(total["late"], total["demand"]),
         "gamma_service": 1 - _ratio(unmet, total["demand"]),
+        "days_of_supply": _ratio(total["stock"], total["demand"]),
         "turns": _ratio(sold, total["stock"]),
         "bullwhip": _ratio(spread["order"], spread["demand"]),
         "inventory_efficiency": _ratio(sold, sold + left + total["lost"] + total["spoiled"]),

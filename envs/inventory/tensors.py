@@ -30,7 +30,8 @@ def checked_device(name: str | None) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"backend torch:{name}: torch has no such device here ({str(error).splitlines()[0]}); use torch or torch:cpu"
+            f"backend torch:{name}: torch has no such device here ({str(error).splitlines()[0]}); "
+            "use torch or torch:cpu"
         ) from None
     return name
 
@@ -227,8 +228,9 @@ def settle(
     backlog, lost = (unmet, nothing) if keep_unmet else (nothing, unmet)
     stock = left - spoiled
     rewards = reward(
-        p0, c, h, b, ell, K, phi, v, price[:, None], premium[:, None], order, bought, sold, stock, backlog, lost, spoiled
-    )
+        p0, c, h, b, ell, K, phi, v, price[:, None], premium[:, None], order, bought, sold, stock, backlog,
+        lost, spoiled,
+    )  # fmt: skip
     return stock, backlog, lost, spoiled, rewards.float()
 
 

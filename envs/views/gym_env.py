@@ -8,25 +8,42 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-import envs
+from envs.inventory.history import History
+from envs.inventory.render import MODES, checked_mode, draw
 from envs.population import Step
-from envs.views.joint import final_observation, itemised, joint_observation, joint_space, num_actions
+from envs.views.joint import final_observation, itemised, joint_actions, joint_observation, joint_space, make_population
 
 
-class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
+class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[Any]]):
     """Observation [N, D + M] (every agent's own, then the mean action it sees), one action per agent.
 
     The reward is the mean over agents, in $; `info` has each agent's, under ``reward``, and every metric of the step.
+    `render` draws the episode so far, the one that has just ended until `reset`.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012  # gymnasium's own way of declaring it
+    metadata = {"render_modes": list(MODES), "render_fps": 4}  # noqa: RUF012  # gymnasium's own way of declaring it
 
-    def __init__(self, name: str, *, num_agents: int | None = None, seed: int | None = None, **overrides: Any) -> None:
-        """Arguments as those of `envs.make`; raises as it does."""
-        self.population = envs.make(name, num_envs=1, num_agents=num_agents, seed=seed, **overrides)
+    def __init__(
+        self,
+        name: str,
+        *,
+        num_agents: int | None = None,
+        seed: int | None = None,
+        render_mode: str | None = None,
+        **overrides: Any,
+    ) -> None:
+        """Arguments as those of `envs.make`, and how `render` draws: ``ansi``, ``rgb_array`` or not at all.
+
+        Raises:
+            ValueError: for an unknown render mode, a backend other than NumPy, and as `envs.make` does.
+        """
+        self.render_mode = checked_mode(render_mode)
+        self.population = make_population(name, 1, {"num_agents": num_agents, "seed": seed} | overrides)
         self.observation_space = joint_space(self.population)
-        self.action_space = gym.spaces.MultiDiscrete([num_actions(self.population)] * self.population.num_agents)
+        self.action_space = joint_actions(self.population)
         self._following: Step | None = None
+        # nothing is kept where nothing is drawn
+        self._history = None if render_mode is None else History(self.population)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -38,9 +55,11 @@ class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
         self._following = None
         if step is None:
             step = self.population.reset(seed)
+        if self._history is not None:
+            self._history.clear()
         return joint_observation(step)[0], {}
 
-    def step(self, action: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[Any]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Play one period.
 
         Raises:
@@ -51,6 +70,8 @@ class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
             raise RuntimeError("the episode has ended: call reset() before step()")
         actions = np.asarray(action)[None]
         step = self.population.step(actions)
+        if self._history is not None:
+            self._history.add(step)
         terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
         if terminated or truncated:
             self._following = step
@@ -58,3 +79,7 @@ class PopulationGymEnv(gym.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
         else:
             obs = joint_observation(step)[0]
         return obs, float(step.reward[0].mean()), terminated, truncated, itemised(step, 0)
+
+    def render(self) -> Any:
+        """The episode so far as text or uint8 [H, W, 3], as `render_mode` says; None without one."""
+        return draw(self._history, self.render_mode)

@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-import envs
 from envs.population import Step
-from envs.views.joint import agent_space, final_observation, joint_observation, num_actions
+from envs.views.joint import (
+    agent_actions,
+    agent_space,
+    final_observation,
+    gathered_actions,
+    joint_observation,
+    make_population,
+)
 
 Observations = dict[str, NDArray[np.float32]]
 
@@ -19,7 +25,7 @@ Observations = dict[str, NDArray[np.float32]]
 class PopulationMultiAgentEnv(MultiAgentEnv):
     """Agents "agent_0" .. "agent_<N-1>", each observing its own entries and the mean action it sees: [D + M].
 
-    All agents act in every step and end together.
+    Actions are Discrete(A), or Box (1,). All agents act in every step and end together.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -32,11 +38,10 @@ class PopulationMultiAgentEnv(MultiAgentEnv):
         options = dict(config)
         if "name" not in options:
             raise ValueError("env_config needs the environment's `name`, e.g. inventory/market-easy")
-        self.population = envs.make(options.pop("name"), num_envs=1, **options)
+        self.population = make_population(options.pop("name"), 1, options)
         self.possible_agents = [f"agent_{i}" for i in range(self.population.num_agents)]
         self.agents = list(self.possible_agents)
-        observation, action = agent_space(self.population), self.population.action_space
-        num_actions(self.population)
+        observation, action = agent_space(self.population), agent_actions(self.population)
         self.observation_spaces = dict.fromkeys(self.agents, observation)
         self.action_spaces = dict.fromkeys(self.agents, action)
         self._following: Step | None = None
@@ -54,7 +59,7 @@ class PopulationMultiAgentEnv(MultiAgentEnv):
         return self._by_agent(joint_observation(step)[0]), {}
 
     def step(
-        self, action_dict: Mapping[str, int]
+        self, action_dict: Mapping[str, Any]
     ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
         """Play one period.
 
@@ -64,10 +69,7 @@ class PopulationMultiAgentEnv(MultiAgentEnv):
         """
         if self._following is not None:
             raise RuntimeError("the episode has ended: call reset() before step()")
-        absent = [agent for agent in self.possible_agents if agent not in action_dict]
-        if absent:
-            raise ValueError(f"all agents act in every step; {absent[0]} and {len(absent) - 1} others have no action")
-        actions = np.array([[action_dict[agent] for agent in self.possible_agents]])
+        actions = gathered_actions(action_dict, self.possible_agents)
         step = self.population.step(actions)
         terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
         if terminated or truncated:

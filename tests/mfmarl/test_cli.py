@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +13,12 @@ import pytest
 
 from mfmarl import cli, registry
 from mfmarl.cli import COMMANDS, run_command
-from mfmarl.config import TrainConfig
+from mfmarl.config import TrainConfig, read_config
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.runs.checkpoint import write_checkpoint
 from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import create_run, mark_complete
+from mfmarl.trainer import make_env
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "ray", "pandas", "matplotlib", "numba", "scipy", "seaborn", "h5py", "gymnasium", "numpy")
@@ -123,9 +125,11 @@ def test_resume_takes_the_runs_own_configuration(
 def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path) -> None:
     run = make_run(tmp_path, "one")
     assert run_command(["evaluate", str(run), "--episodes", "5", "--split", "test"]) == 0
-    assert jobs["evaluate"] == ((run, 5, None, "test"), {})
+    assert jobs["evaluate"] == ((run, 5, None, "test", None), {})
+    assert jobs["evaluation table"] == ((Path("made"),), {})
     assert run_command(["report", str(run), "--out", str(tmp_path / "r")]) == 0
     assert jobs["report"] == (([run], tmp_path / "r"), {})
+    assert jobs["report caveats"] == (([run],), {})
     assert run_command(["check", "inventory/market-easy", "--episodes", "4"]) == 0
     assert jobs["check"][1] == {"episodes": 4}
 
@@ -149,6 +153,10 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
         ("train --env inventri/market", "did you mean 'inventory'?"),
         ("evaluate", "Missing from mfmarl evaluate: RUN"),
         ("evaluate nowhere", "nowhere does not exist"),
+        ("evaluate . --ledger play.xlsx", "--ledger play.xlsx: want a name that ends in .parquet or .csv"),
+        ("train --set horizon=4", "unknown key horizon; allowed are env, num_agents"),
+        ("train --set horizon=4", "settings of the environment stand below env_options"),
+        ("train --set mfq.hidden=[64", "--set mfq.hidden=[64: the [ is not closed; write ] after its last value"),
         ("evaluate . --episodes 0", "--episodes: got '0'; want a whole number of at least 1"),
         ("evaluate .", "is not a run folder: it has no run.json"),
         ("report", "no runs given"),
@@ -162,6 +170,51 @@ def test_bad_input_is_one_line_and_exit_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert part in told(capsys, arguments.split(), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (
+            "--set env_options.price_couplng=1",
+            "env_options.price_couplng: inventory/market-easy has no option 'price_couplng'; "
+            "did you mean env_options.price_coupling?",
+        ),
+        (
+            "--set env_options.split=train",
+            "inventory/market-easy has no option 'split'; it is one of inventory/market-orange-juice",
+        ),
+        ("--set env_options.foo=1", "inventory/market-easy has no option 'foo'; there are action_grid, action_mode"),
+        ("--env inventory/market-eazy", "did you mean 'inventory/market-easy'?"),
+    ],
+)
+def test_what_the_environment_does_not_have_is_told_before_anything_is_made(
+    arguments: str, part: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert part in told(capsys, ["train", "--runs-dir", str(tmp_path / "runs"), *arguments.split()], 2)
+    assert not (tmp_path / "runs").exists()
+
+
+def helped(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit):
+        run_command([*arguments, "--help"])
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def test_help_shows_what_may_be_left_out_and_what_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "usage: mfmarl train [-h] [OPTIONS] [CONFIG]" in helped(capsys, "train")
+    assert "--set KEY=VALUE [KEY=VALUE ...]" in helped(capsys, "train")
+    assert "usage: mfmarl report [-h] RUN [RUN ...] [--out DIR]" in helped(capsys, "report")
+    assert "usage: mfmarl ls [-h] [DIR]" in helped(capsys, "ls")
+
+
+def test_help_promises_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    top = helped(capsys)
+    assert not {"imitate", "audit", "solve"} & {word.strip(".,").lower() for word in top.split()} - set(COMMANDS)
+    example = re.search(r"e\.g\. --set (\S+) (\S+)\.", helped(capsys, "train"))
+    assert example is not None
+    config = read_config(None, {"seed": 1}, list(example.groups()))
+    assert make_env(config, num_envs=1).num_envs == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ class SeenMarket(Market, Protocol):
     """What a profile reads of a market when it plays."""
 
     agent_types: NDArray[np.int64]
-    type_names: list[str]
+    type_names: Sequence[str]
     horizon: int
     t: int
     stock: NDArray[np.float32]

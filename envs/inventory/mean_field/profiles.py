@@ -59,14 +59,19 @@ def s_S_profile(game: MeanFieldMarket, levels: Sequence[tuple[float, float]]) ->
     return Profile(tuple(stationary(game, kind, s_S_actions(kind, s, S)) for kind, (s, S) in pairs))
 
 
-def base_stock_levels(game: MeanFieldMarket) -> Doubles:
-    """[K]: order-up-to positions, the quantile of demand over L + 1 periods at the reference prices' critical ratio."""
+def type_parameters(game: MeanFieldMarket) -> Parameters:
+    """The types' parameters as vectors [K]."""
     names = [f.name for f in fields(Parameters)]
     columns = {name: np.array([float(getattr(k.agent, name)) for k in game.types]) for name in names}
     lead = columns.pop("L").astype(np.int64)
-    parameters = Parameters(**columns, L=lead)
+    return Parameters(**columns, L=lead)
+
+
+def base_stock_levels(game: MeanFieldMarket) -> Doubles:
+    """[K]: order-up-to positions, the quantile of demand over L + 1 periods at the reference prices' critical ratio."""
+    parameters = type_parameters(game)
     ratio = critical_ratio(parameters, unmet=game.config.unmet, discount=game.gamma)
-    levels = np.maximum(CountDemand(parameters.mu, parameters.cv2).quantile(ratio, lead + 1), 0.0)
+    levels = np.maximum(CountDemand(parameters.mu, parameters.cv2).quantile(ratio, parameters.L + 1), 0.0)
     if not np.isfinite(levels).all():
         name = game.types[int(np.argmin(np.isfinite(levels)))].name
         raise ValueError(f"{name} has no finite base-stock level: its stock costs nothing to hold; set h or gamma < 1")

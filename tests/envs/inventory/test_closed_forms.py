@@ -16,9 +16,11 @@ from envs.inventory import (
     lot_size,
     newsvendor,
     newsvendor_profit,
+    rationing_best_replies,
     s_S_levels,
     substitution_quantity,
 )
+from envs.inventory.closed_forms import granted
 
 COURNOT: dict[str, Any] = {
     "alpha": 20, "beta": 0.5, "phi": 0.5, "costs": (6, 8, 10), "shares": (0.5, 0.3, 0.2), "num_agents": 30,
@@ -147,6 +149,46 @@ def test_substitution_of_the_spec() -> None:
     assert together == pytest.approx(111.197, abs=5e-4)
 
 
+NEWSVENDOR: dict[str, Any] = {"mu": 20, "p": 10, "c": 4}
+
+
+def test_proportional_rationing_inflates_best_replies_to_the_cap() -> None:
+    # 15 u each are there where 21 are wanted; 30 bring 30 x 15/21 = 21.4, against 30 then 40 bring 20, and so on
+    found = rationing_best_replies(**NEWSVENDOR, capacity=15, allocation="proportional")
+    assert found == ((21, 30, 40, 60, 80), True)
+
+
+@pytest.mark.parametrize("capacity", [14.1, 14.5, 15.2])
+def test_the_same_replies_come_out_for_capacities_around_three_quarters(capacity: float) -> None:
+    found = rationing_best_replies(**NEWSVENDOR, capacity=capacity, allocation="proportional")
+    assert found.orders == (21, 30, 40, 60, 80)
+
+
+def test_uniform_rationing_leaves_the_newsvendors_order() -> None:
+    for capacity in (5.0, 15.0, 20.0, 30.0):
+        assert rationing_best_replies(**NEWSVENDOR, capacity=capacity, allocation="uniform") == ((21,), True)
+
+
+def test_enough_supply_leaves_the_newsvendors_order() -> None:
+    for allocation in ("proportional", "uniform", "linear"):
+        found = rationing_best_replies(**NEWSVENDOR, capacity=21, allocation=allocation)
+        assert found == ((21,), True)
+
+
+def test_linear_rationing_adds_what_is_cut() -> None:
+    # orders of 5 u steps: 21 are cut by 6, so 25 bring 19 and 30 bring 24; then by 10 and 15, 30 and 35 bring 20
+    found = rationing_best_replies(**NEWSVENDOR, capacity=15, allocation="linear", orders=range(0, 41, 5), rounds=3)
+    assert found == ((21, 25, 30, 35), False)
+
+
+def test_what_is_granted_by_hand() -> None:
+    for allocation, units in (("proportional", 20), ("uniform", 15), ("linear", 15)):
+        # others order 30 where 15 are there: half, at most 15, 15 less
+        assert granted(40 if allocation == "proportional" else 30, 30, 15, allocation) == units  # type: ignore[arg-type]
+    assert granted(40, 10, 15, "proportional") == 40
+    assert granted(10, 30, 15, "linear") == 0
+
+
 @pytest.mark.parametrize(
     ("call", "names"),
     [
@@ -167,6 +209,11 @@ def test_substitution_of_the_spec() -> None:
         (lambda: cournot(**COURNOT | {"costs": (6, -8, 10)}), "costs are"),
         (lambda: cournot(**COURNOT | {"costs": (6, 8, 19)}), "type 2 with cost 19"),
         (lambda: linear_quadratic(h=1, phi=4, beta=2, c=1, gamma=1.1, mu=10), "gamma is 1.1"),
+        (lambda: rationing_best_replies(**NEWSVENDOR, capacity=0, allocation="uniform"), "capacity is 0"),
+        (lambda: rationing_best_replies(**NEWSVENDOR, capacity=9, allocation="unifrom"), "did you mean 'uniform'"),
+        (lambda: rationing_best_replies(**NEWSVENDOR, capacity=9, allocation="uniform", orders=[]), "orders is empty"),
+        (lambda: rationing_best_replies(**NEWSVENDOR, capacity=9, allocation="uniform", orders=[-5]), r"is -5"),
+        (lambda: granted(-1, 30, 15, "uniform"), "order is -1"),
         (lambda: substitution_quantity(mean=100, std=30, critical_ratio=1, omega=0), "critical_ratio is 1"),
         (lambda: substitution_quantity(mean=100, std=30, critical_ratio=0.6, omega=2), "omega is 2"),
     ],

@@ -54,6 +54,8 @@ def test_lost_sales_by_hand() -> None:
             "alpha_service": 3 / 4,
             "beta_fill": 1 - 4 / 20,
             "gamma_service": 1 - 4 / 20,
+            # 15 unit-periods of stock, 20 units wanted
+            "days_of_supply": 15 / 20,
             "turns": 16 / 15,
             # demand 5, 7, 0, 8: mean 5, deviations 0, 2, 5, 3
             "bullwhip": 8 / (38 / 4),
@@ -127,6 +129,21 @@ def test_running_sums_equal_the_formulas_on_whole_episodes(unmet: str) -> None:
         np.testing.assert_allclose(got["alpha_service"], ((of("lost") + of("backlog")) == 0).mean(0))
         sold, lost, spoiled = of("sold").sum(0), of("lost").sum(0), of("spoiled").sum(0)
         np.testing.assert_allclose(got["inventory_efficiency"], sold / (sold + of("stock")[-1] + lost + spoiled))
+
+
+def test_metrics_so_far() -> None:
+    metrics = EpisodeMetrics(1, 1, 0.5)
+    assert all(np.isnan(values).all() for values in metrics.running().values())
+    metrics.add(step(8, False, order=4, demand=5, sold=5, stock=3))
+    metrics.add(step(4, False, order=0, demand=7, sold=3, lost=4))
+    now = {name: float(value[0, 0]) for name, value in metrics.running().items()}
+    assert (now["return"], now["profit"], now["order"]) == (10, 6, 2)
+    assert now["beta_fill"] == pytest.approx(1 - 4 / 12)
+    # asked for, not taken: the episode goes on
+    rows = metrics.add(step(0, True, demand=4, sold=0, lost=4))
+    assert rows is not None
+    assert rows["return"].tolist() == [[10]]
+    assert np.isnan(metrics.running()["profit"]).all()
 
 
 def test_refusals() -> None:

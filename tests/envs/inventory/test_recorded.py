@@ -10,9 +10,9 @@ import pytest
 
 import envs
 from envs.inventory.market import InventoryMarket
-from tests.envs.inventory.given import drawn
 from envs.inventory.sales_table import BadTable
 from envs.inventory.types import AgentType
+from tests.envs.inventory.given import drawn
 
 SALES = "agent,period,units\n" + "".join(
     f"{agent},{week},{units}\n"

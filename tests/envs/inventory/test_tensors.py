@@ -86,7 +86,7 @@ def test_bad_actions_are_refused_alike() -> None:
     actions[1, 3] = 11
     with pytest.raises(ValueError, match=r"\(agent 3, copy 1\): action 11 is outside 0\.\.10"):
         market.step(actions)
-    with pytest.raises(ValueError, match="actions are torch.float32; the market needs whole numbers"):
+    with pytest.raises(ValueError, match=r"actions are torch\.float32; the market needs whole numbers"):
         market.step(actions.float())
     shares: Any = envs.make(
         "inventory/market-easy", num_envs=2, num_agents=5, seed=0, backend="torch:cpu", action_mode="continuous"
@@ -98,7 +98,7 @@ def test_bad_actions_are_refused_alike() -> None:
 
 
 def test_devices_and_backends_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(ValueError, match="unknown backend 'tensorflow'.*numpy, torch"):
+    with pytest.raises(ValueError, match=r"unknown backend 'tensorflow'.*numpy, torch"):
         envs.make("inventory/market-easy", backend="tensorflow")
     with pytest.raises(ValueError, match="backend torch:cuda:99: torch has no such device here"):
         envs.make("inventory/market-easy", backend="torch:cuda:99")

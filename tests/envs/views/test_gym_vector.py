@@ -12,6 +12,9 @@ from gymnasium.vector import AutoresetMode
 import envs
 from envs.views.gym_vector import PopulationVectorEnv
 
+D = 19
+"""Entries of an agent's observation in `market-easy`."""
+
 
 def make(num_envs: int = 3, **options: Any) -> PopulationVectorEnv:
     vector = gym.make_vec("mfmarl/InventoryMarket-v0", num_envs=num_envs, **{"num_agents": 4, "seed": 0} | options)
@@ -23,8 +26,8 @@ def test_make_vec_builds_one_batched_environment() -> None:
     assert isinstance(vector, PopulationVectorEnv)
     assert vector.num_envs == 3
     assert vector.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
-    assert vector.single_observation_space.shape == (4, 29)
-    assert vector.observation_space.shape == (3, 4, 29)
+    assert vector.single_observation_space.shape == (4, D + 11)
+    assert vector.observation_space.shape == (3, 4, D + 11)
     obs, _ = vector.reset(seed=1)
     assert vector.observation_space.contains(obs)
     assert vector.action_space.contains(vector.action_space.sample())
@@ -52,8 +55,8 @@ def test_it_plays_as_the_population_does_and_restarts_in_the_same_step() -> None
             one_hot = np.eye(11)[actions]
             mean = (one_hot.sum(1, keepdims=True) - one_hot) / 3
             for b in range(3):
-                np.testing.assert_array_equal(infos["final_obs"][b][:, :18], step.final_obs[b])
-                np.testing.assert_allclose(infos["final_obs"][b][:, 18:], mean[b], rtol=1e-6)
+                np.testing.assert_array_equal(infos["final_obs"][b][:, :D], step.final_obs[b])
+                np.testing.assert_allclose(infos["final_obs"][b][:, D:], mean[b], rtol=1e-6)
 
 
 def test_the_view_equals_stock_vectors_of_the_single_view() -> None:
@@ -76,6 +79,44 @@ def test_the_view_equals_stock_vectors_of_the_single_view() -> None:
         if truncated.any():
             for b in range(2):
                 np.testing.assert_array_equal(infos["final_obs"][b], infos_too["final_obs"][b])
+            assert infos["final_info"].keys() == infos_too["final_info"].keys()
+            for name, value in infos_too["final_info"].items():
+                np.testing.assert_array_equal(infos["final_info"][name], value)
+            np.testing.assert_array_equal(infos["_final_info"], infos_too["_final_info"])
+
+
+def test_infos_are_masked_as_gymnasium_unpacks_them() -> None:
+    vector = gym.wrappers.vector.DictInfoToList(make(num_envs=2, horizon=2))
+    vector.reset(seed=0)
+    for _ in range(2):
+        *_, infos = vector.step(vector.action_space.sample())
+    one: Any = infos[1]
+    np.testing.assert_array_equal(one["final_info"]["stock"], one["stock"])
+    assert one["final_obs"].shape == (4, D + 11)
+    assert not any(name.startswith("_") for name in one)
+
+
+def test_continuous_actions_are_a_box_of_copies_and_agents() -> None:
+    vector = make(action_mode="continuous", horizon=2)
+    assert vector.action_space.shape == (3, 4)
+    vector.reset(seed=0)
+    vector.step(vector.action_space.sample())
+    actions = vector.action_space.sample()
+    *_, infos = vector.step(actions)
+    mean = (actions.sum(1, keepdims=True) - actions) / 3
+    for b in range(3):
+        np.testing.assert_allclose(infos["final_obs"][b][:, -1], mean[b], rtol=1e-6)
+
+
+def test_every_copy_is_drawn() -> None:
+    vector = make(num_envs=2, render_mode="ansi", horizon=2)
+    vector.reset(seed=0)
+    for t in (1, 2, 1):
+        vector.step(vector.action_space.sample())
+        drawn: Any = vector.render()
+        # the episode that ended in this step still shows
+        assert [f"copy {b}, period {t}:" in drawn[b] for b in range(2)] == [True, True]
+    assert make().render() is None
 
 
 def test_reset_takes_one_seed_or_one_a_copy() -> None:

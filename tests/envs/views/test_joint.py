@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 import envs
 from envs.population import Step
-from envs.views.joint import agent_space, final_observation, joint_space
+from envs.views.joint import agent_actions, agent_space, final_observation, joint_space
+
+D = 19
+"""Entries of an agent's observation in `market-easy`."""
 
 
 def test_spaces_stand_observation_before_mean_action() -> None:
     env = envs.make("inventory/market-easy", num_agents=3, seed=0)
     one, all_ = agent_space(env), joint_space(env)
-    assert one.shape == (18 + 11,)
-    assert all_.shape == (3, 29)
-    np.testing.assert_array_equal(one.high[:18], env.observation_space.high)
-    np.testing.assert_array_equal(one.high[18:], 1)
+    assert one.shape == (D + 11,)
+    assert all_.shape == (3, D + 11)
+    np.testing.assert_array_equal(one.high[:D], env.observation_space.high)
+    np.testing.assert_array_equal(one.high[D:], 1)
     np.testing.assert_array_equal(all_.high[2], one.high)
 
 
@@ -31,5 +35,15 @@ def test_final_mean_action_is_of_the_neighbours() -> None:
     env.neighbours = None
     seen = final_observation(env, ended, np.array([[1, 0, 1]]))
     assert seen[0, :, -2:].tolist() == [[0.5, 0.5], [0, 1], [0.5, 0.5]]
+    env.action_space = gym.spaces.Box(0, 1, (), np.float32)
+    env.mean_action_space = gym.spaces.Box(0, 1, (1,), np.float32)
+    seen = final_observation(env, ended, np.array([[1, 0.5, 0.25]], np.float32))
+    assert seen[0, :, -1].tolist() == [0.375, 0.625, 0.75]
+    env.neighbours = np.array([[False, True, True], [True, False, False], [False, False, False]])
+    seen = final_observation(env, ended, np.array([[1, 0.5, 0.25]], np.float32))
+    assert seen[0, :, -1].tolist() == [0.375, 1, 0]
+    env.action_space = gym.spaces.Box(0, 1, (2,), np.float32)
+    with pytest.raises(ValueError, match="actions that are Discrete"):
+        agent_actions(env)
     with pytest.raises(ValueError, match="without final_obs"):
         final_observation(env, step, np.array([[1, 0, 1]]))

@@ -9,6 +9,9 @@ import pytest
 
 import envs
 
+D = 19
+"""Entries of an agent's observation in `market-easy`."""
+
 pytestmark = pytest.mark.ray
 
 
@@ -23,7 +26,7 @@ def test_spaces_of_every_agent() -> None:
     assert view.possible_agents == view.agents == ["agent_0", "agent_1", "agent_2", "agent_3"]
     assert view.num_agents == 4
     for agent in view.agents:
-        assert view.get_observation_space(agent).shape == (29,)
+        assert view.get_observation_space(agent).shape == (D + 11,)
         assert view.get_action_space(agent).n == 11
 
 
@@ -47,7 +50,7 @@ def test_it_plays_as_the_population_does() -> None:
         assert truncateds == dict.fromkeys((*view.agents, "__all__"), over)
         assert terminateds == dict.fromkeys((*view.agents, "__all__"), False)
         if step.final_obs is not None:
-            np.testing.assert_array_equal(obs["agent_3"][:18], step.final_obs[0, 3])
+            np.testing.assert_array_equal(obs["agent_3"][:D], step.final_obs[0, 3])
             with pytest.raises(RuntimeError, match=r"call reset\(\) before step\(\)"):
                 view.step(played)
             obs, _ = view.reset()

@@ -1,0 +1,173 @@
+"""The clairvoyant bound: what an agent could earn that knew all its demand and all prices beforehand.
+
+Information relaxation (Brown, Smith and Sun 2010): whoever knows the future earns at least as much as whoever does not,
+so the mean over episodes bounds the value of every policy against the same field. With demand known an order can be
+thought of as placed when it arrives, at the price and discount of L periods earlier: the state is the stock alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.inventory.compiled import compiled
+from envs.inventory.formulas import spoilage
+from envs.inventory.ledger import Ledger
+from envs.inventory.market import MOST_ORDERED, REWARD_PARAMETERS, InventoryMarket
+from envs.population import Step
+
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Field:
+    """Demand and prices of an episode as it is played; feed it every step of the episode in order."""
+
+    def __init__(self) -> None:
+        self._demand: list[Doubles] = []
+        self._premium: list[Doubles] = []
+        self._price: list[Doubles] = []
+
+    def add(self, step: Step) -> None:
+        """Note one period; raises ValueError for a game that does not say its prices."""
+        if not isinstance(step.metrics, Ledger):
+            raise ValueError("the clairvoyant bound is of the market: this step does not say its prices")
+        period = step.metrics.period
+        self._demand.append(np.asarray(period.demand, float))
+        self._premium.append(np.asarray(period.premium, float))
+        self._price.append(np.asarray(period.price, float))
+
+    @property
+    def demand(self) -> Doubles:
+        """[T, B, N], u."""
+        return np.stack(self._demand)
+
+    @property
+    def premium(self) -> Doubles:
+        """[T, B]: wholesale price less c, $/u."""
+        return np.stack(self._premium)
+
+    @property
+    def price(self) -> Doubles:
+        """[T, B]: retail price / p0."""
+        return np.stack(self._price)
+
+
+def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) -> Doubles:
+    """[B, N]: the most that each agent could have earned in the episode against the field as it was, discounted, $.
+
+    Exact by dynamic programming over whole units of stock. Actions are the market's own; where what arrives depends on
+    more than the action (scarce supply) or on the position (order-up-to, continuous) any whole quantity up to the
+    largest order is allowed, which only raises the bound. The agent's own part in the prices (1/N) is taken as given.
+
+    Raises:
+        ValueError: for a market with spill-over, where more customers might have come than were seen, for order-up-to
+            actions with backlog, and for a field that is not one whole episode.
+    """
+    config, p = env.config, env.parameters
+    if config.spill > 0:
+        raise ValueError(
+            f"spill is {config.spill:g}: who might have come from other sellers is not seen, so there is no bound; "
+            "set spill=0"
+        )
+    if config.action_mode == "order_up_to" and config.unmet == "backlog":
+        raise ValueError("orders up to a position have no largest one with backlog, so there is no bound; set levels")
+    demand = field.demand
+    if demand.shape != (env.horizon, env.num_envs, env.num_agents):
+        raise ValueError(
+            f"the field is {demand.shape}; want one episode, {(env.horizon, env.num_envs, env.num_agents)}: "
+            "periods, copies, agents"
+        )
+    if config.action_mode in ("levels", "absolute") and config.capacity is None:
+        orders = env.order_levels.astype(np.int64)
+    else:
+        most = MOST_ORDERED * p.mu if config.action_mode == "continuous" else env.order_levels.max(1)
+        most = np.rint(most).astype(np.int64)
+        orders = np.minimum(np.arange(int(most.max()) + 1), most[:, None])
+    costs = np.stack([getattr(p, name) for name in REWARD_PARAMETERS])
+    start = p.L + 1.0 if config.initial_stock is None else np.full(env.num_agents, config.initial_stock)
+    worth = config.terminal_value * p.c if config.ending == "finite" else np.zeros(env.num_agents)
+    return _best(
+        np.ascontiguousarray(orders), p.L, np.rint(config.stock_cap * p.mu).astype(np.int64),
+        np.rint(start * p.mu).astype(np.int64), demand, field.premium, field.price, costs, worth,
+        config.unmet == "backlog", config.demand_mode == "sell_all", discount,
+    )  # fmt: skip
+
+
+@compiled
+def _closed(
+    offered: Any, wanted: Any, p: float, h: float, unmet_cost: float, delta: float, v: float, backlog: bool
+) -> tuple[float, Any]:
+    """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves."""
+    sold = min(offered, wanted)
+    left = offered - sold
+    spoiled = np.int64(spoilage(np.float32(delta), np.float32(left)))
+    kept = left - spoiled
+    unmet = wanted - sold
+    gain = p * sold - h * kept + v * spoiled - unmet_cost * unmet
+    return gain, kept - unmet if backlog else kept
+
+
+@compiled
+def _best(
+    orders: Integers, lead: Integers, room: Integers, start: Integers, demand: Doubles, premium: Doubles,
+    price: Doubles, costs: Doubles, worth: Doubles, backlog: bool, sell_all: bool, gamma: float,
+) -> Doubles:  # fmt: skip
+    """The bound [B, N] by backward induction; see `clairvoyant_bound` for the arrays."""
+    periods, copies, agents = demand.shape
+    actions = orders.shape[1]
+    found = np.empty((copies, agents))
+    bought = np.empty(actions)
+    for n in range(agents):
+        p0, c, h, b_, ell, K, phi, delta, v = costs[:, n]
+        top = max(room[n], start[n])
+        unmet_cost = b_ if backlog else ell
+        for b in range(copies):
+            depth = np.int64(demand[:, b, n].sum()) if backlog else np.int64(0)
+            # of net stock -depth, ..., top
+            last = gamma ** (periods - 1) * worth[n]
+            value = last * (np.arange(top + depth + 1) - depth)
+            before = np.empty_like(value)
+            offered_worth = np.empty(top + 1)
+            for t in range(periods - 1, -1, -1):
+                now, placed = gamma**t, t - lead[n]
+                units = np.int64(demand[t, b, n])
+                p = p0 * price[t, b]
+                for a in range(actions):
+                    q = orders[n, a]
+                    bought[a] = 0.0 if q == 0 else np.inf
+                    if q > 0 and placed >= 0:
+                        bought[a] = gamma**placed * ((c + premium[placed, b]) * q + K + 0.5 * phi * q * q)
+                for offered in range(room[n] + 1):
+                    wanted = offered if sell_all else units
+                    gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
+                    # a net stock below -depth is on no path of the episode
+                    offered_worth[offered] = now * gain + value[depth + net] if depth + net >= 0 else -np.inf
+                for index in range(value.size):
+                    stock = index - depth
+                    best = -np.inf
+                    for a in range(actions):
+                        if stock >= 0:
+                            best = max(best, offered_worth[min(stock + orders[n, a], room[n])] - bought[a])
+                        else:
+                            offered = min(orders[n, a], room[n])
+                            wanted = offered if sell_all else units - stock
+                            gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
+                            if depth + net >= 0:
+                                best = max(best, now * gain + value[depth + net] - bought[a])
+                    before[index] = best
+                value, before = before, value
+            total = value[start[n] + depth]
+            for t in range(max(periods - lead[n], 0), periods):
+                # orders that arrive after the end are worth placing only for what they are worth then
+                most = 0.0
+                for a in range(actions):
+                    q = orders[n, a]
+                    if q > 0:
+                        paid = (c + premium[t, b]) * q + K + 0.5 * phi * q * q
+                        most = max(most, last * q - gamma**t * paid)
+                total += most
+            found[b, n] = total
+    return found
