@@ -25,7 +25,8 @@ def grouped(features: Doubles, number: int, *, starts: int = 1) -> NDArray[np.in
     best, tightest = np.zeros(len(z), np.int64), np.inf
     for start in range(starts):
         try:
-            centres, labels = kmeans2(z, groups, minit="++", rng=np.random.default_rng(start), iter=100, missing="raise")
+            rng = np.random.default_rng(start)
+            centres, labels = kmeans2(z, groups, minit="++", rng=rng, iter=100, missing="raise")
         except ClusterError:
             # this start left a group empty
             continue

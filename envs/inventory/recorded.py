@@ -30,12 +30,12 @@ Doubles = NDArray[np.float64]
 class SalesConfig(RecordConfig):
     """The market on a sales table."""
 
-    sales: str = Field(description="sales table to be played, CSV or Parquet (agent, period, units, optional price, type)")
+    sales: str = Field(description="sales table, CSV or Parquet: agent, period, units, optional price and type")
     test_periods: int = Field(
         0, ge=0, le=100_000, description="how many of the last periods are held out for split=test; 0: none"
     )
     num_types: int | None = Field(
-        None, ge=1, le=1000, description="clusters of agents in a table without types; one a type of `types` if not given"
+        None, ge=1, le=1000, description="clusters of agents where the table has no types; one a type if not given"
     )
 
     @model_validator(mode="before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -151,7 +152,7 @@ def pivot(
         wide = wide.fillna(0.0)
     else:
         bounds = [first, *(cut for cut in sorted(cuts) if first < cut <= last), last + 1]
-        parts = [wide.loc[a : b - 1] for a, b in zip(bounds, bounds[1:], strict=False)]
+        parts = [wide.loc[a : b - 1] for a, b in pairwise(bounds)]
         for part in parts:
             if part.isna().all().any():
                 agent_name = names[int(part.isna().all().to_numpy().argmax())]

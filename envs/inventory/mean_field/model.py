@@ -65,7 +65,7 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
     if not 0 < gamma <= 1:
         raise ValueError(f"gamma is {gamma}; a discount is above 0 and at most 1")
     if config.demand_mode in RECORDED:
-        raise ValueError(f"demand_mode is {config.demand_mode}: the exact mean field needs types that share a demand law, not a record")
+        raise ValueError(f"demand_mode is {config.demand_mode}: the exact mean field needs a demand law, not a record")
     if config.action_mode not in QUANTITIES:
         raise ValueError(
             f"action_mode is {config.action_mode}: the exact mean field takes quantities; set levels, or absolute with "
