@@ -43,7 +43,7 @@ class Demand(Protocol):
 AT_ONCE = 1024
 """Agents whose tables are worked out together: in one go, N = 100,000 would need half a gigabyte for a moment."""
 LONGEST_TABLE = 2048
-"""Entries of an agent's quantile table; demand that spreads wider is searched for, which is quicker than building it."""
+"""Entries of an agent's quantile table; demand that spreads wider is searched for instead."""
 GUIDES = 64
 """Entries of a quantile table's guide: where to start looking, by the uniform's first six bits."""
 
