@@ -22,7 +22,7 @@ from envs.inventory.types import Parameters
 
 SCALED = ("p0", "c", "h", "b", "ell", "K", "phi", "v")
 """What an agent's recorded price scales: all that is counted in $."""
-STARTS = 20
+STARTS = 10
 """Of the k-means that finds types."""
 Doubles = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_PERIODS = 100_000
@@ -124,7 +125,7 @@ def check_duplicates(path: str | Path, table: pd.DataFrame) -> None:
 
 def pivot(
     path: str | Path, table: pd.DataFrame, gaps: Gaps, cuts: Sequence[int] = ()
-) -> tuple[np.ndarray, list[str], list[int]]:
+) -> tuple[NDArray[np.float64], list[str], list[int]]:
     """Units [W, N] over all periods from the first to the last, the agents' names, and the periods.
 
     Args:
@@ -148,17 +149,26 @@ def pivot(
             "set gaps to zero or interpolate if that is what its absence means"
         )
     names = [str(agent) for agent in wide.columns]
-    if gaps == "zero":
-        wide = wide.fillna(0.0)
-    else:
-        bounds = [first, *(cut for cut in sorted(cuts) if first < cut <= last), last + 1]
-        parts = [wide.loc[a : b - 1] for a, b in pairwise(bounds)]
-        for part in parts:
-            if part.isna().all().any():
-                agent_name = names[int(part.isna().all().to_numpy().argmax())]
-                raise BadTable(
-                    f"{path}: agent {agent_name} has no row in periods {part.index[0]} to {part.index[-1]}, so there "
-                    "is nothing to draw a line from; leave it out, or set gaps to zero"
-                )
-        wide = pd.concat([part.interpolate(limit_direction="both") for part in parts])
-    return wide.to_numpy(float), names, [int(p) for p in wide.index]
+    # a copy: pandas may hand out its own, read-only
+    units = wide.fillna(0.0).to_numpy(float) if gaps == "zero" else wide.to_numpy(float, copy=True)
+    bounds = [first, *(cut for cut in sorted(cuts) if first < cut <= last), last + 1]
+    for a, b in pairwise(bounds):
+        silent = _draw_lines(units[a - first : b - first])
+        if silent is not None:
+            raise BadTable(
+                f"{path}: agent {names[silent]} has no row in periods {a} to {b - 1}, so there is nothing to draw a "
+                "line from; leave it out, or set gaps to zero"
+            )
+    return units, names, list(range(first, last + 1))
+
+
+def _draw_lines(units: NDArray[np.float64]) -> int | None:
+    """Fill the gaps (NaN) of units [W, N] in place; returns the first agent that has nothing to fill them from."""
+    gap = np.isnan(units)
+    for n in np.flatnonzero(gap.any(0)):
+        known = np.flatnonzero(~gap[:, n])
+        if known.size == 0:
+            return int(n)
+        missing = np.flatnonzero(gap[:, n])
+        units[missing, n] = np.interp(missing, known, units[known, n])
+    return None
