@@ -190,7 +190,7 @@ def test_all_products_play_otherwise_too(options: dict[str, Any]) -> None:
         ({"types_by": "product", "num_types": 2}, "environment option num_types: types_by=product has a type for each"),
         ({"product": "all", "num_agents": 83}, "has 913 agents, one a store and product; num_agents is 83"),
         ({"demand_mode": "counts"}, "environment option demand_mode: Input should be 'window', 'series'"),
-        ({"demand_mode": "bootstrap", "block_length": 92}, "block_length is 92; a record of 91 periods has blocks of 1"),
+        ({"demand_mode": "bootstrap", "block_length": 92}, "block_length is 92; a record of 91 periods has"),
         ({"demand_mode": "fitted", "harmonics": 3, "season_period": 6}, "harmonics is 3; a season of 6 periods tells"),
         ({"produkt": 3}, "unknown environment option 'produkt': did you mean 'product'"),
     ],

@@ -86,7 +86,7 @@ def test_a_column_names_the_types(tmp_path: Path) -> None:
     text = with_column("type", {"kiosk": "big", "mall": "big", "mart": "small"})
     with pytest.raises(BadTable, match="agent mart has the types big, small; one is allowed"):
         make(tmp_path, text.replace("mart,7,9,small", "mart,7,9,big"))
-    with pytest.raises(ValueError, match="num_types is 2, but .* has a column type; leave one out"):
+    with pytest.raises(ValueError, match=r"num_types is 2, but .* has a column type; leave one out"):
         make(tmp_path, text, num_types=2)
 
 
