@@ -15,18 +15,13 @@ from contextlib import closing, redirect_stderr, suppress
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
+from typing import Annotated, NoReturn, Protocol
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mfmarl.runs.schema import RunSummary
 
 
 def _given(metavar: str | None = None, default: str = "") -> object:
@@ -187,13 +182,14 @@ class Ls:
         from rich.console import Console
 
         from mfmarl.runs.schema import list_runs
+        from mfmarl.runs.table import runs_table
 
         runs = list_runs(self.runs_dir)
         if not runs:
             print(f"no runs in {self.runs_dir}; `mfmarl train` makes one", file=sys.stderr)
             return 0
         # without a terminal, lines are not folded
-        Console(width=None if sys.stdout.isatty() else 240).print(_runs_table(runs))
+        Console(width=None if sys.stdout.isatty() else 240).print(runs_table(runs))
         return 0
 
 
@@ -426,29 +422,3 @@ def _say(text: str) -> None:
     """What is being done, on a terminal only, in one line that the next overwrites."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def _runs_table(runs: Sequence[RunSummary]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    colours = {"complete": "green", "running": "cyan", "resumable": "yellow", "broken": "red"}
-    table = Table(box=None, pad_edge=False)
-    for heading in ("run", "method", "environment"):
-        table.add_column(heading, no_wrap=heading == "method")
-    for heading in ("N", "seed", "iteration", "return"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("status")
-    for run in runs:
-        info = run.info
-        told = (info.config.method, info.config.env, str(info.num_agents), str(info.seed)) if info else ("-",) * 4
-        iteration = "-" if run.iteration is None else str(run.iteration)
-        value = "-" if run.return_mean is None else f"{run.return_mean:,.1f}"
-        status = run.status if not run.detail else f"{run.status}: {run.detail}"
-        cells = (run.path.name, *told, iteration, value)
-        table.add_row(*(Text(_printable(c)) for c in cells), Text(_printable(status), style=colours[run.status]))
-    return table
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ import envs
 from envs.inventory.ledger_frame import EpisodeRecorder, write_frame
 from envs.inventory.market import InventoryMarket
 from envs.inventory.metrics import METRICS, MISSING, EpisodeMetrics
-from envs.inventory.reference import NAMES, reference_policy
+from envs.inventory.network.network import InventoryNetwork
+from envs.inventory.reference import NAMES, Market, reference_policy
 from envs.population import PopulationEnv, Step
 from mfmarl.config import TrainConfig
 from mfmarl.errors import UserError
@@ -54,7 +55,7 @@ def evaluate(
         return envs.make(config.env, num_envs=copies, num_agents=config.num_agents, seed=root, **options)
 
     env = fresh()
-    if not isinstance(env, InventoryMarket):
+    if not isinstance(env, InventoryMarket | InventoryNetwork):
         raise UserError(f"{run}: {config.env} has no inventory metrics, and evaluate knows no others yet")
     trained = Policy.load(run, seed=stream(root, "action"))
     recorder = None if ledger is None else EpisodeRecorder(env)
@@ -68,8 +69,9 @@ def evaluate(
             write_frame(recorder.to_frame(recorder.ended[:episodes]), ledger)
     for name in NAMES:
         other = fresh()
-        assert isinstance(other, InventoryMarket)
-        play = reference_policy(name, other, stream(root, "reference", name), discount=config.mfq.discount)
+        # of the settings the policies read two, which markets and networks both have
+        game = cast(Market, other)
+        play = reference_policy(name, game, stream(root, "reference", name), discount=config.mfq.discount)
         tables[name] = _play(other, play, episodes, config, root)
     with hold(run):
         return write_evaluation(

@@ -111,7 +111,15 @@ def tabulate(
     else:
         notes = ["no exact value, NashConv or bound: they are of the market"]
     told("")
-    return References(env, game.num_agents, episodes, root, tuple(rows), tuple(notes))
+    common = _common_notes(rows)
+    rows = [replace(row, notes=tuple(note for note in row.notes if note not in common)) for row in rows]
+    return References(env, game.num_agents, episodes, root, tuple(rows), (*common, *notes))
+
+
+def _common_notes(rows: Sequence[Row]) -> list[str]:
+    """What every policy that was played has among its notes, where there are several."""
+    played = [row.notes for row in rows if row.profits]
+    return [note for note in played[0] if all(note in notes for notes in played)] if len(played) > 1 else []
 
 
 def _row(name: str, env: PopulationEnv, episodes: int, root: int) -> Row:

@@ -108,7 +108,7 @@ class CountDemand:
         """See `Demand.episode`."""
         if self.tabled:
             if backend not in self._tables:
-                table = _table(self.mu * self.factors[0], self.cv2)
+                table = quantile_table(self.mu * self.factors[0], self.cv2)
                 self._tables[backend] = tuple(backend.array(part) for part in table)
             return _Tabled(keys, backend, self._tables[backend])
         path = None if self.shock is None else self.shock.path(keys, periods)
@@ -129,7 +129,7 @@ class CountDemand:
         return levels
 
 
-def _table(
+def quantile_table(
     mu: Doubles, cv2: Doubles
 ) -> tuple[NDArray[np.uint32], NDArray[np.int16], NDArray[np.int64]]:
     """The quantile table [N, entries], its guide [N, GUIDES] and each agent's lowest units [N]."""

@@ -1,32 +1,23 @@
-"""The named markets: each a kind of settings, differences from its defaults, and a builder."""
+"""The named games: each a kind of settings, differences from its defaults, and a builder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from envs import UnknownName
 from envs.inventory.backend import Backend
 from envs.inventory.config import EASY_TYPES, MarketConfig
 from envs.inventory.market import InventoryMarket, make_market
+from envs.inventory.network.presets import NETWORK_PRESETS
 from envs.inventory.orange_juice import OrangeJuiceConfig, make_orange_juice
+from envs.inventory.preset import Preset
 from envs.inventory.record import DECIDED, RecordConfig
 from envs.inventory.recorded import SalesConfig, make_recorded
 from envs.inventory.types import TYPES, AgentType
 from envs.population import PopulationEnv
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named market."""
-
-    kind: type[MarketConfig]
-    build: Callable[..., PopulationEnv]
-    """(settings, num_envs, num_agents or None, seed, backend) -> environment"""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _market(
@@ -72,6 +63,7 @@ PRESETS: dict[str, Preset] = {
         MarketConfig, _market, {"congestion": 0.0, "price_coupling": 0.5, "price_signal": "orders"}
     ),
     "market-orange-juice": Preset(OrangeJuiceConfig, make_orange_juice),
+    **NETWORK_PRESETS,
 }
 
 
@@ -112,7 +104,7 @@ def has_held_out(name: str, overrides: Mapping[str, Any]) -> bool:
     return isinstance(config, RecordConfig) and config.periods_held_out > 0
 
 
-def _settings(kind: type[MarketConfig], values: dict[str, Any]) -> MarketConfig:
+def _settings(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     for key in values:
         if kind is MarketConfig and key in SalesConfig.model_fields and key not in kind.model_fields:
             raise ValueError(f"environment option {key} is of recorded demand: set `sales` to a table as well")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gymnasium as gym
 
-IDS = {"mfmarl/InventoryMarket-v0": "inventory/market-easy"}
+IDS = {
+    "mfmarl/InventoryMarket-v0": "inventory/market-easy",
+    "mfmarl/InventoryNetwork-v0": "inventory/network-30",
+}
 """id -> the game it plays unless `name` says otherwise."""
 
 

@@ -16,11 +16,13 @@ from tests.envs.inventory.given import drawn
 
 def test_names() -> None:
     markets = ("easy", "medium", "hard", "perishable", "decoupled", "orders-price", "orange-juice")
-    assert envs.names() == [f"inventory/market-{name}" for name in markets]
-    assert "mfmarl/InventoryMarket-v0" in gym.registry
+    networks = ("network-30", "network-50", "network-70", "network-100", "network-100-wide", "network")
+    names = [*(f"market-{name}" for name in markets), *networks]
+    assert envs.names() == [f"inventory/{name}" for name in names]
+    assert {"mfmarl/InventoryMarket-v0", "mfmarl/InventoryNetwork-v0"} <= set(gym.registry)
 
 
-@pytest.mark.parametrize("name", envs.names())
+@pytest.mark.parametrize("name", [name for name in envs.names() if name != "inventory/network"])
 def test_every_name_keeps_the_protocol(name: str) -> None:
     env = envs.make(name, num_envs=2, seed=0)
     assert isinstance(env, PopulationEnv)

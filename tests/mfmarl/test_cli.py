@@ -162,6 +162,10 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
         ("report", "no runs given"),
         ("report nowhere", "nowhere does not exist"),
         ("ls nowhere", "nowhere does not exist"),
+        ("references", "Missing from mfmarl references: ENV"),
+        ("references x --episodes 0", "--episodes: got '0'; want a whole number of at least 1"),
+        ("references x --set horizon", "want key=value"),
+        ("references inventory/market-eazy", "did you mean 'inventory/market-easy'?"),
         ("check x --num-agents 1", "--num-agents: got '1'; want a whole number of at least 2"),
     ],
 )

@@ -26,12 +26,12 @@ from envs.inventory.mean_field.profiles import (
     stationary,
     type_parameters,
 )
-from envs.inventory.mean_field.tuned import Pair, Rule, Tuned, nash_tuned, population_tuned
+from envs.inventory.mean_field.tuned import Pair, Rule, Tuned, common_tuned, nash_tuned, population_tuned
 from envs.inventory.reference.fixed_cost import batches, order_quantity, s_S
 from envs.inventory.reference.playing import Market, Policy
 
 Doubles = NDArray[np.float64]
-Goal = Literal["nash", "population"]
+Goal = Literal["nash", "population", "common"]
 ITERATIONS = 60
 """Of fictitious play and of the planner; `easy` has .26 % of its value left to gain then."""
 
@@ -67,6 +67,8 @@ class Solved:
     def _tuned(self, goal: Goal, rule: Rule) -> Tuned:
         if goal == "nash":
             return nash_tuned(self.game, rule=rule, sweeps=self.effort.nash)
+        if goal == "common":
+            return common_tuned(self.game)
         return population_tuned(self.game, rule=rule, sweeps=self.effort.population)
 
     def remark(self, name: str) -> str:
@@ -112,6 +114,7 @@ TUNED: dict[str, tuple[Goal, Rule]] = {
     "base_stock_population": ("population", "base_stock"),
     "s_S_nash": ("nash", "s_S"),
     "s_S_population": ("population", "s_S"),
+    "s_S_common": ("common", "s_S"),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.config import MarketConfig
+from envs.inventory.market import MOST_ORDERED
 from envs.inventory.types import Parameters
 from envs.population import Step
 
@@ -16,8 +17,6 @@ Policy = Callable[[Step], NDArray[Any]]
 """From the step just seen to actions [B, N]: whole numbers, or float32 shares where actions are continuous."""
 Orders = Callable[[NDArray[np.float64]], NDArray[Any]]
 """From wanted units [B, N] to actions [B, N]."""
-MOST_ORDERED = 4.0
-"""Periods of mean demand that the largest continuous action orders."""
 
 
 class Market(Protocol):
@@ -68,10 +67,11 @@ def orders_of(env: Market) -> Orders:
     """How wanted units become actions of `env`.
 
     Quantities: the nearest one. Order-up-to positions: the one nearest to position + units, and the lowest where
-    nothing is wanted. Continuous: the share of 4 mu, in whole units.
+    nothing is wanted. Continuous: the share of the largest order, in whole units.
     """
     if env.config.action_mode == "continuous":
-        most = MOST_ORDERED * env.parameters.mu
+        # 4 mu in the market, the same for all in the network
+        most = getattr(env.config, "order_cap", MOST_ORDERED * env.parameters.mu)
         return lambda units: (np.rint(units) / most).clip(0, 1).astype(np.float32)
     nearest = NearestLevel(env.order_levels)
     if env.config.action_mode != "order_up_to":

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 import envs
 from envs.inventory import cournot, rationing_best_replies, substitution_quantity
 from envs.inventory.market import InventoryMarket
-from envs.inventory.trace import TraceDemand
 from envs.inventory.types import AgentType
 from tests.envs.inventory.given import with_demand
 

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 import envs
 from envs.views.gym_env import PopulationGymEnv
 
-D = 19
+D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 ID = "mfmarl/InventoryMarket-v0"

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 import envs
 from envs.views.gym_vector import PopulationVectorEnv
 
-D = 19
+D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 

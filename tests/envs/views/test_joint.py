@@ -10,7 +10,7 @@ import envs
 from envs.population import Step
 from envs.views.joint import agent_actions, agent_space, final_observation, joint_space
 
-D = 19
+D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 

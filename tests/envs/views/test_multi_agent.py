@@ -9,7 +9,7 @@ import pytest
 
 import envs
 
-D = 19
+D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 pytestmark = pytest.mark.ray

@@ -11,7 +11,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 import envs
 from envs.views import parallel_env
 
-D = 19
+D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 GAMES: list[dict[str, Any]] = [{}, {"action_mode": "continuous", "ending": "finite"}]
