@@ -65,6 +65,29 @@ def test_shortage_is_shared_out_backlog_first() -> None:
     assert step.reward.tolist() == [[2 * 90 - 0 - 7.5 - 60, -60 - 2.5, -120 - 12.5]]
 
 
+def test_the_odd_unit_goes_to_each_child_in_proportion() -> None:
+    grid = (0, 1, 2, 3, 5)
+    network = on_tree({0: [1, 2, 3]}, num_envs=4000, seed=1, initial_stock=5, action_grid=grid, **CALM)
+    with_customers(network, np.zeros((3, 3)))
+    # of 6 ordered, 1 + 2 + 3, 5 are there; then of 1 that is missing 1 arrives, and 1 more for 6 new orders
+    network.step(np.broadcast_to([1, 1, 2, 3], (4000, 4)))
+    short = network.owed[:, 1:].copy()
+    assert (short.sum(1) == 1).all()
+    share = np.array([1, 2, 3]) / 6
+    error = np.sqrt(share * (1 - share) / 4000)
+    assert (abs(short.mean(0) - share) < 4 * error).all()
+    network.step(np.broadcast_to([2, 1, 2, 3], (4000, 4)))
+    # the unit goes to whoever waited, and all new orders wait
+    np.testing.assert_array_equal(network.pipeline[0][:, 1:], short)
+    assert (network.owed[:, 1:] == [1, 2, 3]).all()
+    # 2 for 6 that wait, 1, 2 and 3
+    network.step(np.broadcast_to([0, 0, 0, 0], (4000, 4)))
+    sent = network.pipeline[0][:, 1:]
+    assert (sent.sum(1) == 2).all()
+    assert (sent <= np.ceil(2 * share)).all()
+    assert (abs(sent.mean(0) - 2 * share) < 4 * np.sqrt(2 * share * (1 - 2 * share) / 4000) + 1e-9).all()
+
+
 def test_customers_backlog_scrap_and_both_holding_costs() -> None:
     for holding, held in (("target", (5, 0)), ("stock", (20, 15))):
         network = on_tree(
