@@ -51,6 +51,7 @@ def learning_curves(journal: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     # the first, random episodes would flatten all that follows
     low = float(table.loc[table["env_steps"] > table["env_steps"].max() * 0.1, "mean"].min())
     high = float(table[["mean", "high"]].max().max())
-    axis.set_ylim(low - 0.15 * (high - low), high + 0.05 * (high - low))
+    if high > low:
+        axis.set_ylim(low - 0.15 * (high - low), high + 0.05 * (high - low))
     legend_above(figure, axis, 4)
     return figure, table

@@ -308,7 +308,10 @@ class InventoryMarket:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave, bit for bit; raises ValueError for the state of a market of another size."""
+        """Take back what `get_state` gave, bit for bit; raises ValueError for a state of another market."""
+        missing = [name for name in ("seeds", "episode", "t", *_STATE) if name not in state]
+        if missing:
+            raise ValueError(f"the state has no {', '.join(missing)}: it is not of a market, or of an older version")
         if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
             raise ValueError(
                 f"the state is of a market with pipeline {np.shape(state['pipeline'])}, this one has "

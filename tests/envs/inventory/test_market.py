@@ -349,6 +349,10 @@ def test_state_put_back_goes_on_bit_for_bit() -> None:
 def test_state_of_another_market_is_refused() -> None:
     with pytest.raises(ValueError, match=r"pipeline \(2, 1, 5\), this one has \(2, 1, 6\)"):
         make(num_agents=6).set_state(make(num_agents=5).get_state())
+    state = make().get_state()
+    del state["last_fill"]
+    with pytest.raises(ValueError, match="the state has no last_fill: it is not of a market, or of an older version"):
+        make().set_state(state)
 
 
 @pytest.mark.parametrize(
