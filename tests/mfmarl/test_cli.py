@@ -185,8 +185,8 @@ def test_bad_input_is_one_line_and_exit_2(
             "did you mean env_options.price_coupling?",
         ),
         (
-            "--set env_options.split=train",
-            "inventory/market-easy has no option 'split'; it is one of inventory/market-orange-juice",
+            "--set env_options.product=4",
+            "inventory/market-easy has no option 'product'; it is one of inventory/market-orange-juice",
         ),
         ("--set env_options.foo=1", "inventory/market-easy has no option 'foo'; there are action_grid, action_mode"),
         ("--env inventory/market-eazy", "did you mean 'inventory/market-easy'?"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from envs.inventory.backend import backend
-from envs.inventory.demand import CountDemand, Demand, Shock, _table
+from envs.inventory.demand import CountDemand, Demand, Shock, quantile_table
 from envs.inventory.streams import episode_keys
 from envs.inventory.trace import TraceDemand
 
@@ -26,7 +26,7 @@ def drawn(demand: Demand, copies: int, periods: int, seed: int = 0) -> NDArray[n
 
 def test_the_table_is_the_poisson_distribution_function() -> None:
     mu = np.array([0.01, 0.7, 6.0, 12.5, 300.0, 20_000.0])
-    tables, _, lowests = _table(mu, np.zeros(mu.size))
+    tables, _, lowests = quantile_table(mu, np.zeros(mu.size))
     for n, mean in enumerate(mu):
         lowest, table = int(lowests[n]), tables[n]
         size = int(np.argmax(table == 2**32 - 1))
