@@ -2,7 +2,8 @@
 
     python benchmarks/easy_seeds.py --out docs/figures/easy_seeds.csv
 
-Resumable: a run that is complete is not trained again. Two processes at a time.
+Resumable: a run that is complete is not trained again, one of another configuration is not taken for it. Processor
+time is that of all parts of a run, what a killed part repeats included. Two processes at a time.
 """
 
 from __future__ import annotations
@@ -20,16 +21,55 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from mfmarl.config import config_hash, read_config  # noqa: E402
 from mfmarl.runs.store import read_evaluation  # noqa: E402
 
 WORKER = """
-import resource, sys
+import os, sys, threading, time
 from mfmarl.cli import run_command
+
+writing = threading.Lock()
+
+def note():
+    with writing, open(sys.argv[1] + ".tmp", "w") as file:
+        file.write(str(time.process_time()))
+        file.flush()
+        os.replace(sys.argv[1] + ".tmp", sys.argv[1])
+
+def keep_noting():
+    # a part that is killed has used what it last noted
+    while True:
+        note()
+        time.sleep(2)
+
+threading.Thread(target=keep_noting, daemon=True).start()
 code = run_command(sys.argv[2:])
-used = resource.getrusage(resource.RUSAGE_SELF)
-open(sys.argv[1], "w").write(str(used.ru_utime + used.ru_stime))
+note()
 sys.exit(code)
 """
+"""Runs a command and keeps the processor time it has used in the file of the first argument."""
+
+
+def run_name(method: str, seed: int, num_episodes: int) -> str:
+    """A run's folder: what is trained is told apart by the hash of its whole configuration."""
+    config = read_config(None, {"method": method, "seed": seed, "num_episodes": num_episodes})
+    return f"{method}-s{seed}-{config_hash(config)}"
+
+
+def parts(runs_dir: Path, name: str) -> list[Path]:
+    """The clocks of a run: one for each time that it was started or resumed."""
+    return sorted(runs_dir.glob(f"{name}.part*.cpu"))
+
+
+def cpu_seconds(runs_dir: Path, name: str) -> float:
+    """Processor time of all parts of a run."""
+    return sum(float(part.read_text()) for part in parts(runs_dir, name))
+
+
+def evaluated(run: Path, episodes: int) -> bool:
+    """Whether the run was evaluated over so many episodes."""
+    path = run / "evaluation.h5"
+    return path.exists() and read_evaluation(path).policies["trained"].metrics["return"].shape[0] == episodes
 
 
 def main() -> int:
@@ -46,21 +86,21 @@ def main() -> int:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
     def cell(method: str, seed: int) -> dict[str, object]:
-        run = options.runs_dir / f"{method}-s{seed}"
-        clock = options.runs_dir / f"{method}-s{seed}.cpu"
+        run = options.runs_dir / run_name(method, seed, options.num_episodes)
         if not (run / "complete.json").exists():
             train = ["train", "--local", "--quiet", "--method", method, "--seed", str(seed), "--name", run.name]
             train += ["--num-episodes", str(options.num_episodes), "--runs-dir", str(options.runs_dir)]
             if (run / "run.json").exists():
                 train = ["train", "--local", "--quiet", "--resume", str(run)]
+            clock = options.runs_dir / f"{run.name}.part{len(parts(options.runs_dir, run.name)):03d}.cpu"
             command = [sys.executable, "-c", WORKER, str(clock), *train]
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-        if not (run / "evaluation.h5").exists():
+        if not evaluated(run, options.episodes):
             command = [sys.executable, "-m", "mfmarl", "evaluate", str(run), "--episodes", str(options.episodes)]
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command, env=environment, check=True, capture_output=True)
         policies = read_evaluation(run / "evaluation.h5").policies
         row = {name: float(np.mean(table.metrics["return"])) for name, table in policies.items()}
-        return {"method": method, "seed": seed, **row, "cpu_s": float(clock.read_text())}
+        return {"method": method, "seed": seed, **row, "cpu_s": cpu_seconds(options.runs_dir, run.name)}
 
     with ThreadPoolExecutor(options.jobs) as pool:
         cells = [(m, s) for s in range(1, options.seeds + 1) for m in ("mf", "is")]

@@ -2,7 +2,8 @@
 
     PYTHON benchmarks/peers.py [SECONDS]
 
-A node step is one node of the supply chain in one period, the peer's own default game, actions made beforehand.
+A node step is one node of the supply chain in one period, the peer's own default game, actions made beforehand;
+seconds are of processor time.
 `env_throughput.py` runs this with the interpreters of `--peers`, since the peers need packages that mfmarl does not.
 """
 
@@ -122,10 +123,10 @@ def measured(build: Callable[[], Play], seconds: float) -> float:
     play()
     best = 0.0
     for _ in range(3):
-        steps, start = 0, time.perf_counter()
-        while not steps or time.perf_counter() - start < seconds / 3:
+        steps, start = 0, time.process_time()
+        while not steps or time.process_time() - start < seconds / 3:
             steps += play()
-        best = max(best, steps / (time.perf_counter() - start))
+        best = max(best, steps / (time.process_time() - start))
     return best
 
 

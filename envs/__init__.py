@@ -8,7 +8,7 @@ from typing import Any
 from envs.population import PopulationEnv, Step
 from envs.views.registration import register
 
-__all__ = ["PopulationEnv", "Step", "UnknownName", "make", "names", "options"]
+__all__ = ["PopulationEnv", "Step", "UnknownName", "has_held_out", "make", "names", "options"]
 
 register()
 
@@ -33,9 +33,23 @@ def options(name: str) -> list[str]:
     """Settings that the environment `name` takes as overrides."""
     if name not in names():
         raise UnknownName("environment", name, names())
-    from envs.inventory.presets import PRESETS
+    from envs.inventory.presets import option_names
 
-    return list(PRESETS[name.removeprefix("inventory/")].kind.model_fields)
+    return option_names(name.removeprefix("inventory/"))
+
+
+def has_held_out(name: str, **overrides: Any) -> bool:
+    """Whether the environment holds data out of training, which `split=test` plays.
+
+    Raises:
+        UnknownName: for a name or setting that does not exist, with the nearest one.
+        ValueError: for a value out of range.
+    """
+    if name not in names():
+        raise UnknownName("environment", name, names())
+    from envs.inventory import presets
+
+    return presets.has_held_out(name.removeprefix("inventory/"), overrides)
 
 
 def make(

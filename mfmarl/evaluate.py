@@ -95,7 +95,7 @@ def evaluate(
 
 def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[str, Any]]:
     """The part of the data that is played, and the environment's options that say so."""
-    if "split" not in envs.options(config.env):
+    if not envs.has_held_out(config.env, **config.env_options):
         if split is not None:
             raise UserError(f"--split {split}: {config.env} has no data to split; leave it out")
         return "simulated", dict(config.env_options)

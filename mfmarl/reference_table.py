@@ -28,19 +28,22 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 
 
 def table_of(found: References) -> Table:
-    """The table for a terminal; a policy that cannot be played has the reason in its row."""
+    """The table for a terminal, of the columns that have values; a policy that cannot be played says why in its row."""
     types = next((list(row.profits) for row in found.rows if row.profits), [])
     table = Table(box=None, pad_edge=False, title=f"{found.env}, N = {found.num_agents}, seed {found.seed}")
-    table.caption = f"{found.episodes} episodes; bound: what a clairvoyant agent could have earned against this play"
+    table.caption = f"{found.episodes} episodes" + (
+        "" if all(np.isnan(row.bound) for row in found.rows) else "; bound: of a clairvoyant agent against this play"
+    )
     table.add_column("policy", no_wrap=True)
-    for _, heading, _ in COLUMNS:
+    shown = [column for column in COLUMNS if not all(np.isnan(getattr(row, column[0])) for row in found.rows)]
+    for _, heading, _ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for name in types:
         table.add_column(f"{name}, $/period", justify="right")
     if any(row.notes for row in found.rows):
         table.add_column("note", overflow="fold")
     for row in found.rows:
-        cells = [_told(getattr(row, key), form) for key, _, form in COLUMNS]
+        cells = [_told(getattr(row, key), form) for key, _, form in shown]
         if not np.isnan(row.high):
             cells[0] += f" ±{row.high - row.value:,.1f}"
         profits = [_told(row.profits.get(name, NAN), ",.2f") for name in types]

@@ -15,7 +15,7 @@ from envs.inventory.market import InventoryMarket
 from envs.inventory.metrics import EpisodeMetrics
 from envs.inventory.population_metrics import PopulationMetrics, by_type
 from envs.inventory.reference import POLICIES, reference_policy
-from envs.inventory.reference.clairvoyant import Field, clairvoyant_bound
+from envs.inventory.reference.clairvoyant import Field, bound_steps, clairvoyant_bound
 from envs.inventory.reference.mean_field import solved
 from envs.population import PopulationEnv
 from mfmarl.errors import UserError
@@ -24,8 +24,8 @@ from mfmarl.seeding import draw_seed, stream
 
 Doubles = NDArray[np.float64]
 MAX_COPIES = 32
-MOST_BOUNDED = 20_000
-"""Agents x copies up to which the clairvoyant bound is computed: some 2 seconds a policy."""
+MOST_BOUNDED = 5e9
+"""Steps up to which the clairvoyant bound is computed: some 5 seconds a policy."""
 DISCOUNT = 0.99
 NAN = float("nan")
 
@@ -132,9 +132,9 @@ def _row(name: str, env: PopulationEnv, episodes: int, root: int) -> Row:
     number = getattr(env.action_space, "n", None)
     population = PopulationMetrics(env.num_envs, env.num_agents, None if number is None else int(number))
     notes: list[str] = []
-    bounded = isinstance(env, InventoryMarket) and env.num_envs * env.num_agents <= MOST_BOUNDED
-    if not bounded and isinstance(env, InventoryMarket):
-        notes.append(f"no bound: agents x copies is above {MOST_BOUNDED}")
+    bounded = isinstance(env, InventoryMarket) and bound_steps(env) <= MOST_BOUNDED
+    if isinstance(env, InventoryMarket) and not bounded:
+        notes.append("no bound: too many agents, or units, for its dynamic program")
     mine: list[dict[str, Doubles]] = []
     whole: list[dict[str, Doubles]] = []
     bounds: list[Doubles] = []

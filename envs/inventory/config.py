@@ -71,16 +71,10 @@ class MarketConfig(BaseModel):
     terminal_value: float = Field(
         1.0, ge=0, le=1, description="ending=finite: worth of a unit in stock or on order at T, as a share of its c"
     )
-    demand_mode: Literal["counts", "sell_all", "window", "series", "bootstrap"] = Field(
+    demand_mode: Literal["counts", "sell_all", "window", "series", "bootstrap", "fitted"] = Field(
         "counts",
         description="counts: Poisson, or negative binomial where a type has cv2; sell_all: whatever is offered is "
         "sold; or how recorded demand is played",
-    )
-    sales: str | None = Field(
-        None, description="sales table, CSV or Parquet (agent, period, units, optional price and type), to be played"
-    )
-    gaps: Literal["missing", "zero", "interpolate"] = Field(
-        "missing", description="an agent-period without a row: an error, no demand, or the line between neighbours"
     )
     action_mode: Literal["levels", "order_up_to", "absolute", "continuous"] = Field(
         "levels",

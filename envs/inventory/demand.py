@@ -42,6 +42,8 @@ class Demand(Protocol):
 
 AT_ONCE = 1024
 """Agents whose tables are worked out together: in one go, N = 100,000 would need half a gigabyte for a moment."""
+LONGEST_TABLE = 2048
+"""Entries of an agent's quantile table; demand that spreads wider is searched for instead."""
 GUIDES = 64
 """Entries of a quantile table's guide: where to start looking, by the uniform's first six bits."""
 
@@ -94,9 +96,17 @@ class CountDemand:
         """Whether means are the same in all periods."""
         return self.shock is None and bool((self.factors == self.factors[0]).all())
 
+    @property
+    def tabled(self) -> bool:
+        """Whether units are looked up in a table."""
+        mean = self.mu * self.factors[0]
+        # 2^-33 of a Poisson lies beyond 6.5 standard deviations, of a gamma's tail beyond 23 of its scales
+        width = 13 * np.sqrt(mean + self.cv2 * mean**2) + 23 * self.cv2 * mean
+        return self.constant and bool(width.max() < LONGEST_TABLE)
+
     def episode(self, keys: Keys, periods: int, backend: Backend) -> Episode:
         """See `Demand.episode`."""
-        if self.constant:
+        if self.tabled:
             if backend not in self._tables:
                 table = quantile_table(self.mu * self.factors[0], self.cv2)
                 self._tables[backend] = tuple(backend.array(part) for part in table)

@@ -367,7 +367,7 @@ def make_market(
     if num_agents < 2:
         raise ValueError(f"num_agents is {num_agents}; a population has at least 2 agents")
     if config.demand_mode not in ("counts", "sell_all"):
-        raise ValueError(f"demand_mode is {config.demand_mode}, which plays recorded demand: set `sales` to a table")
+        raise ValueError(f"demand_mode is {config.demand_mode}, which needs recorded demand: set `sales` to a table")
     rng = np.random.default_rng([config.population_seed, 1])
     parameters, agent_types, type_names = draw_population(config.types, num_agents, config.jitter, rng)
     names = [f"{type_names[k]}_{i}" for i, k in enumerate(agent_types)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,8 @@ from envs.inventory.market import InventoryMarket, make_market
 from envs.inventory.network.presets import NETWORK_PRESETS
 from envs.inventory.orange_juice import OrangeJuiceConfig, make_orange_juice
 from envs.inventory.preset import Preset
-from envs.inventory.recorded import make_recorded
+from envs.inventory.record import DECIDED, RecordConfig
+from envs.inventory.recorded import SalesConfig, make_recorded
 from envs.inventory.types import TYPES, AgentType
 from envs.population import PopulationEnv
 
@@ -21,9 +23,7 @@ from envs.population import PopulationEnv
 def _market(
     config: MarketConfig, *, num_envs: int, num_agents: int | None, seed: int, backend: Backend
 ) -> InventoryMarket:
-    """100 agents where neither their number nor a sales table is given."""
-    if config.sales is not None:
-        return make_recorded(config, num_envs=num_envs, num_agents=num_agents, seed=seed, backend=backend)
+    """100 agents where their number is not given."""
     agents = 100 if num_agents is None else num_agents
     return make_market(config, num_envs=num_envs, num_agents=agents, seed=seed, backend=backend)
 
@@ -76,13 +76,38 @@ def make_preset(
         UnknownName: for a setting that does not exist.
         ValueError: for a value out of range.
     """
-    preset = PRESETS[name]
+    preset = preset_of(name, overrides)
     config = _settings(preset.kind, {**preset.defaults, **overrides})
     return preset.build(config, num_envs=num_envs, num_agents=num_agents, seed=seed, backend=backend)
 
 
+def preset_of(name: str, overrides: Mapping[str, Any]) -> Preset:
+    """The preset `name`; with a sales table among the overrides, the same market on that record."""
+    preset = PRESETS[name]
+    if preset.kind is MarketConfig and "sales" in overrides:
+        # seasons, shocks and length are the record's own
+        kept = {key: value for key, value in preset.defaults.items() if key not in (*DECIDED, "horizon")}
+        return Preset(SalesConfig, make_recorded, kept)
+    return preset
+
+
+def option_names(name: str) -> list[str]:
+    """Settings of the preset `name`, those of a sales table included where it plays one."""
+    kind = PRESETS[name].kind
+    return list(SalesConfig.model_fields if kind is MarketConfig else kind.model_fields)
+
+
+def has_held_out(name: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether the preset with these overrides holds data out, so that it has `split=test`."""
+    preset = preset_of(name, overrides)
+    config = _settings(preset.kind, {**preset.defaults, **overrides})
+    return isinstance(config, RecordConfig) and config.periods_held_out > 0
+
+
 def _settings(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     for key in values:
+        if kind is MarketConfig and key in SalesConfig.model_fields and key not in kind.model_fields:
+            raise ValueError(f"environment option {key} is of recorded demand: set `sales` to a table as well")
         if key not in kind.model_fields:
             raise UnknownName("environment option", key, list(kind.model_fields))
     try:
@@ -90,4 +115,6 @@ def _settings(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
+        if not place:
+            raise ValueError(f"environment options: {first['msg'].removeprefix('Value error, ')}") from None
         raise ValueError(f"environment option {place}: {first['msg']}; got {first['input']!r}") from None

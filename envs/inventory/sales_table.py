@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_PERIODS = 100_000
+MOST_UNITS = 2**24
+"""The market counts in float32, which holds every whole number up to here."""
+LARGEST_PERIOD = 2**53
 COLUMNS = ("agent", "period", "units")
+Gaps = Literal["missing", "zero", "interpolate"]
 
 
 class BadTable(ValueError):
@@ -19,15 +25,18 @@ class BadTable(ValueError):
 
 
 def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The table with columns agent (text), period (int), units (float) and, where given, price (float).
+    """The table with columns agent (text), period (int), units (float) and, where given, price (float), type (text).
+
+    Units are whole numbers 0..2^24 and prices positive; nothing is rounded or left out. A row's label is its place in
+    the file, from 0; blank rows are skipped.
 
     Args:
         path: CSV (also .gz) or Parquet.
-        rename: the file's column -> one of agent, period, units, price; other columns are kept.
+        rename: the file's column -> one of agent, period, units, price, type; other columns are kept.
 
     Raises:
-        BadTable: for an unreadable file, a missing column, text in a number, negative or missing units, a duplicate
-            agent-period. Rows count as in the file, the header being row 1.
+        BadTable: for an unreadable file, a missing column, a number that is none or out of its range, an empty cell.
+            Rows count as in the file, the header being row 1.
     """
     path = Path(path)
     if not path.is_file():
@@ -35,51 +44,78 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
     if path.stat().st_size > MAX_BYTES:
         raise BadTable(f"{path}: {path.stat().st_size} bytes are more than the {MAX_BYTES} that are read")
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
+        table = _read(path)
     except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise BadTable(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
     table = table.rename(columns=dict(rename or {}))
+    there = list(map(str, table.columns))
     for column in COLUMNS:
-        if column not in table.columns:
+        if column not in there:
             named = {v: k for k, v in (rename or {}).items()}.get(column, column)
-            there = ", ".join(map(str, table.columns))
-            raise BadTable(f"{path}: column {named!r} is missing; the columns are {there}")
+            raise BadTable(f"{path}: column {named!r} is missing; the columns are {', '.join(there)}")
+    for column in (*COLUMNS, "price", "type"):
+        if there.count(column) > 1:
+            raise BadTable(f"{path}: there are {there.count(column)} columns {column!r}; keep one")
     if table.empty:
         raise BadTable(f"{path}: the table has no rows")
-    for column in ("period", "units", *(("price",) if "price" in table.columns else ())):
+    for column in ("period", "units", *(("price",) if "price" in there else ())):
         table[column] = _numbers(path, table[column], column)
-    if (table["period"] % 1 != 0).any():
-        row = int(np.flatnonzero(table["period"] % 1 != 0)[0])
-        raise BadTable(f"{path}: row {row + 2}: period {table['period'].iloc[row]} is not a whole number")
-    if (table["units"] < 0).any():
-        row = int(np.flatnonzero(table["units"] < 0)[0])
-        raise BadTable(f"{path}: row {row + 2}: units {table['units'].iloc[row]:g} is negative")
+    _refuse(path, table["period"], table["period"] % 1 != 0, "is not a whole number")
+    _refuse(path, table["period"], table["period"].abs() > LARGEST_PERIOD, "is too large; number them one by one")
+    _refuse(path, table["units"], table["units"] < 0, "is negative")
+    _refuse(path, table["units"], table["units"] % 1 != 0, "is not a whole number; count in smaller units")
+    _refuse(path, table["units"], table["units"] > MOST_UNITS, f"is more than {MOST_UNITS}; count in larger units")
+    if "price" in there:
+        _refuse(path, table["price"], table["price"] <= 0, "is not positive")
     table["period"] = table["period"].astype(int)
-    nameless = table["agent"].isna() | (table["agent"].astype(str).str.strip() == "")
-    if nameless.any():
-        raise BadTable(f"{path}: row {int(np.flatnonzero(nameless)[0]) + 2}: agent is empty")
-    table["agent"] = table["agent"].astype(str)
+    for column in ("agent", *(("type",) if "type" in there else ())):
+        table[column] = _names(path, table[column], column)
     return table
 
 
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        # the labels that pandas may have stored say nothing of the rows' places
+        return pd.read_parquet(path).reset_index(drop=True)
+    # blank lines are read first and dropped then, so that labels stay places in the file
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
+    return table.dropna(how="all")
+
+
+def _refuse(path: Path, values: pd.Series, bad: pd.Series, reason: str) -> None:
+    if bad.any():
+        label = values.index[bad][0]
+        raise BadTable(f"{path}: row {int(label) + 2}: {values.name} {values[label]:.12g} {reason}")
+
+
 def _numbers(path: Path, values: pd.Series, column: str) -> pd.Series:
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        raise BadTable(f"{path}: column {column!r} holds {values.dtype}, not numbers")
     numbers = pd.to_numeric(values, errors="coerce")
-    bad = ~np.isfinite(numbers.to_numpy(float))
+    bad = ~np.isfinite(numbers.to_numpy(float, na_value=np.nan))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         got = values.iloc[row]
         reason = "is empty" if pd.isna(got) or str(got).strip() == "" else f"is {str(got)[:40]!r}, not a number"
-        raise BadTable(f"{path}: row {row + 2}: {column} {reason}")
+        raise BadTable(f"{path}: row {int(values.index[row]) + 2}: {column} {reason}")
     return numbers.astype(float)
+
+
+def _names(path: Path, values: pd.Series, column: str) -> pd.Series:
+    names = values.astype(str).str.strip()
+    nameless = values.isna() | (names == "")
+    if nameless.any():
+        raise BadTable(f"{path}: row {int(values.index[nameless][0]) + 2}: {column} is empty")
+    return names
 
 
 def _by_number(name: str) -> tuple[int, int, str]:
     """Sorts numbered agents by number, before named ones."""
-    return (0, int(name), "") if name.isdigit() else (1, 0, name)
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
 def check_duplicates(path: str | Path, table: pd.DataFrame) -> None:
-    """Refuse a table with two rows for one agent and period; `table` must have its file's row order as index."""
+    """Refuse a table with two rows for one agent and period; `table` must have its file's row places as index."""
     twice = table.duplicated(["agent", "period"])
     if twice.any():
         label = table.index[twice][0]
@@ -88,12 +124,17 @@ def check_duplicates(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def pivot(
-    path: str | Path, table: pd.DataFrame, gaps: Literal["missing", "zero", "interpolate"]
-) -> tuple[np.ndarray, list[str], list[int]]:
+    path: str | Path, table: pd.DataFrame, gaps: Gaps, cuts: Sequence[int] = ()
+) -> tuple[NDArray[np.float64], list[str], list[int]]:
     """Units [W, N] over all periods from the first to the last, the agents' names, and the periods.
 
-    `gaps`: what an absent agent-period is: an error (missing), no demand (zero), or the straight line between its
-    neighbours in time (interpolate; at an end, the nearest).
+    Args:
+        gaps: what an absent agent-period is: an error (missing), no demand (zero), or the straight line between its
+            neighbours in time (interpolate; at an end, the nearest).
+        cuts: periods that begin a new part; lines are drawn within parts, so that none learns from a later one.
+
+    Raises:
+        BadTable: for a second row of an agent-period, a gap where none may be, and too many periods.
     """
     check_duplicates(path, table)
     first, last = int(table["period"].min()), int(table["period"].max())
@@ -107,5 +148,27 @@ def pivot(
             f"{path}: agent {wide.columns[agent]} has no row for period {wide.index[period]}; "
             "set gaps to zero or interpolate if that is what its absence means"
         )
-    wide = wide.fillna(0.0) if gaps == "zero" else wide.interpolate(limit_direction="both")
-    return wide.to_numpy(float), [str(a) for a in wide.columns], [int(p) for p in wide.index]
+    names = [str(agent) for agent in wide.columns]
+    # a copy: pandas may hand out its own, read-only
+    units = wide.fillna(0.0).to_numpy(float) if gaps == "zero" else wide.to_numpy(float, copy=True)
+    bounds = [first, *(cut for cut in sorted(cuts) if first < cut <= last), last + 1]
+    for a, b in pairwise(bounds):
+        silent = _draw_lines(units[a - first : b - first])
+        if silent is not None:
+            raise BadTable(
+                f"{path}: agent {names[silent]} has no row in periods {a} to {b - 1}, so there is nothing to draw a "
+                "line from; leave it out, or set gaps to zero"
+            )
+    return units, names, list(range(first, last + 1))
+
+
+def _draw_lines(units: NDArray[np.float64]) -> int | None:
+    """Fill the gaps (NaN) of units [W, N] in place; returns the first agent that has nothing to fill them from."""
+    gap = np.isnan(units)
+    for n in np.flatnonzero(gap.any(0)):
+        known = np.flatnonzero(~gap[:, n])
+        if known.size == 0:
+            return int(n)
+        missing = np.flatnonzero(gap[:, n])
+        units[missing, n] = np.interp(missing, known, units[known, n])
+    return None

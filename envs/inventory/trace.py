@@ -15,15 +15,26 @@ from envs.inventory.streams import START, Keys, copy_uniforms
 class TraceDemand:
     """Recorded demand of N agents over W periods.
 
-    `window` plays T consecutive periods from a random start, `series` plays the first T, `bootstrap` draws T periods
-    with replacement, the same ones for all agents, so that what agents have in common (a holiday) stays in common.
+    `window` plays T consecutive periods from a random start, `series` plays the first T, `bootstrap` draws blocks of
+    consecutive periods with replacement (moving blocks: Kuensch 1989, "The jackknife and the bootstrap for general
+    stationary observations"), the same ones for all agents, so that what they have in common (a holiday) stays in
+    common and what follows on what stays so inside a block.
     """
 
-    def __init__(self, units: NDArray[np.float64], mode: Literal["window", "series", "bootstrap"]) -> None:
+    def __init__(
+        self, units: NDArray[np.float64], mode: Literal["window", "series", "bootstrap"], block_length: int = 1
+    ) -> None:
+        """`block_length`: of the bootstrap; 1 draws every period on its own."""
         if units.ndim != 2 or not np.isfinite(units).all() or (units < 0).any():
             raise ValueError("recorded demand must be an array [periods, agents] of finite units, none negative")
+        if mode == "bootstrap" and not 1 <= block_length <= units.shape[0]:
+            raise ValueError(
+                f"block_length is {block_length}; a record of {units.shape[0]} periods has blocks of 1 to "
+                f"{units.shape[0]}"
+            )
         self.units = np.rint(units).astype(np.float32)
         self.mode = mode
+        self.block_length = block_length
 
     def episode(self, keys: Keys, periods: int, backend: Backend) -> Episode:
         """See `Demand.episode`; raises ValueError where the record is shorter than T and is not resampled."""
@@ -33,8 +44,11 @@ class TraceDemand:
         """The recorded periods [T, B] that the copies play."""
         recorded = self.units.shape[0]
         if self.mode == "bootstrap":
-            uniforms = np.stack([copy_uniforms(keys, START, t) for t in range(periods)])
-            return np.asarray((uniforms * recorded).astype(np.int64))
+            blocks = -(-periods // self.block_length)
+            uniforms = np.stack([copy_uniforms(keys, START, block) for block in range(blocks)])
+            firsts = (uniforms * (recorded - self.block_length + 1)).astype(np.int64)
+            block, place = np.divmod(np.arange(periods), self.block_length)
+            return np.asarray(firsts[block] + place[:, None])
         if periods > recorded:
             raise ValueError(
                 f"an episode of {periods} periods is longer than the record of {recorded}: "

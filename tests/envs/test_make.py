@@ -96,6 +96,6 @@ def test_refusals(name: str, options: dict[str, Any], message: str) -> None:
 
 def test_options_lists_what_a_name_takes() -> None:
     assert "split" in envs.options("inventory/market-orange-juice")
-    assert "split" not in envs.options("inventory/market-easy")
+    assert "product" not in envs.options("inventory/market-easy")
     with pytest.raises(envs.UnknownName, match="did you mean"):
         envs.options("inventory/market-orange")

@@ -87,6 +87,13 @@ def test_more_episodes_than_copies_go_on_into_the_next() -> None:
     assert np.isfinite([found.rows[0].value, found.rows[0].high, found.rows[0].bound]).all()
 
 
+def test_a_bound_that_would_take_minutes_is_left_out() -> None:
+    found = tabulate("inventory/market-orange-juice", policies=["base_stock"], episodes=2, seed=0)
+    assert np.isnan(found.rows[0].bound)
+    assert found.rows[0].notes == ("no bound: too many agents, or units, for its dynamic program",)
+    assert np.isfinite(found.rows[0].value)
+
+
 def test_the_table_and_its_csv(easy: References, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(easy, tmp_path / "t.csv")
     told = capsys.readouterr().out

@@ -12,7 +12,7 @@ from envs.inventory.mean_field.couplings import Couplings, couplings_of, season_
 from envs.inventory.mean_field.process import TypeModel, type_model
 
 Doubles = NDArray[np.float64]
-RECORDED = ("window", "series", "bootstrap")
+RECORDED = ("window", "series", "bootstrap", "fitted")
 QUANTITIES = ("levels", "absolute")
 
 

@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.network.tree import Tree
+from envs.inventory.network.tree import BadTree, Tree
 
 Integers = NDArray[np.int64]
+MAX_AGENTS = 10_000
+"""Who is whose neighbour is a square of this size."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,23 @@ class Layout:
 
 
 def lay_out(tree: Tree, products: int, types: Literal["echelon", "node", "agent"]) -> Layout:
-    """The agents of a tree with so many products, and what makes agents one type."""
+    """The agents of a tree with so many products, and what makes agents one type.
+
+    Raises:
+        BadTree: for two nodes whose agents would have the same names.
+        ValueError: for more than `MAX_AGENTS` agents.
+    """
+    if tree.size * products > MAX_AGENTS:
+        raise ValueError(
+            f"{tree.size} nodes x {products} products are {tree.size * products} agents, more than {MAX_AGENTS}: "
+            "lower `products`"
+        )
     node = np.repeat(np.arange(tree.size), products)
     product = np.arange(node.size) % products
     labels = [f"node_{name}" if name.isdigit() else name for name in tree.names]
+    if len(set(labels)) < len(labels):
+        one = next(name for name in tree.names if name.isdigit() and f"node_{name}" in tree.names)
+        raise BadTree(f"tree: the agents of nodes {one} and node_{one} would both be called node_{one}; rename one")
     names = [f"{label}/product_{p}" for label in labels for p in range(products)]
     above = tree.parent[node]
     parent = np.where(above >= 0, above * products + product, -1)

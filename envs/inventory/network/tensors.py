@@ -108,7 +108,8 @@ def settle(
 def shared(values: Tensor) -> Tensor:
     """See `period.shared`."""
     total = (values.double() * CENTS).round().sum(1, keepdim=True)
-    return (total / CENTS / values.shape[1]).float().expand_as(values).clone()
+    # a device multiplies by the reciprocal of a Python number instead of dividing
+    return (total / CENTS / total.new_tensor(values.shape[1])).float().expand_as(values).clone()
 
 
 def mean_of_neighbours(

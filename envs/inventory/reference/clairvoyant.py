@@ -80,12 +80,7 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
             f"the field is {demand.shape}; want one episode, {(env.horizon, env.num_envs, env.num_agents)}: "
             "periods, copies, agents"
         )
-    if config.action_mode in ("levels", "absolute") and config.capacity is None:
-        orders = env.order_levels.astype(np.int64)
-    else:
-        most = MOST_ORDERED * p.mu if config.action_mode == "continuous" else env.order_levels.max(1)
-        most = np.rint(most).astype(np.int64)
-        orders = np.minimum(np.arange(int(most.max()) + 1), most[:, None])
+    orders = _orders(env)
     costs = np.stack([getattr(p, name) for name in REWARD_PARAMETERS])
     start = p.L + 1.0 if config.initial_stock is None else np.full(env.num_agents, config.initial_stock)
     worth = config.terminal_value * p.c if config.ending == "finite" else np.zeros(env.num_agents)
@@ -94,6 +89,22 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
         np.rint(start * p.mu).astype(np.int64), demand, field.premium, field.price, costs, worth,
         config.unmet == "backlog", config.demand_mode == "sell_all", discount,
     )  # fmt: skip
+
+
+def bound_steps(env: InventoryMarket) -> float:
+    """How many orders in states `clairvoyant_bound` compares for one episode of all copies; some 10^9 a second."""
+    p = env.parameters
+    states = env.config.stock_cap * p.mu + (p.mu * env.horizon if env.config.unmet == "backlog" else 0)
+    return float(states.sum() * env.num_envs * env.horizon * _orders(env).shape[1])
+
+
+def _orders(env: InventoryMarket) -> Integers:
+    """[N, A]: what may be ordered, whole units."""
+    if env.config.action_mode in ("levels", "absolute") and env.config.capacity is None:
+        return env.order_levels.astype(np.int64)
+    largest = MOST_ORDERED * env.parameters.mu if env.config.action_mode == "continuous" else env.order_levels.max(1)
+    most = np.rint(largest).astype(np.int64)
+    return np.minimum(np.arange(int(most.max()) + 1), most[:, None])
 
 
 @compiled

@@ -82,6 +82,15 @@ def test_files_hold_the_table(tmp_path: Path, name: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+def test_a_network_is_recorded_too() -> None:
+    env = envs.make("inventory/network-30", seed=0, horizon=5)
+    frame = record(env, lambda _: np.full((1, 30), 4), 1)
+    assert len(frame) == 5 * 30
+    assert "slipped" in frame
+    terms = [name for name in frame if name.startswith("ledger/")]
+    np.testing.assert_allclose(frame[terms].sum(axis=1), frame["reward"], rtol=1e-5, atol=1e-3)
+
+
 def test_refusals(tmp_path: Path) -> None:
     env = game()
     with pytest.raises(ValueError, match="episodes is 0; at least one is played"):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import envs
+from envs.check import check
 from envs.inventory.market import InventoryMarket
 from envs.inventory.orange_juice import DATA, TEST_WEEKS, TRAIN_WEEKS, store_types
 from tests.envs.inventory.given import drawn
@@ -117,14 +118,80 @@ def test_bootstrap_keeps_weeks_whole() -> None:
         assert (weeks == units[t, 0]).all(1).any()
 
 
+def test_all_products_are_913_agents() -> None:
+    market, one = make(product="all", demand_mode="series"), make(product=7, demand_mode="series")
+    assert market.num_agents == 913
+    assert market.type_names == one.type_names
+    assert (np.diff(market.agent_types) >= 0).all()
+    assert np.bincount(market.agent_types).tolist() == (11 * np.bincount(one.agent_types)).tolist()
+    # each is the agent it is alone
+    place = {name: i for i, name in enumerate(market.agent_names)}
+    mine = [place[f"{name}/product_7"] for name in one.agent_names]
+    np.testing.assert_array_equal(market.agent_types[mine], one.agent_types)
+    np.testing.assert_array_equal(drawn(market)[:, :, mine], drawn(one))
+    for field in ("mu", "p0", "c", "h", "K"):
+        np.testing.assert_array_equal(getattr(market.parameters, field)[mine], getattr(one.parameters, field))
+
+
+def test_types_may_be_products() -> None:
+    market = make(product="all", types_by="product")
+    assert market.type_names[0] == "tropicana_premium_64oz"
+    assert np.bincount(market.agent_types).tolist() == [83] * 11
+    for name, kind in zip(market.agent_names, market.agent_types, strict=True):
+        assert name.endswith(f"/product_{kind + 1}")
+    alone = make(product=5, types_by="product")
+    assert alone.type_names == ["minute_maid_64oz"]
+    assert alone.agent_names[:2] == ["store_2", "store_5"]
+
+
+def test_held_out_weeks_do_not_reach_into_training() -> None:
+    # stores without a row for the last training week: what they play there is their last row before it
+    table = raw(4)
+    market = make(horizon=91, demand_mode="series")
+    units = drawn(market)[:, 0]
+    found = 0
+    for n, name in enumerate(market.agent_names):
+        weeks = table.loc[int(name.removeprefix("store_"))]
+        known = weeks[weeks.index <= TRAIN_WEEKS[1]]
+        if known.index[-1] < TRAIN_WEEKS[1]:
+            found += 1
+            assert units[-1, n] == round(known["ounces"].iloc[-1] / 64)
+    assert found > 0
+
+
+MODES = ("window", "series", "bootstrap", "fitted")
+
+
+@pytest.mark.parametrize("options", [*({"demand_mode": mode} for mode in MODES), {"split": "test"}])
+def test_every_way_to_play_passes_the_checker(options: dict[str, Any]) -> None:
+    check(lambda: make(num_envs=2, horizon=7, **options), episodes=2)
+
+
+def test_all_products_pass_the_checker() -> None:
+    check(lambda: make(num_envs=2, horizon=2, product="all"), episodes=1)
+
+
+@pytest.mark.parametrize("options", [{"demand_mode": "bootstrap"}, {"demand_mode": "fitted", "types_by": "product"}])
+def test_all_products_play_otherwise_too(options: dict[str, Any]) -> None:
+    market = make(product="all", **options)
+    for _ in range(3):
+        assert np.isfinite(market.step(np.full((1, 913), 5)).reward).all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"product": 12}, "environment option product: Input should be less than or equal to 11; got 12"),
+        ({"product": 12}, "environment option product: Input should be 1, 2, .* or 'all'; got 12"),
         ({"split": "validation"}, "environment option split: .*'train' or 'test'"),
-        ({"gaps": "missing"}, r"sales\.csv\.gz: agent \d+ has no row for period \d+"),
+        ({"gaps": "missing"}, r"sales\.csv\.gz: agent store_\d+ has no row for period \d+"),
         ({"jitter": 0.2}, "environment option jitter: market-orange-juice takes its agents from its data"),
         ({"split": "test", "horizon": 31}, "31 periods is longer than the record of 30"),
+        ({"season_amplitude": 0.2}, "environment option season_amplitude: market-orange-juice takes its agents"),
+        ({"types_by": "product", "num_types": 2}, "environment option num_types: types_by=product has a type for each"),
+        ({"product": "all", "num_agents": 83}, "has 913 agents, one a store and product; num_agents is 83"),
+        ({"demand_mode": "counts"}, "environment option demand_mode: Input should be 'window', 'series'"),
+        ({"demand_mode": "bootstrap", "block_length": 92}, "block_length is 92; a record of 91 periods has"),
+        ({"demand_mode": "fitted", "harmonics": 3, "season_period": 6}, "harmonics is 3; a season of 6 periods tells"),
         ({"produkt": 3}, "unknown environment option 'produkt': did you mean 'product'"),
     ],
 )

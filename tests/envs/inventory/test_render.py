@@ -97,6 +97,20 @@ def test_the_picture_shows_each_type_in_its_colour() -> None:
         assert tuple(round(255 * c) for c in colour) in seen
 
 
+def test_a_network_is_drawn_by_its_echelons() -> None:
+    env = envs.make("inventory/network-30", seed=0)
+    kept = History(env)
+    for _ in range(3):
+        step = env.step(np.full((1, 30), 4))
+        kept.add(step)
+    episode = kept.episode()
+    assert episode.type_names == list(env.type_names)
+    leaves = env.agent_types == episode.type_names.index("echelon_4")
+    assert episode.values["stock"][-1, 4] == pytest.approx(step.metrics["stock"][0, leaves].mean())
+    assert "echelon_4" in ansi(episode)
+    assert rgb(episode).shape == (640, 960, 3)
+
+
 def test_refusals() -> None:
     kept = history()
     step = play(kept, 1)[0]

@@ -58,6 +58,25 @@ def test_gaps(tmp_path: Path) -> None:
     assert units.T.tolist() == [[4, 5, 6, 7], [3, 3, 6, 9]]
 
 
+def test_lines_are_drawn_within_parts(tmp_path: Path) -> None:
+    path = table(tmp_path, "agent,period,units\na,1,4\na,4,10\nb,1,1\nb,2,3\nb,3,9\nb,4,9\n")
+    sales = read_sales(path)
+    assert pivot(path, sales, "interpolate")[0][:, 0].tolist() == [4, 6, 8, 10]
+    # what happens from period 3 on does not show before it
+    assert pivot(path, sales, "interpolate", cuts=(3,))[0][:, 0].tolist() == [4, 4, 10, 10]
+    with pytest.raises(BadTable, match="agent a has no row in periods 2 to 3, so there is nothing to draw a line from"):
+        pivot(path, sales, "interpolate", cuts=(2, 4))
+
+
+def test_text_is_text(tmp_path: Path) -> None:
+    # names that readers of tables like to take for something else
+    sales = read_sales(table(tmp_path, "agent,period,units,type\nNA,1,4,null\n 007 ,1,3,1\n"))
+    assert sales["agent"].tolist() == ["NA", "007"]
+    assert sales["type"].tolist() == ["null", "1"]
+    with pytest.raises(BadTable, match="there are 2 columns 'agent'; keep one"):
+        read_sales(table(tmp_path, "agent,shop,period,units\na,b,1,4\n"), {"shop": "agent"})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -68,11 +87,23 @@ def test_gaps(tmp_path: Path) -> None:
         (GOOD.replace("10,2,6", "10,2.5,6"), r"sales\.csv: row 4: period 2\.5 is not a whole number"),
         (GOOD.replace("9,1,2", "9,1,"), r"sales\.csv: row 3: units is empty"),
         (GOOD.replace("9,1,2", "9,1,inf"), r"sales\.csv: row 3: units is 'inf', not a number"),
-        (GOOD.replace("9,1,2", "9,1,nan"), r"sales\.csv: row 3: units is empty"),
+        (GOOD.replace("9,1,2", "9,1,nan"), r"sales\.csv: row 3: units is 'nan', not a number"),
+        (GOOD.replace("9,1,2", "9,1,2.5"), r"sales\.csv: row 3: units 2\.5 is not a whole number; count in smaller"),
+        (GOOD.replace("9,1,2", "9,1,16777217"), r"sales\.csv: row 3: units 16777217 is more than 16777216"),
+        (GOOD.replace("9,1,2", "9,1,1e400"), r"sales\.csv: row 3: units is '1e400', not a number"),
+        (GOOD.replace("9,1,2", "9,99999999999999999999,2"), r"sales\.csv: row 3: period 1e\+20 is too large"),
+        # rows count as in the file, blank ones included
+        (GOOD.replace("9,1,2", "\n\n9,1,-2"), r"sales\.csv: row 5: units -2 is negative"),
         (GOOD.replace("9,1,2", ",1,2"), r"sales\.csv: row 3: agent is empty"),
+        (GOOD.replace("9,1,2", "  ,1,2"), r"sales\.csv: row 3: agent is empty"),
         ("agent,period,units\n", r"sales\.csv: the table has no rows"),
         ("", r"sales\.csv: not a readable table"),
         (GOOD + "1,2,3,4,5\n", r"sales\.csv: not a readable table"),
+        ("agent,period,units\n\n\n", r"sales\.csv: the table has no rows"),
+        ("agent,period,units,price\na,1,2,1\nb,1,2,0\n", r"sales\.csv: row 3: price 0 is not positive"),
+        ("agent,period,units,price\na,1,2,-1.5\n", r"sales\.csv: row 2: price -1\.5 is not positive"),
+        ("agent,period,units,price\na,1,2,\n", r"sales\.csv: row 2: price is empty"),
+        ("agent,period,units,type\na,1,2,big\nb,1,2,\n", r"sales\.csv: row 3: type is empty"),
         ("agent,period,units,price\na,1,2,cheap\n", r"sales\.csv: row 2: price is 'cheap', not a number"),
     ],
 )
@@ -117,6 +148,16 @@ def test_parquet_is_checked_too(tmp_path: Path) -> None:
     path = tmp_path / "sales.parquet"
     frame = pd.DataFrame({"agent": ["a", "b"], "period": [1, 1], "units": [1.0, np.nan]})
     frame.to_parquet(path)
+    with pytest.raises(BadTable, match=r"sales\.parquet: row 3: units is empty"):
+        read_sales(path)
+    frame.assign(units=[True, False]).to_parquet(path)
+    with pytest.raises(BadTable, match=r"sales\.parquet: column 'units' holds bool, not numbers"):
+        read_sales(path)
+    frame.assign(period=pd.to_datetime(["2024-01-01", "2024-01-08"])).to_parquet(path)
+    with pytest.raises(BadTable, match=r"column 'period' holds datetime64\[\w+\], not numbers"):
+        read_sales(path)
+    # labels that pandas stored are not the rows' places
+    frame.set_axis([40, 41]).to_parquet(path)
     with pytest.raises(BadTable, match=r"sales\.parquet: row 3: units is empty"):
         read_sales(path)
     frame.assign(units=[True, "x"]).astype({"units": str}).to_parquet(path)

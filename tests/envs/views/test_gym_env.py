@@ -30,6 +30,7 @@ def make(**options: Any) -> PopulationGymEnv:
         {"name": "inventory/market-decoupled", "ending": "finite", "horizon": 7},
         {"action_mode": "continuous"},
         {"name": "inventory/market-orange-juice", "num_agents": None},
+        {"name": "inventory/network-30", "num_agents": None},
     ],
 )
 def test_gymnasiums_checker_passes(options: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -42,8 +44,27 @@ def test_final_mean_action_is_of_the_neighbours() -> None:
     env.neighbours = np.array([[False, True, True], [True, False, False], [False, False, False]])
     seen = final_observation(env, ended, np.array([[1, 0.5, 0.25]], np.float32))
     assert seen[0, :, -1].tolist() == [0.375, 1, 0]
+    with pytest.raises(ValueError, match="without final_obs"):
+        final_observation(env, step, np.array([[1, 0, 1]]))
+
+
+def test_actions_of_several_numbers_are_refused() -> None:
+    env = envs.make("inventory/market-easy", num_agents=3, seed=0)
     env.action_space = gym.spaces.Box(0, 1, (2,), np.float32)
     with pytest.raises(ValueError, match="actions that are Discrete"):
         agent_actions(env)
-    with pytest.raises(ValueError, match="without final_obs"):
-        final_observation(env, step, np.array([[1, 0, 1]]))
+
+
+@pytest.mark.parametrize("name", ["inventory/market-easy", "inventory/network-30"])
+@pytest.mark.parametrize("options", [{}, {"action_mode": "continuous"}])
+def test_final_mean_action_is_what_a_longer_episode_shows(name: str, options: dict[str, Any]) -> None:
+    ending, longer = (envs.make(name, num_envs=2, seed=0, horizon=h, **options) for h in (2, 9))
+    ending.reset(3)
+    longer.reset(3)
+    for seed in range(2):
+        shape = (2, ending.num_agents)
+        rng = np.random.default_rng(seed)
+        actions = rng.random(shape, np.float32) if options else rng.integers(11, size=shape)
+        ended, goes_on = ending.step(actions), longer.step(actions)
+    seen = final_observation(ending, ended, actions)[..., ended.obs.shape[-1] :]
+    np.testing.assert_allclose(seen, goes_on.mean_action, rtol=1e-6, atol=1e-7)

@@ -14,7 +14,7 @@ from envs.views import parallel_env
 D = 18
 """Entries of an agent's observation in `market-easy`."""
 
-GAMES: list[dict[str, Any]] = [{}, {"action_mode": "continuous", "ending": "finite"}]
+CONTINUOUS = {"action_mode": "continuous", "ending": "finite"}
 
 
 def make(**options: Any) -> Any:
@@ -22,10 +22,11 @@ def make(**options: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("options", GAMES)
-def test_pettingzoos_checks_pass(options: dict[str, Any]) -> None:
-    parallel_api_test(make(**options), 20)
-    parallel_seed_test(lambda: make(**options), 20)
+@pytest.mark.parametrize("name", ["inventory/market-easy", "inventory/market-hard", "inventory/network-30"])
+@pytest.mark.parametrize("options", [{}, CONTINUOUS])
+def test_pettingzoos_checks_pass(name: str, options: dict[str, Any]) -> None:
+    parallel_api_test(parallel_env(name, horizon=6, **options), 20)
+    parallel_seed_test(lambda: parallel_env(name, horizon=6, **options), 20)
 
 
 def test_names_and_spaces_of_the_agents() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import envs
 from envs.inventory.network.layout import lay_out
 from envs.inventory.network.tree import MAX_NODES, PUBLISHED, BadTree, Tree, published_tree, tree_of
 from envs.inventory.network.tree_file import MAX_BYTES, read_tree
@@ -145,3 +146,15 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert tree.names == ("mill", "depot-1", "no", "7")
     assert tree.parent.tolist() == [-1, 0, 0, 1]
     assert lay_out(tree, 1, "node").names == ["mill/product_0", "depot-1/product_0", "no/product_0", "node_7/product_0"]
+
+
+def test_agents_that_would_share_a_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tree.yaml"
+    path.write_text("children: {1: [node_1, node_2]}")
+    with pytest.raises(BadTree, match="the agents of nodes 1 and node_1 would both be called node_1; rename one"):
+        envs.make("inventory/network", seed=0, tree=str(path))
+
+
+def test_more_agents_than_neighbours_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="10 nodes x 1001 products are 10010 agents, more than 10000"):
+        envs.make("inventory/network-30", seed=0, products=1001)

@@ -89,3 +89,24 @@ def test_nothing_is_solved_twice() -> None:
 def test_an_environment_without_stock_is_refused() -> None:
     with pytest.raises(ValueError, match="the environment has no config, parameters"):
         reference_policy("constant", cast(Any, object()), 0)
+
+
+@pytest.mark.parametrize("name", ["random", "constant", "base_stock", "r_nQ", "smoothing"])
+@pytest.mark.parametrize("mode", ["levels", "continuous"])
+def test_the_network_is_played_too(mode: str, name: str) -> None:
+    network = cast(Any, envs.make("inventory/network-30", num_envs=2, seed=1, action_mode=mode))
+    plays(network, name)
+
+
+def test_the_network_has_no_market_prices() -> None:
+    network = cast(Any, envs.make("inventory/network-30", seed=1))
+    for name, why in (("myopic", "market prices"), ("planner", "the mean field is of the market")):
+        with pytest.raises(ValueError, match=why):
+            reference_policy(name, network, 0)
+
+
+def test_a_constant_order_of_the_network_is_a_share_of_its_largest() -> None:
+    network = cast(Any, envs.make("inventory/network-30", seed=1, action_mode="continuous"))
+    step = network.reset(0)
+    step = network.step(reference_policy("constant", network, 0)(step))
+    np.testing.assert_array_equal(step.metrics["order"][0], np.rint(network.parameters.mu))

@@ -1,0 +1,31 @@
+"""examples/ run as they stand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "examples" / "real_demand.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_real_demand(tmp_path: Path) -> None:
+    done = run()
+    assert done.returncode == 0, done.stderr
+    words = [line.split() for line in done.stdout.splitlines()]
+    kinds = {first: second for first, second, *_ in words}
+    # the three shops that sell ten times as much are the cluster of most demand
+    assert [shop for shop, kind in kinds.items() if kind == "discounter"] == ["shop_6", "shop_7", "shop_8"]
+    assert float(kinds["base_stock"]) > float(kinds["constant"]) > 0
+    bad = tmp_path / "bad.csv"
+    bad.write_text("agent,period,units\na,1,3\nb,1,-3\n")
+    refused = run(str(bad))
+    assert refused.returncode == 1
+    assert refused.stderr.endswith(f"{bad}: row 3: units -3 is negative\n")
