@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from envs.inventory.network.tree import BadTree, Tree, tree_of
+from envs.inventory.network.tree import PUBLISHED, BadTree, Tree, tree_of
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 8
@@ -53,7 +53,10 @@ def read_tree(path: str | Path) -> Tree:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise BadTree(f"{path}: there is no such file") from None
+        known = ", ".join(PUBLISHED)
+        raise BadTree(
+            f"{path}: there is no such file in {Path.cwd()}; give the path of a YAML file, or one of {known}"
+        ) from None
     except OSError as error:
         raise BadTree(f"{path}: cannot be read ({error.strerror})") from None
     if len(data) > MAX_BYTES:

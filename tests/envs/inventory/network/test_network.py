@@ -231,7 +231,19 @@ def test_continuous_and_shared_pass_the_checker() -> None:
 
 def test_gymnasiums_checker_passes() -> None:
     check_env(gym.make("mfmarl/InventoryNetwork-v0", seed=0, horizon=8).unwrapped, skip_render_check=True)
-    assert gym.make("mfmarl/InventoryNetwork-v0", render_mode="ansi").reset()[0].shape == (30, 32 + 11)
+
+
+def test_a_network_is_drawn_by_echelon() -> None:
+    view = gym.make("mfmarl/InventoryNetwork-v0", render_mode="ansi", seed=0)
+    assert view.reset()[0].shape == (30, 32 + 11)
+    view.step(np.full(30, 4))
+    drawn: Any = view.render()
+    rows = {line.split()[0]: line.split() for line in drawn.splitlines()[2:7]}
+    assert {name: row[1] for name, row in rows.items()} == dict(zip(
+        [f"echelon_{k}" for k in range(5)], ["3", "3", "6", "9", "9"], strict=True
+    ))  # fmt: skip
+    # an echelon's price is depth + 2; the factory sold what node 1 ordered
+    assert (rows["echelon_0"][6], rows["echelon_0"][7], rows["echelon_0"][9]) == ("60.00", "60.00", "2.00")
 
 
 def test_continuous_mean_actions_are_those_of_the_neighbours() -> None:
