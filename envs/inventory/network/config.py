@@ -21,8 +21,8 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    tree: str | None = Field(
-        None, description="a published tree (5-node, 7-node, 10-node, 25-node), or the path of a YAML file"
+    tree: str = Field(
+        "10-node", description="a published tree (5-node, 7-node, 10-node, 25-node), or the path of a YAML file"
     )
     products: int = Field(3, ge=1, le=10_000, description="products; every node trades all of them")
     types: Literal["echelon", "node", "agent"] = Field(

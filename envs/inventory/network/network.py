@@ -319,13 +319,8 @@ def make_network(
 
     Raises:
         BadTree: for a file that is no tree.
-        ValueError: without a tree, or for a number of agents that is not nodes x products.
+        ValueError: for a number of agents that is not nodes x products.
     """
-    if config.tree is None:
-        raise ValueError(
-            f"tree is not given: set it to one of {', '.join(PUBLISHED)}, or to the path of a YAML file "
-            "(docs/network.md)"
-        )
     tree = published_tree(config.tree) if config.tree in PUBLISHED else read_tree(config.tree)
     agents = tree.size * config.products
     if num_agents not in (None, agents):

@@ -29,8 +29,7 @@ def make(**options: Any) -> PopulationGymEnv:
         {"render_mode": "ansi"},
         {"name": "inventory/market-decoupled", "ending": "finite", "horizon": 7},
         {"action_mode": "continuous"},
-        {"name": "inventory/market-orange-juice", "num_agents": None},
-        {"name": "inventory/network-30", "num_agents": None},
+        *({"name": name, "num_agents": None, "horizon": 13} for name in envs.names()),
     ],
 )
 def test_gymnasiums_checker_passes(options: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ D = 18
 """Entries of an agent's observation in `market-easy`."""
 
 CONTINUOUS = {"action_mode": "continuous", "ending": "finite"}
+CONTINUOUS_GAMES = [(f"inventory/{name}", CONTINUOUS) for name in ("market-easy", "network-30")]
 
 
 def make(**options: Any) -> Any:
@@ -22,8 +23,7 @@ def make(**options: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", ["inventory/market-easy", "inventory/market-hard", "inventory/network-30"])
-@pytest.mark.parametrize("options", [{}, CONTINUOUS])
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in envs.names()), *CONTINUOUS_GAMES])
 def test_pettingzoos_checks_pass(name: str, options: dict[str, Any]) -> None:
     parallel_api_test(parallel_env(name, horizon=6, **options), 20)
     parallel_seed_test(lambda: parallel_env(name, horizon=6, **options), 20)

@@ -326,7 +326,6 @@ def test_a_tree_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("network", {}, "tree is not given: set it to one of 5-node, .* or to the path of a YAML file"),
         ("network", {"tree": "9-node"}, "9-node: there is no such file"),
         ("network-30", {"num_agents": 31}, "num_agents is 31, but 10 nodes x 3 products are 30: leave it out"),
         ("network-30", {"initial_stock": 101}, "initial_stock 101 is above stock_cap 100"),
