@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
+from envs.plain_yaml import PlainComposer
 from mfmarl.errors import UserError
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 20
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -32,28 +32,6 @@ class Sourced:
 
     value: dict[str, Any]
     where: dict[tuple[str, ...], str]
-
-
-class _Composer(yaml.SafeLoader):
-    """Nodes only; nothing is constructed. Refuses what could hide structure."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it bare
-        what = None
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            what = "anchors (&) and aliases (*) are not read; write the values out"
-        elif getattr(event, "tag", None) is not None:
-            what = f"tags are not read, got {event.tag}; write a plain value"
-        elif self.depth >= MAX_DEPTH:
-            what = f"nested deeper than {MAX_DEPTH} levels"
-        if what:
-            raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
 
 def read_yaml(path: Path) -> Sourced:
@@ -92,7 +70,7 @@ def read_value(text: str, source: str) -> Any:
 def _read(text: str, source: str, where: dict[tuple[str, ...], str] | None) -> Any:
     loader = None
     try:
-        loader = _Composer(text)
+        loader = PlainComposer(text)
         node = loader.get_single_node()
         return None if node is None else _value(node, source, (), where)
     except yaml.MarkedYAMLError as error:

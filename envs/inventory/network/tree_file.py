@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from envs.inventory.network.tree import PUBLISHED, BadTree, Tree, tree_of
+from envs.plain_yaml import PlainComposer
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 8
 KEYS = ("children", "nodes")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 EXAMPLE = "e.g. `children: {0: [1], 1: [2, 3]}`"
-
-
-class _Composer(yaml.SafeLoader):
-    """Nodes only; nothing is constructed. Refuses what could hide structure."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it bare
-        what = None
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            what = "anchors (&) and aliases (*) are not read; write the names out"
-        elif getattr(event, "tag", None) is not None:
-            what = f"tags are not read, got {event.tag}; write a plain name"
-        elif self.depth >= MAX_DEPTH:
-            what = f"nested deeper than {MAX_DEPTH} levels; a tree is written as one list of children a node"
-        if what:
-            raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
 
 def read_tree(path: str | Path) -> Tree:
@@ -82,7 +59,7 @@ def read_tree(path: str | Path) -> Tree:
 def _composed(text: str, path: Path) -> yaml.Node | None:
     loader = None
     try:
-        loader = _Composer(text)
+        loader = PlainComposer(text)
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
