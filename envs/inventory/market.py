@@ -16,8 +16,8 @@ those settings are chosen, because then the specification's reference values com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -27,9 +27,10 @@ from envs.inventory.backend import Array, Backend
 from envs.inventory.config import MarketConfig
 from envs.inventory.demand import CountDemand, Demand, Shock
 from envs.inventory.formulas import OBSERVED_LIMIT, retail_ratio, wholesale_premium
+from envs.inventory.game import InventoryGame
 from envs.inventory.ledger import Ledger, Period
 from envs.inventory.observation import market_observation
-from envs.inventory.streams import ROUNDING, SPILL, SPILL_TO, copy_uniforms, episode_keys, seed_keys
+from envs.inventory.streams import ROUNDING, SPILL, SPILL_TO, copy_uniforms
 from envs.inventory.types import Parameters, draw_population
 from envs.population import Step
 
@@ -39,8 +40,17 @@ MOST_ORDERED = 4.0
 """The largest order of continuous actions, in periods of mean demand."""
 
 
-class InventoryMarket:
+class InventoryMarket(InventoryGame):
     """A PopulationEnv. State is float32 holding whole numbers; every copy has its own random stream."""
+
+    family = "market"
+    remembered: ClassVar = {
+        "stock": "stock", "backlog": "backlog", "pipeline": "pipeline", "last_demand": "_last_demand",
+        "last_order": "_last_order", "last_premium": "_last_premium", "last_price": "_last_price",
+        "last_fill": "_last_fill",
+    }  # fmt: skip
+    pipeline_axes = "longest lead time + 1, copies, agents"
+    config: MarketConfig
 
     def __init__(
         self,
@@ -70,7 +80,6 @@ class InventoryMarket:
         self.horizon = config.horizon
         self.order_levels: NDArray[np.float64] = _order_levels(config, parameters)
         """[N, A]: units of each action, or order-up-to positions; A = 0 for continuous actions."""
-        self.action_space: gym.spaces.Space[Any]
         if config.action_mode == "continuous":
             self.action_space = gym.spaces.Box(0.0, 1.0, (), np.float32)
             mean_entries = 1
@@ -115,36 +124,19 @@ class InventoryMarket:
         """One line an entry: index, name, range and meaning."""
         return self._observed.describe()
 
-    def reset(self, seed: int | Sequence[int] | None = None) -> Step:
-        """Start every copy anew; see `PopulationEnv.reset`."""
-        if seed is not None:
-            self._seeds = copy_seeds(seed, self.num_envs)
-            self._episode = -1
-        self._start_episode(self._episode + 1)
-        ended = self.backend.array(np.zeros(self.num_envs, np.bool_))
-        nothing = self.backend.zeros(self.num_envs, self.num_agents)
-        return Step(self._observe(), self._no_mean_action(), nothing, ended, ended)
-
-    def _start_episode(self, episode: int) -> None:
-        self._episode = episode
-        self._draw_demand()
+    def _begin(self) -> None:
         shape = (self.num_envs, self.num_agents)
-        self.stock: Array = self._first_stock + self.backend.zeros(*shape)
+        self.stock = self._first_stock + self.backend.zeros(*shape)
         self.backlog: Array = self.backend.zeros(*shape)
-        self.pipeline: Array = self.backend.zeros(self._lead + 1, *shape)
+        self.pipeline = self.backend.zeros(self._lead + 1, *shape)
         """[L + 1, B, N]: units allotted in period t stand in slot t mod (L + 1)."""
         self._last_demand: Array = self.backend.zeros(*shape)
         zeros, ones = np.zeros(self.num_envs), np.ones(self.num_envs)
         self._last_order, self._last_premium = self.backend.array(zeros), self.backend.array(zeros)
         self._last_price, self._last_fill = self.backend.array(ones), self.backend.array(ones)
-        self.t = 0
 
     def _draw_demand(self) -> None:
-        self._keys = episode_keys(self._seeds, self._episode)
         self._demand = self.demand.episode(self._keys, self.horizon, self.backend)
-
-    def _no_mean_action(self) -> Array:
-        return self.backend.zeros(self.num_envs, self.num_agents, *self.mean_action_space.shape)
 
     @property
     def inventory_position(self) -> Array:
@@ -162,36 +154,6 @@ class InventoryMarket:
     def _uniforms(self, channel: int) -> Array:
         """[B], of this period."""
         return copy_uniforms(self._keys, channel, self.t)
-
-    def _place_orders(self, actions: Any) -> tuple[Array, Array, Array, Array]:
-        """Actions and units ordered [B, N], counts [B, A] or sums [B, 1] of the actions, and mean orders [B]."""
-        x, device = self.backend.passes, self.backend.device
-        shape = tuple(np.shape(actions))
-        if shape != (self.num_envs, self.num_agents):
-            raise ValueError(
-                f"actions have shape {shape}; the market needs {(self.num_envs, self.num_agents)}, copies x agents"
-            )
-        if self.config.action_mode == "continuous":
-            taken = x.continuous(actions, device)
-            allowed = "0..1"
-            refused, order, counts, mean_order = x.order_shares(taken, self._most)
-        else:
-            if not _whole_numbers(actions):
-                raise ValueError(
-                    f"actions are {actions.dtype}; the market needs whole numbers 0..{self._levels.shape[1] - 1}"
-                )
-            taken = x.discrete(actions, device)
-            allowed = f"0..{self._levels.shape[1] - 1}"
-            up_to = self.config.action_mode == "order_up_to"
-            position = self.inventory_position if up_to else self.stock
-            refused, order, counts, mean_order = x.order_levels(taken, self._levels, position, up_to)
-        if refused >= 0:
-            copy, agent = divmod(int(refused), self.num_agents)
-            raise ValueError(
-                f"{self.agent_names[agent]} (agent {agent}, copy {copy}): action {actions[copy, agent]} "
-                f"is outside {allowed}"
-            )
-        return taken, order, counts, mean_order
 
     def _allot(self, order: Array, mean_order: Array) -> tuple[Array, Array]:
         """What the supplier grants of the orders [B, N], and which share of all orders that is [B]."""
@@ -247,31 +209,6 @@ class InventoryMarket:
         )  # fmt: skip
         return self._finish_step(taken, counts, reward, Ledger(self._paid, period, x.as_float32), observe)
 
-    def _finish_step(
-        self, actions: Array, counts: Array, reward: Array, metrics: Mapping[str, Array], observe: bool
-    ) -> Step:
-        over = self.t >= self.horizon
-        ended = self.backend.array(np.full(self.num_envs, over))
-        never = self.backend.array(np.zeros(self.num_envs, np.bool_))
-        finite = self.config.ending == "finite"
-        final = self._observe() if over and observe else None
-        if over:
-            self._start_episode(self._episode + 1)
-        if not observe:
-            obs = mean_action = self.backend.zeros(self.num_envs, self.num_agents, 0)
-        else:
-            obs = self._observe()
-            mean_action = self._no_mean_action() if over else self._mean_action(actions, counts)
-        return Step(
-            obs=obs,
-            mean_action=mean_action,
-            reward=reward,
-            terminated=ended if finite else never,
-            truncated=never if finite else ended,
-            final_obs=final,
-            metrics=metrics,
-        )
-
     def _mean_action(self, actions: Array, counts: Array) -> Array:
         x = self.backend.passes
         if self.config.action_mode == "continuous":
@@ -297,70 +234,12 @@ class InventoryMarket:
             self._last_demand, seen,
         )  # fmt: skip
 
-    def get_state(self) -> dict[str, Any]:
-        """Flat mapping; demand is drawn again from the copies' streams, so it is not part of it."""
-        to_numpy = self.backend.passes.to_numpy
-        return {
-            "seeds": self._seeds.copy(),
-            "episode": self._episode,
-            "t": self.t,
-            **{name: to_numpy(getattr(self, attribute)) for name, attribute in _STATE.items()},
-        }
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave, bit for bit; raises ValueError for a state of another market."""
-        missing = [name for name in ("seeds", "episode", "t", *_STATE) if name not in state]
-        if missing:
-            raise ValueError(f"the state has no {', '.join(missing)}: it is not of a market, or of an older version")
-        if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
-            raise ValueError(
-                f"the state is of a market with pipeline {np.shape(state['pipeline'])}, this one has "
-                f"{tuple(self.pipeline.shape)}: longest lead time + 1, copies, agents"
-            )
-        self._seeds = np.array(state["seeds"], np.uint64)
-        self._episode, self.t = int(state["episode"]), int(state["t"])
-        self._draw_demand()
-        for name, attribute in _STATE.items():
-            setattr(self, attribute, self.backend.array(np.array(state[name])))
-
-
-_STATE = {
-    "stock": "stock",
-    "backlog": "backlog",
-    "pipeline": "pipeline",
-    "last_demand": "_last_demand",
-    "last_order": "_last_order",
-    "last_premium": "_last_premium",
-    "last_price": "_last_price",
-    "last_fill": "_last_fill",
-}
-"""name in the state -> attribute."""
-
-
-def copy_seeds(seed: int | Sequence[int], copies: int) -> NDArray[np.uint64]:
-    """[B]: 64 bits a copy, of one seed or of B seeds that name the copies' streams; raises ValueError for others."""
-    paths: list[tuple[int, ...]]
-    if isinstance(seed, Sequence | np.ndarray):
-        paths = [(int(one),) for one in seed]
-    else:
-        paths = [(int(seed), copy) for copy in range(copies)]
-    if len(paths) != copies:
-        raise ValueError(f"{len(paths)} seeds for {copies} copies: give one seed, or one a copy")
-    if min(path[0] for path in paths) < 0:
-        raise ValueError(f"seeds are whole numbers from 0; got {min(path[0] for path in paths)}")
-    return seed_keys(paths)
-
 
 def _order_levels(config: MarketConfig, parameters: Parameters) -> NDArray[np.float64]:
     if config.action_mode == "continuous":
         return np.empty((parameters.mu.size, 0))
     scale = parameters.mu[:, None] if config.action_mode == "levels" else np.ones((parameters.mu.size, 1))
     return np.rint(np.asarray(config.action_grid, float) * scale)
-
-
-def _whole_numbers(actions: Any) -> bool:
-    kind = getattr(actions.dtype, "kind", None)
-    return kind in "iu" if kind is not None else not (actions.dtype.is_floating_point or actions.dtype.is_complex)
 
 
 def make_market(

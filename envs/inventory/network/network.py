@@ -14,16 +14,16 @@ made. Units are whole numbers in float32, exact as long as no backlog can pass 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.backend import Array, Backend
-from envs.inventory.market import copy_seeds
+from envs.inventory.game import InventoryGame
 from envs.inventory.network.config import NetworkConfig
 from envs.inventory.network.customers import make_customers
 from envs.inventory.network.layout import lay_out
@@ -31,7 +31,6 @@ from envs.inventory.network.ledger import Ledger, Period
 from envs.inventory.network.observation import MEMORY, largest_flow, network_observation
 from envs.inventory.network.tree import PUBLISHED, Tree, published_tree
 from envs.inventory.network.tree_file import read_tree
-from envs.inventory.streams import episode_keys
 from envs.inventory.types import Parameters
 from envs.population import Step
 
@@ -39,8 +38,16 @@ EXACT = 2**24
 """Whole numbers up to this are exact in float32."""
 
 
-class InventoryNetwork:
+class InventoryNetwork(InventoryGame):
     """A PopulationEnv. Every copy has its own random stream; see `Layout` for the order of agents."""
+
+    family = "network"
+    remembered: ClassVar = {
+        "stock": "stock", "backlog": "backlog", "owed": "owed", "late": "late", "pipeline": "pipeline",
+        "demands": "_demands", "orders": "_orders",
+    }  # fmt: skip
+    pipeline_axes = "lead time, copies, agents"
+    config: NetworkConfig
 
     def __init__(self, config: NetworkConfig, tree: Tree, *, num_envs: int, seed: int, backend: Backend) -> None:
         """Use `make_network` or `envs.make`; raises ValueError where settings do not fit together."""
@@ -125,41 +132,24 @@ class InventoryNetwork:
         """One line an entry: index, name, range and meaning."""
         return self._observed.describe()
 
-    def reset(self, seed: int | Sequence[int] | None = None) -> Step:
-        """Start every copy anew; see `PopulationEnv.reset`."""
-        if seed is not None:
-            self._seeds = copy_seeds(seed, self.num_envs)
-            self._episode = -1
-        self._start_episode(self._episode + 1)
-        never = self.backend.array(np.zeros(self.num_envs, np.bool_))
-        nothing = self.backend.zeros(self.num_envs, self.num_agents)
-        return Step(self._observe(), self._no_mean_action(), nothing, never, never)
-
-    def _start_episode(self, episode: int) -> None:
-        self._episode = episode
-        self._draw_customers()
+    def _begin(self) -> None:
         shape = (self.num_envs, self.num_agents)
         zeros = self.backend.zeros
-        self.stock: Array = zeros(*shape) + self.config.initial_stock
+        self.stock = zeros(*shape) + self.config.initial_stock
         self.backlog: Array = zeros(*shape)
         """[B, N]: units owed to customers, or to all children."""
         self.owed: Array = zeros(*shape)
         """[B, N]: units of past orders that the parent has not shipped yet."""
         self.late: Array = zeros(*shape)
         """[B, N]: units that slipped and arrive in this period."""
-        self.pipeline: Array = zeros(self.config.lead_time, *shape)
+        self.pipeline = zeros(self.config.lead_time, *shape)
         """[L, B, N]: units on their way that are due in period t stand in slot t mod L."""
         self._demands: Array = zeros(MEMORY, *shape)
         self._orders: Array = zeros(MEMORY, *shape)
-        self.t = 0
 
-    def _draw_customers(self) -> None:
-        self._keys = episode_keys(self._seeds, self._episode)
+    def _draw_demand(self) -> None:
         self._placed_keys = self.backend.array(self._keys)
         self._customers = self.customers.demand.episode(self._keys, self.horizon, self.backend)
-
-    def _no_mean_action(self) -> Array:
-        return self.backend.zeros(self.num_envs, self.num_agents, *self.mean_action_space.shape)
 
     @property
     def inventory_position(self) -> Array:
@@ -179,32 +169,6 @@ class InventoryNetwork:
         """[N]: the level that demand of all customers below an agent stays within for `periods`; see `Customers`."""
         return self.customers.quantile(probability, periods)
 
-    def _place_orders(self, actions: Any) -> tuple[Array, Array]:
-        """Actions and units ordered [B, N]."""
-        x, c = self.backend.passes, self.config
-        shape = tuple(np.shape(actions))
-        if shape != (self.num_envs, self.num_agents):
-            raise ValueError(
-                f"actions have shape {shape}; the network needs {(self.num_envs, self.num_agents)}, copies x agents"
-            )
-        if c.action_mode == "continuous":
-            allowed, taken = "0..1", x.continuous(actions, self.backend.device)
-            refused, order, _, _ = x.order_shares(taken, self._most)
-        else:
-            allowed = f"0..{self._levels.shape[1] - 1}"
-            if not _whole_numbers(actions):
-                raise ValueError(f"actions are {actions.dtype}; the network needs whole numbers {allowed}")
-            taken, up_to = x.discrete(actions, self.backend.device), c.action_mode == "order_up_to"
-            position = self.inventory_position if up_to else self.stock
-            refused, order, _, _ = x.order_levels(taken, self._levels, position, up_to)
-        if refused >= 0:
-            copy, agent = divmod(int(refused), self.num_agents)
-            raise ValueError(
-                f"{self.agent_names[agent]} (agent {agent}, copy {copy}): action {actions[copy, agent]} "
-                f"is outside {allowed}"
-            )
-        return taken, order.clip(max=c.order_cap)
-
     def step(self, actions: Any, *, observe: bool = True) -> Step:
         """Play one period in all copies; see `PopulationEnv.step` and the order of events above.
 
@@ -214,7 +178,8 @@ class InventoryNetwork:
             ValueError: for actions of another shape or kind, and one out of range or NaN, with its agent and copy.
         """
         c, x, t, keys = self.config, self.backend.passes, self.t, self._placed_keys
-        taken, order = self._place_orders(actions)
+        taken, order, counts, _ = self._place_orders(actions)
+        order = order.clip(max=c.order_cap)
         demand = x.asked_for(order, self._customers.units(t), self._leaves, self._edges[0], c.products)
         slot = t % c.lead_time
         received, slipped = x.arrive(keys, t, self.pipeline[slot], self.late, self._slips_below)
@@ -234,36 +199,13 @@ class InventoryNetwork:
         if c.reward == "mean":
             reward = x.shared(reward)
         period = Period(order, received, slipped, demand, sold, scrapped, stock, backlog, worth)
-        return self._finish_step(taken, reward, Ledger(self._paid, period, self._in_dollars), observe)
+        return self._finish_step(taken, counts, reward, Ledger(self._paid, period, self._in_dollars), observe)
 
     def _in_dollars(self, term: Array) -> Array:
         x = self.backend.passes
         return x.shared(x.as_float32(term)) if self.config.reward == "mean" else x.as_float32(term)
 
-    def _finish_step(self, actions: Array, reward: Array, metrics: Mapping[str, Array], observe: bool) -> Step:
-        over = self.t >= self.horizon
-        ended = self.backend.array(np.full(self.num_envs, over))
-        never = self.backend.array(np.zeros(self.num_envs, np.bool_))
-        finite = self.config.ending == "finite"
-        final = self._observe() if over and observe else None
-        if over:
-            self._start_episode(self._episode + 1)
-        if not observe:
-            obs = mean_action = self.backend.zeros(self.num_envs, self.num_agents, 0)
-        else:
-            obs = self._observe()
-            mean_action = self._no_mean_action() if over else self._mean_action(actions)
-        return Step(
-            obs=obs,
-            mean_action=mean_action,
-            reward=reward,
-            terminated=ended if finite else never,
-            truncated=never if finite else ended,
-            final_obs=final,
-            metrics=metrics,
-        )
-
-    def _mean_action(self, actions: Array) -> Array:
+    def _mean_action(self, actions: Array, counts: Array) -> Array:
         x = self.backend.passes
         if self.config.action_mode == "continuous":
             return x.mean_share_of_neighbours(actions, *self._edges)
@@ -275,41 +217,6 @@ class InventoryNetwork:
             self._template, self._factors, self.pipeline, self.late, self.t, self.stock, self.backlog, self._demands,
             self._orders, time,
         )  # fmt: skip
-
-    def get_state(self) -> dict[str, Any]:
-        """Flat mapping; demand is drawn again from the copies' streams, so it is not part of it."""
-        to_numpy = self.backend.passes.to_numpy
-        return {
-            "seeds": self._seeds.copy(),
-            "episode": self._episode,
-            "t": self.t,
-            **{name: to_numpy(getattr(self, attribute)) for name, attribute in _STATE.items()},
-        }
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave, bit for bit; raises ValueError for a state of another size."""
-        if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
-            raise ValueError(
-                f"the state is of a network with pipeline {np.shape(state['pipeline'])}, this one has "
-                f"{tuple(self.pipeline.shape)}: lead time, copies, agents"
-            )
-        self._seeds = np.array(state["seeds"], np.uint64)
-        self._episode, self.t = int(state["episode"]), int(state["t"])
-        self._draw_customers()
-        for name, attribute in _STATE.items():
-            setattr(self, attribute, self.backend.array(np.array(state[name])))
-
-
-_STATE = {
-    "stock": "stock", "backlog": "backlog", "owed": "owed", "late": "late", "pipeline": "pipeline",
-    "demands": "_demands", "orders": "_orders",
-}  # fmt: skip
-"""name in the state -> attribute."""
-
-
-def _whole_numbers(actions: Any) -> bool:
-    kind = getattr(actions.dtype, "kind", None)
-    return kind in "iu" if kind is not None else not (actions.dtype.is_floating_point or actions.dtype.is_complex)
 
 
 def make_network(
