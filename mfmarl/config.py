@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from mfmarl.algorithms import mfac_config
 from mfmarl.algorithms.methods import Method
+from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import UserError
@@ -42,7 +44,7 @@ class TrainConfig(BaseModel):
     env_options: dict[str, Scalar] = Field(
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
-    algorithm: Literal["mfq"] = Field("mfq", description="what learns")
+    algorithm: Literal["mfq", "mfac"] = Field("mfq", description="what learns: mean-field Q, or mean-field actor-critic")
     method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
     mean_action: Literal["one_hot", "scalar"] = Field(
         "one_hot", description="what agents see of the others: shares of the actions, or their mean place on the scale"
@@ -62,9 +64,15 @@ class TrainConfig(BaseModel):
     num_learners: int = Field(0, ge=0, le=1, description="remote learners; 0 learns in the driver")
     checkpoint_every: int = Field(50, ge=1, le=10**9, description="iterations between checkpoints")
     mfq: MFQConfig = Field(default_factory=MFQConfig, description="settings of mean-field Q-learning")
+    mfac: MFACConfig = Field(default_factory=MFACConfig, description="settings of mean-field actor-critic")
     importance: ImportanceConfig = Field(
         default_factory=ImportanceConfig, description="settings of the correction of method `is`"
     )
+
+    @property
+    def learner(self) -> MFQConfig | MFACConfig:
+        """The section of the algorithm that learns."""
+        return self.mfq if self.algorithm == "mfq" else self.mfac
 
 
 def read_config(
@@ -129,6 +137,12 @@ def config_from(
             raise UserError(f"{source}: {error}") from None
         raise UserError(_one_line(error, where or {}, source)) from None
     _check_replay(config, source)
+    if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
+        place = (where or {}).get(("method",), source)
+        raise UserError(
+            f"{place}: method: got {config.method!r}; algorithm mfac has {', '.join(mfac_config.METHODS)}, "
+            "and mfq has all"
+        )
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)
@@ -141,18 +155,20 @@ def config_from(
 
 def _check_replay(config: TrainConfig, source: str) -> None:
     """Refuse settings with which the replay could never be learned from."""
+    learner = config.learner
     copies = config.num_envs * max(1, config.num_env_runners)
-    slots = config.mfq.replay_population_steps // copies
+    slots = learner.replay_population_steps // copies
     if config.fragment_length > slots - 2:
         raise UserError(
             f"{source}: fragments of {config.fragment_length} steps of {copies} copies do not fit "
-            f"mfq.replay_population_steps={config.mfq.replay_population_steps}; "
+            f"{config.algorithm}.replay_population_steps={learner.replay_population_steps}; "
             f"want at least {(config.fragment_length + 2) * copies}, or fewer copies (num_envs)"
         )
-    if config.mfq.warmup_population_steps > slots * copies:
+    if learner.warmup_population_steps > slots * copies:
         raise UserError(
-            f"{source}: mfq.warmup_population_steps={config.mfq.warmup_population_steps} is more than the replay "
-            f"holds ({slots * copies}), so learning would never start; lower it, or raise mfq.replay_population_steps"
+            f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the replay "
+            f"holds ({slots * copies}), so learning would never start; lower it, or raise "
+            f"{config.algorithm}.replay_population_steps"
         )
 
 

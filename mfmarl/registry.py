@@ -26,6 +26,7 @@ class Entry:
 
 ALGORITHMS = {
     "mfq": Entry("mfmarl.algorithms.mfq:MFQ", "mean-field Q-learning with Boltzmann policies"),
+    "mfac": Entry("mfmarl.algorithms.mfac:MFAC", "mean-field actor-critic; plays continuous actions too"),
 }
 METHODS = {
     "is": Entry("mfmarl.algorithms.drift:DriftCorrection", "stored steps are reweighted for the drift of the means"),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mfmarl.core.importance import drift_weights, joint_log_ratio
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.core.laws import Categorical
+from mfmarl.core.laws import ActionLaw
 from mfmarl.core.mean_action import MeanField
 from mfmarl.network import PolicyNetwork
 from mfmarl.replay import PopulationSample
@@ -24,7 +24,7 @@ class Stored:
     seen: Tensor
     """[M, N, F]: the mean action that agents observed."""
     action: Tensor
-    """int64 [M, N]"""
+    """[M, N]"""
     log_prob: Tensor
     """[M, N]"""
     version: Tensor
@@ -54,8 +54,8 @@ class DriftCorrection:
         self.config = config
         self.neighbours = mean_field.neighbours
 
-    def weights(self, law: Categorical, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
-        """Weights [M, N] of stored actions under the current laws [M, N, A], with their diagnostics."""
+    def weights(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
+        """Weights [M, N] of stored actions under the current laws of [M, N] actions, with their diagnostics."""
         log_ratio = self._log_ratio(law, stored, policy)
         if stored.ended is not None:
             log_ratio = log_ratio.masked_fill(stored.ended.unsqueeze(-1), 0.0)
@@ -66,7 +66,7 @@ class DriftCorrection:
             "ess": found.effective_share,
         }
 
-    def _log_ratio(self, law: Categorical, stored: Stored, policy: PolicyNetwork) -> Tensor:
+    def _log_ratio(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> Tensor:
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
         same = (stored.version == policy.version).unsqueeze(-1)
         new = law.log_prob(stored.action)

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.core.mean_action import MeanField
+from mfmarl.core.mean_action import MeanField, total_variation
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
 from mfmarl.policy import load_tensors, module_arrays
-from mfmarl.replay import PopulationReplay
+from mfmarl.replay import PopulationReplay, PopulationSample
 from mfmarl.rollout import PopulationBatch
 
 Metrics = dict[str, float]
@@ -98,6 +98,26 @@ class Learner(ABC):
         self.agent_steps += sum(b.agent_steps() for b in ordered)
         self.episodes += sum(b.returns.shape[0] for b in ordered)
         return ordered
+
+    def observed(self, sample: PopulationSample) -> Tensor:
+        """[M, N, F]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
+        seen = self.mean_field.of(sample.last_action)
+        seen[sample.started] = 0.0
+        return seen
+
+    def _drift(self, sample: PopulationSample, fresh: Sequence[PopulationBatch]) -> float:
+        """Total variation between the action histograms of what is learned from and of what was just played."""
+        now = torch.cat([torch.from_numpy(b.action).flatten() for b in fresh])
+        learned, played = (self._histogram(action.to(self.device)) for action in (sample.action, now))
+        return float(total_variation(learned, played))
+
+    def _histogram(self, action: Tensor) -> Tensor:
+        """Shares of the actions; of ten equal parts of the range where they are continuous."""
+        actions = self.network.shape.num_actions
+        if actions is None:
+            action, actions = (action * 10).clamp_max(9), 10
+        counts = torch.bincount(action.flatten().long(), minlength=actions).double()
+        return counts / counts.sum()
 
     def _fix_reward_scale(self) -> None:
         """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""

@@ -16,7 +16,7 @@ class MFACConfig(BaseModel):
     hidden: tuple[int, ...] = Field((64, 64), min_length=1, description="widths of the hidden layers of both networks")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's step size at the start, of actor and critic")
     learning_rate_end: float = Field(1e-4, gt=0, le=1, description="Adam's step size at the end of the run")
-    discount: float = Field(0.99, ge=0, lt=1, description="per environment step; below 1, values have units of it")
+    discount: float = Field(0.99, ge=0, lt=1, description="per environment step, below 1")
     trace_decay: float = Field(0.95, ge=0, le=1, description="lambda of V-trace; without drift that of GAE")
     ratio_limit: float = Field(
         1.0, gt=0, description="rho-bar: own-action ratios above it are cut, in values and in the actor's weights"
@@ -37,5 +37,3 @@ class MFACConfig(BaseModel):
     replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replay of each learner")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")
     max_grad_norm: float = Field(10.0, gt=0, description="gradients are scaled down to this norm")
-
-

@@ -26,7 +26,6 @@ from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
-from mfmarl.core.mean_action import total_variation
 from mfmarl.core.value import mean_field_target, mean_field_value
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -154,12 +153,6 @@ class MFQ(Learner):
             metrics["epsilon"] = float(self.network.epsilon)
         return metrics
 
-    def observed(self, sample: PopulationSample) -> Tensor:
-        """[M, N, F]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
-        seen = self.mean_field.of(sample.last_action)
-        seen[sample.started] = 0.0
-        return seen
-
     def targets(self, sample: PopulationSample, observed: Tensor, played: Tensor) -> Target:
         """Targets and weights of a sample under the current policies.
 
@@ -204,7 +197,7 @@ class MFQ(Learner):
         if self.observed_q or self.policy.predictor is not None:
             value = self._value(sample.next_obs, given, given)
         else:
-            next_law = self.policy.law_of(self.policy.q_values(sample.next_obs, given))
+            next_law = self.policy.categorical_of(self.policy.q_values(sample.next_obs, given))
             if bootstrap is None and self.corrected and self.drift.config.acts_on != "loss":
                 bootstrap, metrics = self.drift.weights(next_law, Stored.following(sample, played), self.policy)
             if self.fresh:
@@ -233,11 +226,11 @@ class MFQ(Learner):
             preference = self.network.q_values(obs, seen)
         else:
             preference = next_q if given is seen else self.policy.q_values(obs, seen)
-        return mean_field_value(self.policy.law_of(preference).probs, next_q)
+        return mean_field_value(self.policy.categorical_of(preference).probs, next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
         """The laws that the acting policies draw from, given observed mean actions [M, N, F]."""
-        return self.policy.law_of(self.policy.q_values(obs, self.policy.acted_on(obs, seen)))
+        return self.policy.categorical_of(self.policy.q_values(obs, self.policy.acted_on(obs, seen)))
 
     def rows(self, sample: PopulationSample, observed: Tensor, played: Tensor, target: Target) -> list[Rows]:
         """A sample as contiguous rows of each network, so that a minibatch of population steps is a view of them."""
@@ -296,13 +289,6 @@ class MFQ(Learner):
             "q_mean": float((target.value * self.reward_scale).mean()),
             "drift_tv": self._drift(sample, fresh),
         }
-
-    def _drift(self, sample: PopulationSample, fresh: Sequence[PopulationBatch]) -> float:
-        """Total variation between the action histograms of what is learned from and of what was just played."""
-        actions = self.network.num_actions
-        now = sum(np.bincount(b.action.ravel(), minlength=actions) for b in fresh)
-        drawn = torch.bincount(sample.action.flatten(), minlength=actions).double().cpu()
-        return float(total_variation(drawn / drawn.sum(), torch.from_numpy(now / np.sum(now))))
 
 
 def _predictor_inputs(rows: Sequence[Rows]) -> list[Tensor]:
