@@ -44,7 +44,9 @@ class TrainConfig(BaseModel):
     env_options: dict[str, Scalar] = Field(
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
-    algorithm: Literal["mfq", "mfac"] = Field("mfq", description="what learns: mean-field Q, or mean-field actor-critic")
+    algorithm: Literal["mfq", "mfac"] = Field(
+        "mfq", description="what learns: mean-field Q-learning, or mean-field actor-critic"
+    )
     method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
     mean_action: Literal["one_hot", "scalar"] = Field(
         "one_hot", description="what agents see of the others: shares of the actions, or their mean place on the scale"
@@ -166,8 +168,8 @@ def _check_replay(config: TrainConfig, source: str) -> None:
         )
     if learner.warmup_population_steps > slots * copies:
         raise UserError(
-            f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the replay "
-            f"holds ({slots * copies}), so learning would never start; lower it, or raise "
+            f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the "
+            f"replay holds ({slots * copies}), so learning would never start; lower it, or raise "
             f"{config.algorithm}.replay_population_steps"
         )
 

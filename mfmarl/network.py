@@ -41,7 +41,7 @@ class NetworkShape:
 
     def __post_init__(self) -> None:
         if (self.law == "squashed_gaussian") != (self.num_actions is None):
-            raise ValueError(f"law {self.law} does not fit num_actions {self.num_actions}: None is for squashed_gaussian")
+            raise ValueError(f"law {self.law} does not fit {self.num_actions} actions: None is for squashed_gaussian")
 
     @property
     def outputs(self) -> int:

@@ -70,7 +70,7 @@ class Policy:
 
         Args:
             obs: [R, N, D], `Step.obs`.
-            mean_action: [R, N, A], `Step.mean_action`: of the step before, zeros at a start; A = 1 for continuous actions.
+            mean_action: [R, N, A], `Step.mean_action`: of the step before, zeros at a start. A = 1 for continuous ones.
             last_action: [R, N], what was played at the step before; only policies with one mean action per type ask.
 
         Raises:

@@ -29,7 +29,7 @@ class Segments:
 
 
 def newest_segments(replay: PopulationReplay, length: int) -> Segments | None:
-    """The newest `length` steps of every copy of every runner whose successors are known; None before there are so many.
+    """The newest `length` steps of every copy whose successors are known; None before there are so many.
 
     The last step of the newest fragment waits for the next one, which begins with its successor: one step later, and
     in exchange no value is guessed. All steps are the newest once.
@@ -70,7 +70,7 @@ def joined(parts: Sequence[Segments]) -> Segments:
     length = parts[0].known.shape[0]
 
     def side_by_side(columns: Sequence[Tensor]) -> Tensor:
-        return torch.cat([c.unflatten(0, (length, -1)) for c in columns], 1).flatten(0, 1)
+        return torch.cat([c.view(length, -1, *c.shape[1:]) for c in columns], 1).flatten(0, 1)
 
     named = {n: [getattr(p.steps, n) for p in parts] for n in PopulationSample.__dataclass_fields__}
     steps = PopulationSample(**{n: side_by_side(c) for n, c in named.items() if c[0] is not None})

@@ -126,7 +126,8 @@ def _check_continuous(config: TrainConfig, env: PopulationEnv) -> None:
             f"{config.algorithm} plays discrete actions; {config.env} has {space}: choose algorithm mfac, or another "
             "action mode of the environment"
         )
-    if not isinstance(space, gym.spaces.Box) or space.shape != () or (space.low, space.high) != (0.0, 1.0):
+    unit = isinstance(space, gym.spaces.Box) and space.shape == () and float(space.low) == 0 and float(space.high) == 1
+    if not unit:
         raise UserError(f"mfac plays continuous actions from Box(0, 1), one number an agent; {config.env} has {space}")
 
 

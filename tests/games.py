@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from envs.population import Step, type_slices
 from mfmarl.algorithms.methods import PREDICTORS
+from mfmarl.algorithms.mfac import MFAC
+from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq import MFQ
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.network import NetworkShape, PolicyNetwork, types_of
 from mfmarl.rollout import Rollout
+from mfmarl.trainer import make_critic
 
 
 class MatchingGame:
@@ -90,6 +93,62 @@ class MatchingGame:
         inner = self._rng.bit_generator.state
         inner["state"] = {"state": int(state["rng_state"]), "inc": int(state["rng_inc"])}
         self._rng.bit_generator.state = inner
+
+
+class AimingGame(MatchingGame):
+    """The matching game with actions in [0, 1]: reward 1 less four times the squared distance to a target on a grid.
+
+    With 3 targets they are 0, 1/2 and 1; type 1 must aim at 1 less its target.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.action_space = gym.spaces.Box(0.0, 1.0, (), np.float32)
+        self.mean_action_space = gym.spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def _observe(self, mean: NDArray[np.float32], reward: NDArray[np.float32], ended: bool) -> Step:
+        return super()._observe(mean[..., :1], reward, ended)
+
+    def step(self, actions: NDArray[Any]) -> Step:
+        actions = np.asarray(actions, np.float32)
+        mean = (actions.sum(1, keepdims=True) - actions) / np.float32(self.num_agents - 1)
+        aim = (self._target / (self.num_actions - 1)).astype(np.float32)
+        aim = np.where(self.agent_types == 1, 1 - aim, aim)
+        self._t += 1
+        return self._observe(mean[..., None], 1 - 4 * (actions - aim) ** 2, self._t == self.length)
+
+
+def make_actors(
+    game: MatchingGame,
+    method: str = "mf",
+    seed: int = 0,
+    num_episodes: int = 400,
+    importance: ImportanceConfig | None = None,
+    **mfac: Any,
+) -> tuple[Rollout, MFAC]:
+    """A sampler and an actor-critic learner on `game`; the sampler acts with the learner's own acting networks."""
+    small = {"warmup_population_steps": 40, "discount": 0.5, "learning_rate": 3e-3, "hidden": (32, 32)}
+    config = MFACConfig(**(small | mfac))
+    discrete = isinstance(game.action_space, gym.spaces.Discrete)
+    shape = NetworkShape(
+        types_of(type_slices(game.agent_types)),
+        game.num_actions,
+        game.num_actions if discrete else None,
+        config.hidden,
+        law="softmax" if discrete else "squashed_gaussian",
+        mean_action="none" if method == "independent" else "one_hot" if discrete else "scalar",
+    )
+    learner = MFAC(
+        PolicyNetwork(shape, seed),
+        PolicyNetwork(shape, seed),
+        make_critic(shape, seed + 1),
+        config=config,
+        method=method,
+        importance=importance or ImportanceConfig(),
+        num_episodes=num_episodes,
+        seed=seed,
+    )
+    return Rollout(game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed), learner
 
 
 def make_pair(

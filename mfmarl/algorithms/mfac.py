@@ -189,7 +189,8 @@ class MFAC(Learner):
 
     def values(self, obs: Tensor, seen: Tensor) -> Tensor:
         """V [M, N] in units of `reward_scale`; no gradients."""
-        return self.value_offset + self.value_spread * self.critic.infer(obs, seen).squeeze(-1)
+        out: Tensor = self.value_offset + self.value_spread * self.critic.infer(obs, seen).squeeze(-1)
+        return out
 
     def experience(self, segments: Segments) -> tuple[Experience, Metrics]:
         """What pi_0, the policies as they are, make of the segments: values, targets, advantages and weights.
@@ -214,8 +215,15 @@ class MFAC(Learner):
         if self.mean_reward:
             reward = reward.mean(1, keepdim=True).expand_as(reward)
         shape = segments.known.shape
+
+        def timed(column: Tensor) -> Tensor:
+            return column.view(*shape, -1)
+
         found = vtrace(
-            *(x.unflatten(0, shape) for x in (value, following * bootstrap, reward, ratio)),
+            timed(value),
+            timed(following * bootstrap),
+            timed(reward),
+            timed(ratio),
             c.discount * (~steps.terminated.view(shape)).float(),
             segments.continues,
             trace_decay=c.trace_decay,

@@ -97,7 +97,7 @@ def test_draws_at_the_ends_have_finite_densities_in_single_precision():
     of = SquashedGaussian.from_output(torch.tensor([[[50.0, 50.0], [-50.0, 50.0], [50.0, -50.0], [0.0, -50.0]]] * 500))
     drawn = of.sample(torch.Generator().manual_seed(1))
     assert drawn.dtype == torch.float32
-    assert 0 < float(drawn.min())
+    assert float(drawn.min()) > 0
     assert float(drawn.max()) < 1
     for action in (drawn, torch.zeros_like(drawn), torch.ones_like(drawn)):
         assert bool(torch.isfinite(of.log_prob(action)).all())
