@@ -41,7 +41,7 @@ def drift(learner) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_solves_the_matching_game(method: str):
-    rollout, _ = run("discrete", method, replayed=1.0)
+    rollout, _ = run("discrete", method, episodes=240, replayed=1.0)
     assert rollout.collect(20).reward.mean() > 0.95
 
 
