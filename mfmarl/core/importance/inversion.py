@@ -45,7 +45,7 @@ def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: 
     error = tilted.law.new_empty(rows)
     decay = _decay(tilted.law)
     period = _periods(tilted, total, accuracy, agents * (actions - 1) + 1)
-    for length in period.unique().tolist():
+    for length in torch.unique(period).tolist():
         group = (period == length).nonzero().squeeze(-1)
         angle = torch.arange(length // 2 + 1, dtype=decay.dtype, device=decay.device) * (2.0 * math.pi / length)
         needed, error[group] = _frequencies(decay[group], angle, length, accuracy, agents)

@@ -45,8 +45,8 @@ def sum_log_ratios(ratio: Tensor, neighbours: Tensor | None = None) -> Tensor:
     if not bool(torch.isfinite(ratio).logical_or_(impossible).all()):
         step, agent = (~(torch.isfinite(ratio) | impossible)).nonzero()[0].tolist()
         raise ValueError(
-            f"the log ratio of the action of step {step}, agent {agent} is {float(ratio[step, agent])}: log-probabilities "
-            "must be finite where an action was played, and may be -inf only under the new policy"
+            f"the log ratio of the action of step {step}, agent {agent} is {float(ratio[step, agent])}: "
+            "log-probabilities must be finite where an action was played, and may be -inf only under the new policy"
         )
     if not bool(impossible.any()):
         return sum_over_neighbours(ratio, neighbours)

@@ -12,10 +12,11 @@ _NEAR = 0.5
 
 
 def mixture_log_ratio(new: Tensor, behaviours: Tensor, shares: Tensor, neighbours: Tensor | None = None) -> Tensor:
-    """log w_j = log [pi_new(a) / sum_i shares_i pi_i(a)] over the joint action a of j's neighbours (Veach & Guibas 1995).
+    """log w_j = log [pi_new(a) / sum_i shares_i pi_i(a)] over the joint action a of j's neighbours.
 
-    A step counts as drawn from the mixture of the behaviour policies in the buffer, whichever of them played it, so
-    w <= min_i w_i / shares_i: a weight is large only where all of them are far from the new policy.
+    The balance heuristic of Veach & Guibas (1995): a step counts as drawn from the mixture of the behaviour policies
+    in the buffer, whichever of them played it, so w <= min_i w_i / shares_i: a weight is large only where all of them
+    are far from the new policy.
 
     Args:
         new: [M, N], current log-probabilities of the stored actions.

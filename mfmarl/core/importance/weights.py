@@ -1,9 +1,4 @@
-"""Importance ratios for a drifting mean action, in log space.
-
-A stored population step was produced while the others played `old`; now they play `new`. For agent j the law of the
-mean action of its neighbours N(j) has drifted by `w_j = prod_{k in N(j)} new(a_k|o_k) / old(a_k|o_k)` (estimator
-`joint`), and `E_new[f] = E_old[w f]`. `M` population steps of `N` agents.
-"""
+"""From log ratios to weights: stabilisers, and what the weights say of the drift."""
 
 from __future__ import annotations
 
@@ -13,30 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mfmarl.core.importance.pareto import fit_tails, smooth_tails
 from mfmarl.core.importance_config import ImportanceConfig
 
-
-def joint_log_ratio(new: Tensor, old: Tensor, neighbours: Tensor | None = None) -> Tensor:
-    """log w_j = sum over the neighbours k of j of (new_k - old_k), leaving j itself out.
-
-    Args:
-        new: [M, N], current log-probabilities of the stored actions.
-        old: [M, N], log-probabilities of the same actions when they were played.
-        neighbours: boolean [N, N] with a false diagonal, or None for everyone else.
-
-    Returns:
-        [M, N]. Exactly 0 where nothing has drifted.
-    """
-    if new.shape != old.shape or new.ndim != 2:
-        raise ValueError(f"new {tuple(new.shape)} and old {tuple(old.shape)} must both be [M, N]")
-    ratio = new - old
-    if neighbours is None:
-        # double precision: the sum over 10^4 agents minus one of them would lose that one in float32
-        wide = ratio.double()
-        return (wide.sum(-1, keepdim=True) - wide).to(ratio.dtype)
-    if neighbours.shape != (new.shape[1],) * 2:
-        raise ValueError(f"neighbours {tuple(neighbours.shape)} must be [N, N] with N = {new.shape[1]}")
-    return ratio @ neighbours.to(ratio.dtype).T
+_DIAGNOSED = 32
+"""Agents whose tails are fitted for k-hat where no tail is smoothed: enough for a mean, cheap at N = 10,000."""
 
 
 def effective_sample_size(weights: Tensor) -> Tensor:
@@ -55,24 +31,90 @@ class DriftWeights:
     weight: Tensor
     """[M, N], at most `clip` before self-normalisation."""
     mean: float
-    """Mean weight before self-normalisation; 1 in expectation without clipping."""
+    """Mean weight before self-normalisation; 1 in expectation without stabilisers."""
     maximum: float
+    """Largest weight before self-normalisation."""
     effective_share: float
-    """ESS / M, averaged over agents, in (0, 1]."""
+    """ESS / M, averaged over agents, in (0, 1]; 0 where every weight is 0."""
+    k_hat: float | None
+    """Shape of the tails of the tempered weights before smoothing and clipping, averaged over agents: below .7 means
+    can be trusted. None where there is no tail: fewer than 25 steps, or weights that hardly differ."""
+    temper: float
+    """Exponent of the weights: `config.temper`, or less where the ESS floor asked for it; 0 if it is out of reach."""
 
 
 def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
-    """Clip the weights exp(log_ratio) [M, N] at `config.clip`, and divide by their mean if self-normalised.
+    """Weights exp(log_ratio) [M, N], stabilised in this order, each only if configured:
 
-    Both happen in log space, so ratios from 1e-300 to 1e300 stay finite; equal ratios give weights of exactly 1 when
-    self-normalised, and zero log-ratios give exactly 1 either way.
+    1. temper: w^alpha;
+    2. Pareto smoothing of each agent's largest weights (PSIS);
+    3. clip at c;
+    4. ESS floor: where ESS / M, averaged over agents, is below it, w^beta with the largest beta in [0, 1] that reaches
+       it (ESS falls with beta; a floor above the share of positive weights is out of reach and gives beta = 0, all
+       positive weights equal);
+    5. self-normalise: divide by the mean over steps and agents.
+
+    All in log space, so ratios from 1e-300 to 1e300 stay finite; equal ratios give weights of exactly 1 when
+    self-normalised, and zero log-ratios give exactly 1 either way. A ratio of -inf is a weight of 0.
+
+    Raises:
+        ValueError: for nan and +inf; names step and agent.
     """
-    if not bool(torch.isfinite(log_ratio).all()):
-        bad = (~torch.isfinite(log_ratio)).nonzero()[0].tolist()
-        raise ValueError(f"log ratio of step {bad[0]}, agent {bad[1]} is {float(log_ratio[tuple(bad)])}")
-    clipped = log_ratio.clamp_max(math.log(config.clip))
-    plain = clipped.exp()
-    scaled = (clipped - clipped.max()).exp()
-    weight = scaled / scaled.mean() if config.self_normalise else plain
-    share = effective_sample_size(scaled).mean() / log_ratio.shape[0]
-    return DriftWeights(weight, float(plain.mean()), float(plain.max()), float(share))
+    bad = torch.isnan(log_ratio) | torch.isposinf(log_ratio)
+    if bool(bad.any()):
+        step, agent = bad.nonzero()[0].tolist()
+        raise ValueError(
+            f"log ratio of step {step}, agent {agent} is {float(log_ratio[step, agent])}; it must be finite, or -inf "
+            "for what the new policies never do"
+        )
+    log_weight = log_ratio * config.temper if config.temper < 1 else log_ratio
+    agents = log_ratio.shape[1]
+    # every agent's tail if it is smoothed, else some of them, evenly over the population
+    picked = log_weight if config.pareto else log_weight[:, :: max(1, -(-agents // _DIAGNOSED))]
+    tail = fit_tails(picked)
+    if config.pareto and tail is not None:
+        log_weight = smooth_tails(log_weight, tail)
+    log_weight = log_weight.clamp_max(math.log(config.clip))
+    beta = 1.0
+    share = _effective_share(log_weight, beta)
+    if share < config.ess_floor:
+        beta, share = _reach(log_weight, config.ess_floor)
+        log_weight = _power(log_weight, beta)
+    plain = log_weight.exp()
+    weight = plain
+    if config.self_normalise:
+        scaled = _scaled(log_weight)
+        weight = scaled / scaled.mean().clamp_min(torch.finfo(scaled.dtype).tiny)
+    k_hat = None if tail is None else float(tail.fit.shape.mean())
+    return DriftWeights(weight, float(plain.mean()), float(plain.max()), share, k_hat, config.temper * beta)
+
+
+def _power(log_weight: Tensor, beta: float) -> Tensor:
+    """log of w^beta; a weight of 0 stays 0 for beta = 0 too."""
+    return torch.where(torch.isneginf(log_weight), log_weight, log_weight * beta)
+
+
+def _scaled(log_weight: Tensor) -> Tensor:
+    """Weights over the largest of them; zeros where all are 0."""
+    return (log_weight - log_weight.max().clamp_min(torch.finfo(log_weight.dtype).min)).exp()
+
+
+def _effective_share(log_weight: Tensor, beta: float) -> float:
+    """ESS / M of w^beta, averaged over agents, each scaled by its own largest weight."""
+    peak = log_weight.amax(0).clamp_min(torch.finfo(log_weight.dtype).min)
+    scaled = _power(log_weight - peak, beta).exp()
+    return float(effective_sample_size(scaled).mean()) / log_weight.shape[0]
+
+
+def _reach(log_weight: Tensor, floor: float) -> tuple[float, float]:
+    """The largest beta whose effective share is at least `floor`, to 1e-6, and that share; by bisection."""
+    low, high = 0.0, 1.0
+    share = _effective_share(log_weight, low)
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        at_middle = _effective_share(log_weight, middle)
+        if at_middle >= floor:
+            low, share = middle, at_middle
+        else:
+            high = middle
+    return low, share
