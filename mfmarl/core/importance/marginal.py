@@ -40,6 +40,8 @@ def marginal_log_ratio(new: Tensor, old: Tensor, action: Tensor, neighbours: Ten
     affected = sum_over_neighbours(changed.double(), neighbours) > 0.5
     everyone = neighbours is None or int(neighbours.sum()) == agents * (agents - 1)
     places = affected.nonzero()
+    if places.numel() == 0:
+        return torch.zeros_like(new[..., 0])
     if everyone:
         steps = affected.any(-1).nonzero().squeeze(-1)
         places = torch.stack([steps.repeat_interleave(agents), torch.arange(agents).to(steps).repeat(steps.numel())], 1)
@@ -74,4 +76,4 @@ def _log_masses(law: Tensor, action: Tensor, places: Tensor, neighbours: Tensor 
         at = (step.unsqueeze(1), order[agent])
         rows = torch.where(filled[agent].unsqueeze(-1), certain, law[at].double())
         found.append(sum_log_masses(rows, action[at].masked_fill(filled[agent], 0), tolerance))
-    return torch.cat(found) if found else certain[:0]
+    return torch.cat(found)
