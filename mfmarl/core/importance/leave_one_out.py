@@ -31,8 +31,8 @@ def sum_over_neighbours(x: Tensor, neighbours: Tensor | None = None) -> Tensor:
 
 
 def num_neighbours(num_agents: int, neighbours: Tensor | None = None) -> Tensor | int:
-    """|N(j)|: N - 1 for everyone else, or [N]."""
-    return num_agents - 1 if neighbours is None else neighbours.sum(-1)
+    """|N(j)|: N - 1 for everyone else, or float64 [N]."""
+    return num_agents - 1 if neighbours is None else neighbours.sum(-1).double()
 
 
 def sum_log_ratios(ratio: Tensor, neighbours: Tensor | None = None) -> Tensor:

@@ -72,19 +72,21 @@ def tail_length(draws: int) -> int:
 def fit_tails(log_weight: Tensor) -> Tail | None:
     """Tails of log weights [M, N], agent by agent; None where there is none to fit.
 
-    Left out are agents a quarter of whose tail is no larger than the cutoff (no drift, or ties): they have no tail.
+    Left out are agents a quarter of whose tail is no larger than the cutoff (no drift, or ties), and those with so few
+    positive weights that some would have to be in the tail that are 0.
     """
     length = tail_length(log_weight.shape[0])
     if length < MIN_TAIL:
         return None
     top, place = log_weight.double().topk(length + 1, 0)
     unit, cutoff = top[0], top[-1]
-    exceedance = (top[:-1] - unit).exp().flip(0) - (cutoff - unit).exp()
-    tailed = exceedance[int(length / 4 + 0.5) - 1] > 1e-12
-    agent = tailed.nonzero().squeeze(-1)
+    quartile = top[length - int(length / 4 + 0.5)]
+    agent = (torch.isfinite(cutoff) & (quartile - cutoff > 1e-9)).nonzero().squeeze(-1)
     if agent.numel() == 0:
         return None
-    fit = fit_generalised_pareto(exceedance[:, agent])
+    exceedance = (top[:-1, agent] - unit[agent]).exp().flip(0) - (cutoff[agent] - unit[agent]).exp()
+    # where ratios span more than float64 does
+    fit = fit_generalised_pareto(exceedance.clamp_min(1e-300))
     return Tail(place[:-1].flip(0)[:, agent], agent, cutoff[agent], unit[agent], fit)
 
 
@@ -100,7 +102,8 @@ def smooth_tails(log_weight: Tensor, tail: Tail) -> Tensor:
     # sigma (survival^-k - 1) / k, for k -> 0 too
     safe = torch.where(k.abs() < 1e-9, torch.ones_like(k), k)
     excess = torch.where(k.abs() < 1e-9, -survival, torch.expm1(-k * survival) / safe) * tail.fit.scale
-    smoothed = (excess + (tail.log_cutoff - tail.log_unit).exp()).log().clamp_max(0.0) + tail.log_unit
+    cutoff = tail.log_cutoff - tail.log_unit
+    smoothed = (excess + cutoff.exp()).log().maximum(cutoff).clamp_max(0.0) + tail.log_unit
     result = log_weight.clone()
     result[tail.place, tail.agent.unsqueeze(0)] = smoothed.to(log_weight.dtype)
     return result
