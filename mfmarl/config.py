@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import UserError
@@ -42,7 +43,15 @@ class TrainConfig(BaseModel):
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
     algorithm: Literal["mfq"] = Field("mfq", description="what learns")
-    method: Literal["is", "mf"] = Field("is", description="how stored steps are corrected for drift")
+    method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
+    mean_action: Literal["one_hot", "scalar"] = Field(
+        "one_hot", description="what agents see of the others: shares of the actions, or their mean place on the scale"
+    )
+    mean_action_by_type: bool = Field(False, description="one mean action per type of the others, not one over all")
+    sharing: Literal["type", "agent", "all"] = Field(
+        "type", description="one network per type, one per agent, or one for all that is told the type"
+    )
+    reward: Literal["own", "mean"] = Field("own", description="agents learn from their own reward, or from the mean")
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="root of all random streams; without it one is drawn and stored"
     )

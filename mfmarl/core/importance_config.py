@@ -18,7 +18,10 @@ class ImportanceConfig(BaseModel):
         "actions; of normal approximations of these; or joint against the mixture of the policies in the replay",
     )
     acts_on: Literal["loss", "bootstrap", "both"] = Field(
-        "loss", description="what a weight multiplies: the TD loss, the value of the next step, or both"
+        "loss", description="the weights multiply the loss, the next value with the mean action it is given, or both"
+    )
+    fresh_samples: int = Field(
+        0, ge=0, le=1000, description="of methods with `fresh`: joint actions drawn; 0 takes the expected mean action"
     )
     clip: float = Field(20.0, ge=1, description="largest weight; must not be below 1, the weight without drift")
     self_normalise: bool = Field(True, description="divide the weights by their mean over the iteration's draw")
@@ -29,7 +32,4 @@ class ImportanceConfig(BaseModel):
     )
     bandwidth: float = Field(
         0.0, ge=0, description="gaussian: standard deviation added to the mean action, in its units, under both laws"
-    )
-    fresh_samples: int = Field(
-        0, ge=0, description="fresh: joint actions drawn for the next mean action; 0 takes its expectation"
     )

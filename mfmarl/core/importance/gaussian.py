@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mfmarl.core.importance.laws import check_laws
+from mfmarl.core.importance.action_laws import check_laws
 from mfmarl.core.importance.leave_one_out import check_neighbours, num_neighbours, sum_over_neighbours
 
 VARIANCE_FLOOR = 1.0 / 12.0
