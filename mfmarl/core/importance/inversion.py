@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mfmarl.core.importance.tilt import Tilted
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 """Complex numbers of a chunk: they stay in the cache."""
 _TINY = 1e-30
 """Stands for a characteristic function that is exactly 0, so that Phi / phi_j is right where phi_j = 0."""
@@ -117,7 +117,7 @@ def _invert(law: Tensor, action: Tensor | None, total: Tensor, angle: Tensor, le
     back = torch.polar(weight.expand(rows, -1).contiguous(), -total.to(law.dtype).unsqueeze(1) * angle)
     if action is None:
         return (_product(phi) * back).real.sum(-1)
-    phi = torch.where(phi == 0, torch.full_like(phi, _TINY), phi)
+    phi = phi.masked_fill_(phi == 0, _TINY)
     whole = _product(phi) * back
     without = torch.view_as_real(whole.unsqueeze(1) / phi).view(rows, agents, 2 * count)
     # Re[z e^{i theta a}] for every action a; the one that was played is picked
