@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mfmarl.core.importance.lattice_sum import leave_one_out_log_masses, sum_log_masses
 from mfmarl.core.importance.action_laws import check_laws
+from mfmarl.core.importance.lattice_sum import leave_one_out_log_masses, sum_log_masses
 from mfmarl.core.importance.leave_one_out import check_neighbours, sum_over_neighbours
 
 _CHUNK = 1 << 22
