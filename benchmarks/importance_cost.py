@@ -3,9 +3,9 @@
     python benchmarks/importance_cost.py --steps 416 --agents 30 50 100 1000 --actions 7
 
 `forward` is one pass of 2x64 networks over the same M x N agent rows (D = 20 observations and the mean action), the
-unit that training is made of: an iteration of `mf` takes about five of them and its sampling. `weights` is what follows
-any estimator (clip, k-hat, self-normalisation); `weights, all on` adds Pareto smoothing and an ESS floor. Policies drift
-moderately; `hard` is the worst case of `marginal`, nearly deterministic policies that have moved.
+unit that training is made of: an iteration of `mf` takes about five of them and its sampling. `weights` is what
+follows any estimator (clip, k-hat, self-normalisation); `weights, all on` adds Pareto smoothing and an ESS floor.
+Policies drift moderately; `hard` is the worst case of `marginal`, nearly deterministic policies that have moved.
 """
 
 from __future__ import annotations
