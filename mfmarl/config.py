@@ -129,6 +129,11 @@ def config_from(
             raise UserError(f"{source}: {error}") from None
         raise UserError(_one_line(error, where or {}, source)) from None
     _check_replay(config, source)
+    if config.mean_action_by_type and config.importance.needs_laws:
+        raise UserError(
+            f"{source}: estimator {config.importance.estimator} has the law of one mean action over all neighbours; "
+            "with mean_action_by_type take joint or mixture"
+        )
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)

@@ -93,7 +93,8 @@ class MatchingGame:
 
 
 def make_pair(
-    game: MatchingGame, method: str = "mf", seed: int = 0, num_episodes: int = 400, **mfq: Any
+    game: MatchingGame, method: str = "mf", seed: int = 0, num_episodes: int = 400, *,
+    importance: ImportanceConfig | None = None, **mfq: Any
 ) -> tuple[Rollout, MFQ]:
     """A sampler and a learner on `game`; the sampler acts with the learner's own averaged networks."""
     config = MFQConfig(**({"warmup_population_steps": 40, "discount": 0.5} | mfq))
@@ -116,9 +117,12 @@ def make_pair(
         network(),
         config=config,
         method=method,  # type: ignore[arg-type]
-        importance=ImportanceConfig(),
+        importance=importance or ImportanceConfig(),
         num_episodes=num_episodes,
         seed=seed,
     )
-    rollout = Rollout(game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed)
+    rollout = Rollout(
+        game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed,
+        keep_log_probs=learner.drift.config.needs_laws,
+    )  # fmt: skip
     return rollout, learner
