@@ -47,6 +47,7 @@ JOBS = {
     "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
     "references": Entry("mfmarl.references:tabulate", "what the reference policies are worth on an environment"),
     "references table": Entry("mfmarl.reference_table:show", "that, printed and as CSV"),
+    "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
     "env names": Entry("envs:names", "every environment that can be made"),
     "env": Entry("envs:make", "a population environment by its name"),
