@@ -46,7 +46,8 @@ class Congestion(AnonymousRules):
 
     def solution(self) -> Solution:
         """The split of the symmetric equilibrium; the policies of one type are alike, so they reach no pure one."""
-        return Solution({"equal delays": symmetric_split(self.free, self.slope, self.num_agents)[None, None]}, TOLERANCE)
+        split = symmetric_split(self.free, self.slope, self.num_agents)
+        return Solution({"equal delays": split[None, None]}, TOLERANCE)
 
 
 def wardrop_split(free: Doubles, slope: Doubles) -> Doubles:

@@ -18,7 +18,7 @@ class CournotConfig(GameConfig):
     beta: PositiveFloat = Field(1.0, description="price slope, $/u per u of the mean quantity")
     phi: PositiveFloat = Field(0.95, description="handling cost, $/u^2")
     costs: tuple[NonNegativeFloat, ...] = Field(
-        (1.0, 3.0), min_length=1, max_length=20, description="unit cost of each type, $/u; types share the agents evenly"
+        (1.0, 3.0), min_length=1, max_length=20, description="unit cost of each type, $/u; types have equal numbers"
     )
     grid_step: PositiveFloat = Field(0.5, description="u between two quantities of the grid")
     largest: PositiveFloat = Field(8.0, description="the largest quantity, u; a whole number of steps")
