@@ -100,6 +100,6 @@ def test_profiles_count_what_was_played_at_each_signal() -> None:
     np.testing.assert_array_equal(profile_of(env, right, 30, seed=1), env.solution().answers["right"])
     straight = profile_of(env, lambda step: step.obs.argmax(-1), 30, seed=1)
     assert env.solution().distances(straight) == {"right": 1.0}
-    with pytest.raises(ValueError, match="type straight never saw signal \d+ in 1 steps: play more"):
+    with pytest.raises(ValueError, match=r"type straight never saw signal \d+ in 1 steps: play more"):
         # three copies of 4 agents cannot see all of 200 signals
         profile_of(identity(num_actions=200), lambda step: step.obs.argmax(-1), 1, seed=1)
