@@ -105,11 +105,25 @@ def make(
         ValueError: for a value out of range.
     """
     family, preset = _found(name)
-    if num_envs < 1:
-        raise ValueError(f"num_envs is {num_envs}; at least one copy is played")
+    _check_number("num_envs", num_envs, 1, "at least one copy is played")
+    if num_agents is not None:
+        _check_number("num_agents", num_agents, 2, "a population has at least 2 agents")
     import numpy as np
 
     drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     return family.make_preset(
         preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, backend=backend, **overrides
     )
+
+
+MOST = 10_000_000
+"""Agents, or copies; an agent of the market takes about a kilobyte."""
+
+
+def _check_number(name: str, value: Any, least: int, why: str) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}")
+    if value < least:
+        raise ValueError(f"{name} is {value}; {why}")
+    if value > MOST:
+        raise ValueError(f"{name} is {value}; at most {MOST} fit a machine's memory")

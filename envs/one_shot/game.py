@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.compiled import compiled
+from envs.compiled import compiled
 from envs.inventory.game import copy_seeds
 from envs.inventory.streams import Keys, episode_keys, stream, uniform32
 from envs.one_shot.rules import Rules
