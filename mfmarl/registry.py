@@ -38,6 +38,7 @@ METHODS = {
 }
 ENV_FAMILIES = {
     "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
+    "games": Entry("envs:make", "repeated one-shot games whose answers are known"),
 }
 JOBS = {
     "train": Entry("mfmarl.train:train", "one run into a run folder"),
