@@ -71,19 +71,19 @@ def evaluate(
         other = fresh()
         # of the settings the policies read two, which markets and networks both have
         game = cast(Market, other)
-        play = reference_policy(name, game, stream(root, "reference", name), discount=config.mfq.discount)
+        play = reference_policy(name, game, stream(root, "reference", name), discount=config.discount)
         tables[name] = _play(other, play, episodes, config, root)
     with hold(run):
         return write_evaluation(
             run,
             Evaluation(
                 run=info.name,
-                method=config.method,
+                method=config.label,
                 algorithm=config.algorithm,
                 env=config.env,
                 split=chosen,
                 seed=root,
-                discount=config.mfq.discount,
+                discount=config.discount,
                 periods=env.horizon,
                 agent_types=np.asarray(env.agent_types, np.int64),
                 agent_names=list(env.agent_names),
@@ -128,7 +128,7 @@ def _play(
 ) -> PolicyTable:
     """Metrics [episodes, N] of a policy; what the last round plays beyond that is left out."""
     step = env.reset(stream(root, "env"))
-    metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.mfq.discount)
+    metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.discount)
     rows: list[dict[str, NDArray[np.float64]]] = []
     done = 0
     while done < episodes:
