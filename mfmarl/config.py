@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import UserError
@@ -43,7 +44,15 @@ class TrainConfig(BaseModel):
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
     algorithm: Literal["mfq", "ppo", "dqn"] = Field("mfq", description="what learns; ppo and dqn are RLlib's own")
-    method: Literal["is", "mf"] = Field("is", description="how stored steps are corrected for drift")
+    method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
+    mean_action: Literal["one_hot", "scalar"] = Field(
+        "one_hot", description="what agents see of the others: shares of the actions, or their mean place on the scale"
+    )
+    mean_action_by_type: bool = Field(False, description="one mean action per type of the others, not one over all")
+    sharing: Literal["type", "agent", "all"] = Field(
+        "type", description="one network per type, one per agent, or one for all that is told the type"
+    )
+    reward: Literal["own", "mean"] = Field("own", description="agents learn from their own reward, or from the mean")
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="root of all random streams; without it one is drawn and stored"
     )
@@ -155,7 +164,7 @@ def config_from(
 def _check_baseline(config: TrainConfig, where: Mapping[tuple[str, ...], str], source: str) -> None:
     """Refuse what RLlib's own algorithms do not have, and settings with which they could never learn."""
     plain = TrainConfig()
-    for key in ("method", "importance", "mfq"):
+    for key in ("method", "mean_action", "mean_action_by_type", "sharing", "reward", "importance", "mfq"):
         if getattr(config, key) != getattr(plain, key):
             place = next((told for path, told in where.items() if path[0] == key), source)
             raise UserError(f"{place}: {config.algorithm} is RLlib's own and has no {key}; leave it out")

@@ -1,9 +1,7 @@
-"""A population's policies: one per type, Boltzmann in the mean-field action value. Works without Ray."""
+"""A population's trained policies, ready to play: saved as safetensors and JSON, loaded without Ray."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mfmarl.core.networks import StackedMLP
-from mfmarl.core.value import boltzmann_log_probs, sample_actions
-
-
-class PolicyNetwork(nn.Module):
-    """Q(observation, action, mean action) of every type, with the temperature of the policy it defines."""
-
-    temperature: Tensor
-    version: Tensor
-    """Raised whenever the policies change: steps that carry the current version were played without drift."""
-
-    def __init__(
-        self, types: Sequence[slice], observations: int, num_actions: int, hidden: Sequence[int], seed: int
-    ) -> None:
-        super().__init__()
-        self.num_actions = num_actions
-        self.mlp = StackedMLP(types, observations + num_actions, hidden, num_actions, seed)
-        self.register_buffer("temperature", torch.tensor(1.0))
-        self.register_buffer("version", torch.tensor(0))
-
-    def forward(self, obs: Tensor, mean_action: Tensor) -> Tensor:
-        """[R, N, D] and [R, N, A] -> Q [R, N, A]."""
-        out: Tensor = self.mlp(obs, mean_action)
-        return out
-
-    def q_values(self, obs: Tensor, mean_action: Tensor) -> Tensor:
-        """`forward` without gradients, in chunks that fit the cache."""
-        return self.mlp.infer(obs, mean_action)
+from mfmarl.core.laws import ActionLaw, Categorical
+from mfmarl.network import NetworkShape, PolicyNetwork
 
 
 class Policy:
@@ -47,34 +19,64 @@ class Policy:
 
     def __init__(self, network: PolicyNetwork, seed: int = 0) -> None:
         self.network = network
+        self.mean_field = network.shape.mean_field()
         self._generator = torch.Generator().manual_seed(seed)
 
-    def _check(self, obs: NDArray[np.float32], mean_action: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-        agents = self.network.mlp.types[-1].stop
-        inputs = int(self.network.mlp.weights[0].shape[1]) - self.network.num_actions
-        want = f"[R, {agents}, {inputs}] and [R, {agents}, {self.network.num_actions}]"
-        if (
-            obs.ndim != 3
-            or obs.shape[1:] != (agents, inputs)
-            or mean_action.shape != (*obs.shape[:2], self.network.num_actions)
-        ):
+    def _law(
+        self, obs: NDArray[np.float32], mean_action: NDArray[np.float32], last_action: NDArray[Any] | None
+    ) -> ActionLaw:
+        shape = self.network.shape
+        agents, actions = shape.types[-1][1], shape.num_actions
+        if obs.ndim != 3 or obs.shape[1:] != (agents, shape.observations):
             raise ValueError(
-                f"this policy plays observations and mean actions of shape {want}; "
-                f"got {list(obs.shape)} and {list(mean_action.shape)}"
+                f"this policy plays observations of shape [R, {agents}, {shape.observations}]; got {list(obs.shape)}"
             )
-        return torch.from_numpy(np.asarray(obs, np.float32)), torch.from_numpy(np.asarray(mean_action, np.float32))
+        told = (*obs.shape[:2], actions)
+        if mean_action.shape != told:
+            raise ValueError(
+                f"this policy plays mean actions of shape {list(told)}, the means of one-hot actions that "
+                f"`Step.mean_action` holds; got {list(mean_action.shape)}"
+            )
+        if shape.by_type and (last_action is None or last_action.shape != obs.shape[:2]):
+            raise ValueError(
+                f"this policy sees one mean action per type: give the last actions too, of shape {list(obs.shape[:2])}"
+            )
+        means = torch.from_numpy(np.asarray(mean_action, np.float32))
+        last = None if last_action is None else torch.from_numpy(np.asarray(last_action))
+        # nobody has played yet where the mean action is zero
+        seen = self.mean_field.shown(means, last, means.sum((-1, -2)) == 0.0)
+        return self.network.law(torch.from_numpy(np.asarray(obs, np.float32)), seen)
 
-    def probs(self, obs: NDArray[np.float32], mean_action: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Action probabilities [R, N, A] given observations [R, N, D] and the last mean actions [R, N, A]."""
-        q = self.network.q_values(*self._check(obs, mean_action))
-        out: NDArray[np.float32] = boltzmann_log_probs(q, self.network.temperature).exp().numpy()
+    def probs(
+        self,
+        obs: NDArray[np.float32],
+        mean_action: NDArray[np.float32],
+        last_action: NDArray[Any] | None = None,
+    ) -> NDArray[np.float32]:
+        """Action probabilities [R, N, A] of policies over discrete actions; arguments as for `act`."""
+        law = self._law(obs, mean_action, last_action)
+        if not isinstance(law, Categorical):
+            raise ValueError("these policies play continuous actions, which have densities: use act")
+        out: NDArray[np.float32] = law.probs.numpy()
         return out
 
-    def act(self, obs: NDArray[np.float32], mean_action: NDArray[np.float32]) -> NDArray[np.int64]:
-        """One sampled action per agent: [R, N]."""
-        q = self.network.q_values(*self._check(obs, mean_action))
-        log_probs = boltzmann_log_probs(q, self.network.temperature)
-        out: NDArray[np.int64] = sample_actions(log_probs, self._generator).numpy()
+    def act(
+        self,
+        obs: NDArray[np.float32],
+        mean_action: NDArray[np.float32],
+        last_action: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """One sampled action per agent: [R, N].
+
+        Args:
+            obs: [R, N, D], `Step.obs`.
+            mean_action: [R, N, A], `Step.mean_action`: of the step before, zeros at a start.
+            last_action: [R, N], what was played at the step before; only policies with one mean action per type ask.
+
+        Raises:
+            ValueError: for arrays of other shapes; says which are wanted.
+        """
+        out: NDArray[Any] = self._law(obs, mean_action, last_action).sample(self._generator).numpy()
         return out
 
     @classmethod
@@ -91,31 +93,21 @@ class Policy:
         return cls(network_from(checkpoint.tensors["policy"], checkpoint.states["policy"]), seed)
 
 
-def network_shape(network: PolicyNetwork) -> dict[str, Any]:
-    """What `network_from` needs besides the tensors, as JSON."""
-    weights = network.mlp.weights
-    return {
-        "kind": "stacked_mlp",
-        "types": [[s.start, s.stop] for s in network.mlp.types],
-        "observations": int(weights[0].shape[1]) - network.num_actions,
-        "num_actions": network.num_actions,
-        "hidden": [int(w.shape[2]) for w in weights[:-1]],
-    }
-
-
 def network_from(tensors: dict[str, NDArray[Any]], shape: dict[str, Any]) -> PolicyNetwork:
     """The network of saved tensors; refuses tensors of other names or shapes."""
-    if shape.get("kind") != "stacked_mlp":
-        raise ValueError(f"unknown kind of network {json.dumps(shape.get('kind'))}; this version reads stacked_mlp")
-    types = [slice(int(a), int(b)) for a, b in shape["types"]]
-    network = PolicyNetwork(types, int(shape["observations"]), int(shape["num_actions"]), shape["hidden"], seed=0)
+    network = PolicyNetwork(NetworkShape.from_json(shape), seed=0)
     load_tensors(network, tensors)
     return network
 
 
+def module_arrays(module: nn.Module) -> dict[str, NDArray[Any]]:
+    """A module's tensors as arrays of their own."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
 def load_tensors(module: nn.Module, tensors: dict[str, NDArray[Any]]) -> None:
     """Copy saved arrays into a module; every tensor must be there, none more, each of its shape."""
-    own = module.state_dict()
+    own: dict[str, Tensor] = module.state_dict()
     if set(own) != set(tensors):
         odd = sorted(set(own) ^ set(tensors))
         raise ValueError(f"saved tensors do not fit the network: {odd} are missing or unknown")

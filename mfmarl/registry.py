@@ -30,8 +30,13 @@ ALGORITHMS = {
     "dqn": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own DQN, one policy per agent type: a baseline"),
 }
 METHODS = {
-    "is": Entry("mfmarl.core.importance:drift_weights", "stored steps are reweighted for the drift of the mean action"),
-    "mf": Entry("mfmarl.core.mean_action:mean_action", "stored steps count as they are"),
+    "is": Entry("mfmarl.algorithms.drift:DriftCorrection", "stored steps are reweighted for the drift of the means"),
+    "mf": Entry("mfmarl.algorithms.mfq:MFQ", "stored steps count as they are"),
+    "fresh": Entry("mfmarl.algorithms.mfq:MFQ", "mean actions of next values are recomputed from the policies of now"),
+    "is+fresh": Entry("mfmarl.algorithms.drift:DriftCorrection", "both: reweighted steps and recomputed mean actions"),
+    "mfp": Entry("mfmarl.algorithms.mfq:MFQ", "agents act on a mean action predicted from what they observe"),
+    "mfap": Entry("mfmarl.algorithms.mfq:MFQ", "agents act on a mean action predicted from that and the last one"),
+    "independent": Entry("mfmarl.algorithms.mfq:MFQ", "independent learners: no mean action at all"),
 }
 ENV_FAMILIES = {
     "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
@@ -65,8 +70,8 @@ def load(table: dict[str, Entry], name: str) -> Any:
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was most likely meant, or None where nothing comes close."""
     by_lower = {n.lower(): n for n in names}
-    found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.55)
-    found = found or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.55)
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.6)
+    found = found or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 
 

@@ -17,6 +17,13 @@ from torch import Tensor
 
 from mfmarl.rollout import PopulationBatch
 
+COLUMNS = ("obs", "action", "log_prob", "reward", "probs")
+FLAGS = ("started", "terminated", "truncated", "cut")
+
+
+def _dtype(array: NDArray[Any]) -> torch.dtype:
+    return torch.from_numpy(array[:0]).dtype
+
 
 @dataclass(frozen=True)
 class PopulationSample:
@@ -25,7 +32,7 @@ class PopulationSample:
     obs: Tensor
     """[M, N, D]"""
     action: Tensor
-    """int64 [M, N]"""
+    """[M, N]: int64, or float32 where actions are continuous."""
     log_prob: Tensor
     """[M, N], under the policies that played."""
     version: Tensor
@@ -34,20 +41,24 @@ class PopulationSample:
     """[M, N]"""
     terminated: Tensor
     """bool [M]"""
-    counts: Tensor
-    """[M, A]"""
     last_action: Tensor
-    """int64 [M, N]: actions of the step before."""
-    last_counts: Tensor
-    """[M, A]: counts of the step before."""
+    """[M, N]: actions of the step before."""
     started: Tensor
-    """bool [M]: there was no step before, and `last_action` and `last_counts` mean nothing."""
+    """bool [M]: there was no step before, and `last_action` means nothing."""
+    ended: Tensor
+    """bool [M]: the episode ended here, terminated or truncated."""
     next_obs: Tensor
     """[M, N, D]: what followed, the final observation where the copy was truncated."""
     next_action: Tensor
-    """int64 [M, N]: what was played there; at an end, the actions of this step stand in."""
-    next_counts: Tensor
-    """[M, A], likewise."""
+    """[M, N]: what was played there; at an end, the actions of this step stand in."""
+    next_log_prob: Tensor
+    """[M, N], likewise."""
+    next_version: Tensor
+    """int64 [M], likewise."""
+    probs: Tensor | None = None
+    """[M, N, A]: the laws that `action` was drawn from, where runners send them."""
+    next_probs: Tensor | None = None
+    """[M, N, A], of `next_action`."""
 
 
 class RunnerRing:
@@ -59,15 +70,16 @@ class RunnerRing:
         self.device = device
         self.columns: dict[str, Tensor] = {
             "obs": torch.zeros((capacity, copies, agents, width), device=device),
-            "action": torch.zeros((capacity, copies, agents), dtype=torch.uint8, device=device),
+            "action": torch.zeros((capacity, copies, agents), dtype=_dtype(batch.action), device=device),
             "log_prob": torch.zeros((capacity, copies, agents), device=device),
             "reward": torch.zeros((capacity, copies, agents), device=device),
-            "counts": torch.zeros((capacity, copies, batch.counts.shape[-1]), device=device),
         }
+        if batch.probs is not None:
+            self.columns["probs"] = torch.zeros((capacity, *batch.probs.shape[1:]), device=device)
         lead = (capacity, copies)
         # host side: what decides which steps can be drawn
         self.flags: dict[str, NDArray[np.bool_]] = {
-            name: np.zeros(lead, np.bool_) for name in ("started", "terminated", "truncated", "cut")
+            name: np.zeros(lead, np.bool_) for name in FLAGS
         }
         self.final_row = np.full(capacity, -1, np.int64)
         self.version = np.zeros(capacity, np.int64)
@@ -137,20 +149,29 @@ class RunnerRing:
         if final.size:
             rows = torch.from_numpy(self.final_row[slot[final]] * copies + copy[final]).to(self.device)
             next_obs[torch.from_numpy(final).to(self.device)] = self.final_obs.flatten(0, 1)[rows]
+        following_slot = following // copies
+        probs = column.get("probs")
+
+        def actions(index: Tensor) -> Tensor:
+            stored = column["action"].index_select(0, index)
+            return stored if stored.is_floating_point() else stored.long()
+
         return PopulationSample(
             obs=column["obs"].index_select(0, here),
-            action=column["action"].index_select(0, here).long(),
+            action=actions(here),
             log_prob=column["log_prob"].index_select(0, here),
             version=torch.from_numpy(self.version[slot]).to(self.device),
             reward=column["reward"].index_select(0, here),
             terminated=torch.from_numpy(terminated).to(self.device),
-            counts=column["counts"].index_select(0, here),
-            last_action=column["action"].index_select(0, before).long(),
-            last_counts=column["counts"].index_select(0, before),
+            last_action=actions(before),
             started=torch.from_numpy(self.flags["started"][slot, copy]).to(self.device),
+            ended=torch.from_numpy(ended).to(self.device),
             next_obs=next_obs,
-            next_action=column["action"].index_select(0, after).long(),
-            next_counts=column["counts"].index_select(0, after),
+            next_action=actions(after),
+            next_log_prob=column["log_prob"].index_select(0, after),
+            next_version=torch.from_numpy(self.version[following_slot]).to(self.device),
+            probs=None if probs is None else probs.index_select(0, here),
+            next_probs=None if probs is None else probs.index_select(0, after),
         )
 
     def get_state(self) -> dict[str, NDArray[Any]]:
@@ -167,9 +188,10 @@ class RunnerRing:
 
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `get_state` gave."""
-        for name in self.columns:
-            self.columns[name] = torch.from_numpy(np.array(state[name])).to(self.device)
-        for name in self.flags:
+        for name in COLUMNS:
+            if name in state:
+                self.columns[name] = torch.from_numpy(np.array(state[name])).to(self.device)
+        for name in FLAGS:
             self.flags[name] = np.array(state[name])
         self.final_row = np.array(state["final_row"])
         self.version = np.array(state["version"])
@@ -196,6 +218,14 @@ class PopulationReplay:
     def __len__(self) -> int:
         return sum(ring.size * ring.columns["action"].shape[1] for ring in self.rings.values())
 
+    def version_shares(self) -> dict[int, float]:
+        """Version of the policies -> share of the stored steps that they played."""
+        versions = np.concatenate(
+            [np.repeat(r.version[: r.size], r.columns["action"].shape[1]) for _, r in sorted(self.rings.items())]
+        )
+        found, number = np.unique(versions, return_counts=True)
+        return {int(v): int(n) / versions.size for v, n in zip(found, number, strict=True)}
+
     def sample(self, population_steps: int, rng: np.random.Generator) -> PopulationSample:
         """Uniform draws with replacement over all steps that have a successor: M = `population_steps`."""
         rings = [self.rings[r] for r in sorted(self.rings)]
@@ -211,7 +241,8 @@ class PopulationReplay:
                 parts.append(ring.gather(flat[mine]))
         if len(parts) == 1:
             return parts[0]
-        mixed = {n: torch.cat([getattr(p, n) for p in parts]) for n in PopulationSample.__dataclass_fields__}
+        named = {n: [getattr(p, n) for p in parts] for n in PopulationSample.__dataclass_fields__}
+        mixed = {n: torch.cat(columns) for n, columns in named.items() if columns[0] is not None}
         # runners' draws were grouped above: shuffle, so that every gradient step sees all runners
         shuffle = torch.from_numpy(rng.permutation(population_steps)).to(self.device)
         return PopulationSample(**{name: column[shuffle] for name, column in mixed.items()})
@@ -227,7 +258,6 @@ class PopulationReplay:
             mine = {k.split("/", 1)[1]: v for k, v in state.items() if k.startswith(f"{runner}/")}
             ring = RunnerRing.__new__(RunnerRing)
             ring.capacity, ring.device = mine["final_row"].shape[0], self.device
-            ring.columns = dict.fromkeys(("obs", "action", "log_prob", "reward", "counts"), torch.empty(0))
-            ring.flags = dict.fromkeys(("started", "terminated", "truncated", "cut"), np.empty(0, np.bool_))
+            ring.columns, ring.flags = {}, {}
             ring.set_state(mine)
             self.rings[runner] = ring

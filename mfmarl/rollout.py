@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from envs.population import PopulationEnv, Step, type_slices
-from mfmarl.core.value import boltzmann_log_probs, sample_actions
+from mfmarl.core.laws import Categorical
 from mfmarl.errors import TrainingFailed
-from mfmarl.policy import PolicyNetwork
+from mfmarl.network import PolicyNetwork
 
 
 @dataclass
@@ -25,8 +25,8 @@ class PopulationBatch:
 
     obs: NDArray[np.float32]
     """[T, B, N, D]"""
-    action: NDArray[np.uint8]
-    """[T, B, N]"""
+    action: NDArray[Any]
+    """[T, B, N]: uint8, or float32 where actions are continuous."""
     log_prob: NDArray[np.float32]
     """[T, B, N], of the action played, under the policy that played it."""
     reward: NDArray[np.float32]
@@ -37,8 +37,8 @@ class PopulationBatch:
     """[T, B]"""
     truncated: NDArray[np.bool_]
     """[T, B]"""
-    counts: NDArray[np.float32]
-    """[T, B, A]: how many agents played each action."""
+    probs: NDArray[np.float32] | None = None
+    """[T, B, N, A]: the laws that the actions were drawn from, where the drift estimator needs them."""
     final_obs: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     """t -> [B, N, D] where some copy was truncated at t."""
     returns: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
@@ -65,6 +65,8 @@ class PopulationBatch:
 def batch_arrays(batch: PopulationBatch) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """A fragment as (arrays, JSON-able rest), for a checkpoint."""
     fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__ if name != "final_obs"}
+    if batch.probs is None:
+        del fields["probs"]
     arrays, rest = split_state(fields)
     return arrays | {f"final_obs/{t}": a for t, a in batch.final_obs.items()}, rest
 
@@ -94,9 +96,12 @@ class Rollout:
         env_seed: int,
         action_seed: int,
         runner: int = 0,
+        keep_probs: bool = False,
     ) -> None:
         self.env = env
         self.network = network
+        self.mean_field = network.shape.mean_field()
+        self.keep_probs = keep_probs
         self.discount = discount
         self.runner = runner
         self.env_seed = env_seed
@@ -109,6 +114,8 @@ class Rollout:
         self._return = np.zeros(shape)
         self._profit = np.zeros(shape)
         self._age = np.zeros(env.num_envs, np.int64)
+        continuous = env.action_space.dtype == np.float32
+        self._last_action: NDArray[Any] = np.zeros(shape, np.float32 if continuous else np.uint8)
 
     def collect(self, steps: int) -> PopulationBatch:
         """Play `steps` steps of all copies.
@@ -116,18 +123,18 @@ class Rollout:
         Raises:
             TrainingFailed: on a reward, observation or action value that is not finite; names agent, step and seed.
         """
-        env, num_actions = self.env, self.network.num_actions
+        env = self.env
         lead = (steps, env.num_envs)
         agents = (*lead, env.num_agents)
         batch = PopulationBatch(
             obs=np.empty((*agents, self._step.obs.shape[-1]), np.float32),
-            action=np.empty(agents, np.uint8),
+            action=np.empty(agents, self._last_action.dtype),
             log_prob=np.empty(agents, np.float32),
             reward=np.empty(agents, np.float32),
             started=np.empty(lead, np.bool_),
             terminated=np.empty(lead, np.bool_),
             truncated=np.empty(lead, np.bool_),
-            counts=np.empty((*lead, num_actions), np.float32),
+            probs=np.empty((*agents, self.network.num_actions), np.float32) if self.keep_probs else None,
             runner=self.runner,
             version=int(self.network.version),
             continues=self._continues,
@@ -135,18 +142,21 @@ class Rollout:
         returns: list[NDArray[np.float64]] = []
         profits: list[NDArray[np.float64]] = []
         entropy = 0.0
-        copies = np.arange(env.num_envs)[:, None] * num_actions
         for t in range(steps):
             before = self._step
-            q = self.network.q_values(torch.from_numpy(before.obs), torch.from_numpy(before.mean_action))
-            log_probs = boltzmann_log_probs(q, self.network.temperature)
-            action = sample_actions(log_probs, self._generator)
-            chosen = log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
-            # the smallest sum is finite exactly when no action value is nan or infinite
+            last, started = torch.from_numpy(self._last_action), torch.from_numpy(self._age == 0)
+            seen = self.mean_field.shown(torch.from_numpy(before.mean_action), last, started)
+            law = self.network.law(torch.from_numpy(before.obs), seen)
+            action = law.sample(self._generator)
+            chosen = law.log_prob(action)
+            # the smallest sum is finite exactly when no log-probability is nan or infinite
             if not bool(torch.isfinite(chosen.sum())):
-                self._refuse("action value", q.amax(-1).numpy())
+                self._refuse("log-probability", chosen.numpy())
             if t == 0:
-                entropy = float(-(log_probs.exp() * log_probs).sum(-1).mean())
+                entropy = float(law.entropy().mean())
+            if batch.probs is not None:
+                assert isinstance(law, Categorical)
+                batch.probs[t] = law.probs.numpy()
             played = action.numpy()
             after = env.step(played)
             if not np.isfinite(after.reward).all():
@@ -158,8 +168,7 @@ class Rollout:
             batch.started[t] = self._age == 0
             batch.terminated[t] = after.terminated
             batch.truncated[t] = after.truncated
-            size = env.num_envs * num_actions
-            batch.counts[t] = np.bincount((copies + played).ravel(), minlength=size).reshape(-1, num_actions)
+            self._last_action[:] = played
             self._return += (self.discount**self._age)[:, None] * after.reward
             self._profit += after.reward
             self._age += 1
@@ -204,6 +213,7 @@ class Rollout:
             "return": self._return.copy(),
             "profit": self._profit.copy(),
             "age": self._age.copy(),
+            "last_action": self._last_action.copy(),
             "generator": self._generator.get_state().numpy(),
             "total_steps": self._total_steps,
             "env_seed": self.env_seed,
@@ -224,6 +234,7 @@ class Rollout:
         self._return = np.array(state["return"])
         self._profit = np.array(state["profit"])
         self._age = np.array(state["age"])
+        self._last_action = np.array(state["last_action"])
         self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
         self._total_steps = int(state["total_steps"])
         self.env_seed = int(state["env_seed"])

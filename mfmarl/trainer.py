@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 import envs
 from envs.population import PopulationEnv, type_slices
-from mfmarl.algorithms.mfq import MFQ, Metrics
+from mfmarl.algorithms.learner import COUNTERS, Learner, Metrics
+from mfmarl.algorithms.methods import PREDICTORS
+from mfmarl.algorithms.mfq import MFQ
 from mfmarl.config import TrainConfig
 from mfmarl.errors import UserError
-from mfmarl.policy import PolicyNetwork, load_tensors, network_shape
+from mfmarl.network import NetworkShape, PolicyNetwork, types_of
+from mfmarl.policy import load_tensors
 from mfmarl.registry import nearest
 from mfmarl.rollout import PopulationBatch, Rollout, batch_arrays, batch_from, split_state
 from mfmarl.seeding import stream
 
 Tensors = dict[str, dict[str, NDArray[Any]]]
 States = dict[str, Any]
+MAX_ACTIONS = 256
 
 
 def root_seed(config: TrainConfig) -> int:
@@ -73,14 +77,37 @@ def check_options(config: TrainConfig) -> None:
         raise UserError(f"env_options.{key}: {config.env} has no option {key!r}; {told}")
 
 
-def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:
-    """The networks of all types with their initial weights."""
+def network_shape(config: TrainConfig, env: PopulationEnv) -> NetworkShape:
+    """What the policies of a run on `env` are made of.
+
+    Raises:
+        UserError: where the algorithm cannot play the environment's actions, or see its mean actions so.
+    """
     num_actions = getattr(env.action_space, "n", None)
     if num_actions is None:
-        raise ValueError(f"{config.algorithm} plays discrete actions; {config.env} has {env.action_space}")
-    observations = int(np.prod(env.observation_space.shape))
-    seed = stream(root_seed(config), "network")
-    return PolicyNetwork(type_slices(env.agent_types), observations, int(num_actions), config.mfq.hidden, seed)
+        raise UserError(f"{config.algorithm} plays discrete actions; {config.env} has {env.action_space}")
+    if num_actions > MAX_ACTIONS:
+        raise UserError(f"{config.env} has {num_actions} actions; at most {MAX_ACTIONS} are stored in a byte each")
+    if config.mean_action_by_type and env.neighbours is not None:
+        raise UserError(
+            f"mean_action_by_type: the agents of {config.env} see the neighbours of their own graph; leave it out"
+        )
+    independent = config.method == "independent"
+    return NetworkShape(
+        types=types_of(type_slices(env.agent_types)),
+        observations=int(np.prod(env.observation_space.shape)),
+        num_actions=int(num_actions),
+        hidden=config.mfq.hidden,
+        sharing=config.sharing,
+        mean_action="none" if independent else config.mean_action,
+        by_type=config.mean_action_by_type and not independent,
+        predictor=PREDICTORS.get(config.method, "none"),
+    )
+
+
+def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:
+    """The networks of all types with their initial weights."""
+    return PolicyNetwork(network_shape(config, env), stream(root_seed(config), "network"))
 
 
 def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
@@ -93,10 +120,11 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
         env_seed=stream(root_seed(config), "env", runner, epoch),
         action_seed=stream(root_seed(config), "action", runner, epoch),
         runner=runner,
+        keep_probs=config.method in ("is", "is+fresh") and config.importance.estimator in ("marginal", "gaussian"),
     )
 
 
-def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork) -> MFQ:
+def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork) -> Learner:
     """The learner of `policy` on the best device there is: CUDA where present, else this processor."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return MFQ(
@@ -107,6 +135,7 @@ def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork)
         importance=config.importance,
         num_episodes=config.num_episodes,
         seed=stream(root_seed(config), "replay"),
+        mean_reward=config.reward == "mean",
         neighbours=env.neighbours,
         device=device,
     )
@@ -139,10 +168,12 @@ def journal_metrics(batches: list[PopulationBatch], types: list[slice], type_nam
     return metrics
 
 
-def pack_state(learner: MFQ, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]) -> tuple[Tensors, States]:
+def pack_state(
+    learner: Learner, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]
+) -> tuple[Tensors, States]:
     """Everything a resumed run needs, as checkpoint files: learner, runners, and the fragment asked for ahead."""
     tensors, learner_state = learner.get_state()
-    states: States = {"learner": learner_state, "policy": network_shape(learner.policy)}
+    states: States = {"learner": learner_state, "policy": learner.policy.shape.to_json()}
     for r, (arrays, rest) in enumerate(runners):
         tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest
     for r, batch in enumerate(pending):
@@ -201,7 +232,6 @@ class LocalTrainer:
         """Nothing to give back."""
 
 
-def learner_progress(learner: MFQ) -> dict[str, int]:
+def learner_progress(learner: Learner) -> dict[str, int]:
     """Iteration, environment steps, agent steps, gradient steps and episodes."""
-    names = ("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes")
-    return {name: int(getattr(learner, name)) for name in names}
+    return {name: int(getattr(learner, name)) for name in COUNTERS}

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.population import Step, type_slices
+from mfmarl.algorithms.methods import PREDICTORS
 from mfmarl.algorithms.mfq import MFQ
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.policy import PolicyNetwork
+from mfmarl.network import NetworkShape, PolicyNetwork, types_of
 from mfmarl.rollout import Rollout
 
 
@@ -98,8 +99,17 @@ def make_pair(
     config = MFQConfig(**({"warmup_population_steps": 40, "discount": 0.5} | mfq))
     types = type_slices(game.agent_types)
 
+    shape = NetworkShape(
+        types_of(types),
+        game.num_actions,
+        game.num_actions,
+        config.hidden,
+        predictor=PREDICTORS.get(method, "none"),
+        mean_action="none" if method == "independent" else "one_hot",
+    )
+
     def network() -> PolicyNetwork:
-        return PolicyNetwork(types, game.num_actions, game.num_actions, config.hidden, seed)
+        return PolicyNetwork(shape, seed)
 
     learner = MFQ(
         network(),

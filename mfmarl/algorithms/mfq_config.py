@@ -29,6 +29,10 @@ class MFQConfig(BaseModel):
     temperature_fraction: float = Field(
         0.7, gt=0, le=1, description="share of the run after which the geometric temperature schedule ends"
     )
+    epsilon_start: float = Field(0.0, ge=0, le=1, description="share of actions drawn uniformly at the start")
+    epsilon_end: float = Field(
+        0.0, ge=0, le=1, description="that share at the end of its linear schedule, which ends with the temperature's"
+    )
     double_q: bool = Field(
         False, description="online networks choose next actions, averaged ones value them; else the averaged do both"
     )

@@ -23,9 +23,10 @@ from ray.rllib.policy.policy import PolicySpec
 from ray.tune.registry import register_env
 
 from envs.population import type_slices
+from mfmarl.algorithms.learner import COUNTERS, Metrics
 from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed, UserError
-from mfmarl.policy import network_shape
+from mfmarl.policy import module_arrays
 from mfmarl.rllib.baseline_config import BaselineConfig
 from mfmarl.rllib.quiet import start_ray
 from mfmarl.rllib.stock_env import StockEnv, follow_streams, reward_spread
@@ -33,7 +34,6 @@ from mfmarl.rllib.stock_weights import are_finite, flat, nested, optimiser_table
 from mfmarl.seeding import stream
 from mfmarl.trainer import States, Tensors, make_env, root_seed
 
-Metrics = dict[str, float]
 SPREAD_STEPS = 52
 
 
@@ -58,7 +58,7 @@ class BaselineTrainer:
         self.total_steps = config.num_episodes * int(getattr(env, "horizon", 1))
         self.scale = reward_spread(env, root_seed(config), SPREAD_STEPS)
         self._policy_of_agent = {f"agent_{i}": self.type_names[k] for i, k in enumerate(env.agent_types.tolist())}
-        self._progress = dict.fromkeys(("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes"), 0)
+        self._progress = dict.fromkeys(COUNTERS, 0)
         self._steps_before = 0
         start_ray(num_cpus=max(2, config.num_env_runners + config.num_learners + 1), verbose=verbose)
         self.algorithm = self._build()
@@ -184,7 +184,8 @@ class BaselineTrainer:
         if not all(np.isfinite(v) for v in metrics.values()) or not are_finite(self._on_learner(_modules)):
             raise TrainingFailed(
                 f"a loss or weight of RLlib's {self.config.algorithm} is not finite in iteration "
-                f"{self._progress['iteration']}; lower {self.config.algorithm}.learning_rate, the last checkpoint stands"
+                f"{self._progress['iteration']}; the last checkpoint stands: lower "
+                f"{self.config.algorithm}.learning_rate and start anew"
             )
         return metrics | self._return_metrics(finished)
 
@@ -234,12 +235,12 @@ class BaselineTrainer:
         version = self._progress["gradient_steps"]
         policy = policy_of(self.config.algorithm, modules, self.types, self.observations, version)
         tensors = {
-            "policy": {name: t.numpy().copy() for name, t in policy.state_dict().items()},
+            "policy": module_arrays(policy),
             "modules": flat(modules),
             "optimiser": flat(self._on_learner(_optimiser)),
         }
         learner = self._progress | {"kl_coefficients": self._on_learner(_kl_coefficients)}
-        return tensors, {"learner": learner, "policy": network_shape(policy)}
+        return tensors, {"learner": learner, "policy": policy.shape.to_json()}
 
     def set_state(self, tensors: Tensors, states: States) -> None:
         """Go on from checkpoint contents, with new episodes and an empty replay."""

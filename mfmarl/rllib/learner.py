@@ -1,4 +1,4 @@
-"""MeanFieldLearner: an RLlib TorchLearner whose replay and fused update are those of the core's MFQ."""
+"""MeanFieldLearner: an RLlib TorchLearner whose replay and fused update are those of the core's learner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
 
-from mfmarl.algorithms.mfq import MFQ
+from mfmarl.algorithms.learner import Learner
 from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.env_runner import FailedSample
@@ -20,7 +20,7 @@ class MeanFieldLearner(TorchLearner):
     a remote learner that raises is marked unhealthy and its later updates return nothing, in silence.
     """
 
-    mfq: MFQ
+    core: Learner
 
     def build(self) -> None:
         """Build RLlib's module, then the core's learner around its networks."""
@@ -33,11 +33,11 @@ class MeanFieldLearner(TorchLearner):
         env = make_env(self.train_config, num_envs=1)
         self.types = list(self.module[module_id].network.mlp.types)
         self.type_names = list(env.type_names)
-        self.mfq = make_learner(self.train_config, env, self.module[module_id].network)
+        self.core = make_learner(self.train_config, env, self.module[module_id].network)
         self.register_optimizer(
             module_id=module_id,
-            optimizer=self.mfq.optimiser,
-            params=self.mfq.parameters,
+            optimizer=self.core.optimiser,
+            params=self.core.parameters,
             lr_or_lr_schedule=self.train_config.mfq.learning_rate,
         )
 
@@ -50,13 +50,13 @@ class MeanFieldLearner(TorchLearner):
             if isinstance(batch, FailedSample):
                 return {"failed": batch.text, "kind": batch.kind, "traceback": batch.traceback}
         try:
-            metrics = self.mfq.learn(batches)
+            metrics = self.core.learn(batches)
         except TrainingFailed as error:
             return {"failed": str(error), "kind": "TrainingFailed", "traceback": ""}
         self._weights_seq_no += 1
         play = journal_metrics(batches, self.types, self.type_names)
-        return {"metrics": metrics | play, "progress": learner_progress(self.mfq)}
+        return {"metrics": metrics | play, "progress": learner_progress(self.core)}
 
     def compute_loss_for_module(self, *, module_id: str, config: Any, batch: Any, fwd_out: Any) -> Any:
         """The loss is part of the fused update; RLlib's minibatch loop never runs here."""
-        raise RuntimeError(f"module {module_id} is trained by MFQ.learn, not through RLlib's minibatch loop")
+        raise RuntimeError(f"module {module_id} is trained by Learner.learn, not through RLlib's minibatch loop")

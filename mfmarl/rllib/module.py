@@ -7,7 +7,7 @@ from typing import Any
 from ray.rllib.core.rl_module.torch import TorchRLModule
 
 from mfmarl.config import TrainConfig
-from mfmarl.policy import PolicyNetwork
+from mfmarl.network import PolicyNetwork
 from mfmarl.trainer import make_env, make_network
 
 
@@ -22,4 +22,4 @@ class PopulationModule(TorchRLModule):
         self.network = make_network(config, make_env(config, num_envs=1))
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        return {"q_values": self.network(batch["obs"], batch["mean_action"])}
+        return {"output": self.network(batch["obs"], batch["mean_action"])}

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mfmarl.policy import PolicyNetwork, load_tensors
+from mfmarl.network import NetworkShape, PolicyNetwork, types_of
+from mfmarl.policy import load_tensors
 
 Weights = Mapping[str, NDArray[Any]]
 
@@ -32,11 +33,18 @@ def policy_of(
     # RLlib has [out, in]
     weights = [np.stack([pair[0].T for pair in layer]) for layer in zip(*layers, strict=True)]
     biases = [np.stack([pair[1] for pair in layer]) for layer in zip(*layers, strict=True)]
-    hidden, actions = [w.shape[2] for w in weights[:-1]], weights[-1].shape[2]
-    network = PolicyNetwork(types, observations, actions, hidden, seed=0)
+    shape = NetworkShape(
+        types=types_of(types),
+        observations=observations,
+        num_actions=weights[-1].shape[2],
+        hidden=tuple(w.shape[2] for w in weights[:-1]),
+        law="softmax" if algorithm == "ppo" else "boltzmann",
+    )
+    network = PolicyNetwork(shape, seed=0)
     tensors: dict[str, NDArray[Any]] = {
-        "temperature": np.float32(1.0 if algorithm == "ppo" else GREEDY),
-        "version": np.int64(version),
+        "temperature": np.array(1.0 if algorithm == "ppo" else GREEDY, np.float32),
+        "epsilon": np.array(0.0, np.float32),
+        "version": np.array(version),
     }
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         tensors |= {f"mlp.weights.{i}": weight, f"mlp.biases.{i}": bias}

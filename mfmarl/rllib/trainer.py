@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from ray.exceptions import RayError
 
-from mfmarl.algorithms.mfq import Metrics
+from mfmarl.algorithms.learner import COUNTERS, Metrics
 from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed
-from mfmarl.policy import network_shape
 from mfmarl.rllib.algorithm import MeanFieldConfig
 from mfmarl.rllib.quiet import start_ray
 from mfmarl.rollout import batch_arrays
@@ -26,7 +25,7 @@ class RLlibTrainer:
         self.config = config
         start_ray(num_cpus=max(2, config.num_env_runners + config.num_learners + 1), address=address, verbose=verbose)
         self.algorithm = MeanFieldConfig.of(config).build_algo()
-        self._progress = dict.fromkeys(("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes"), 0)
+        self._progress = dict.fromkeys(COUNTERS, 0)
 
     def iterate(self) -> Metrics:
         """One training iteration; returns the metrics of its journal line."""
@@ -63,7 +62,7 @@ class RLlibTrainer:
     def get_state(self) -> tuple[Tensors, States]:
         """Checkpoint contents, the same as the local trainer's."""
         tensors, learner, shape = self._on_learner(
-            lambda learner: (*learner.mfq.get_state(), network_shape(learner.mfq.network))
+            lambda learner: (*learner.core.get_state(), learner.core.network.shape.to_json())
         )
         states: States = {"learner": learner, "policy": shape}
         runners = self._on_runners([lambda runner: runner.export()] * max(1, self.config.num_env_runners))
@@ -77,7 +76,7 @@ class RLlibTrainer:
         """Go on from checkpoint contents, bit for bit."""
         learner_tensors = {k: v for k, v in tensors.items() if not k.startswith(("runner_", "pending_"))}
         learner_state = states["learner"]
-        self._on_learner(lambda learner: learner.mfq.set_state(learner_tensors, learner_state))
+        self._on_learner(lambda learner: learner.core.set_state(learner_tensors, learner_state))
 
         def give(r: int) -> Any:
             arrays, rest = tensors[f"runner_{r}"], states[f"runner_{r}"]

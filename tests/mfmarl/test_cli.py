@@ -144,7 +144,7 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
         ("train --num-agents x", '--num-agents: got "x"; want a whole number'),
         ("train --seed 010", "--seed: got 010, which YAML readers take differently"),
         ("train --seed", "Missing value for argument '--seed'"),
-        ("train --method iss", "--method: got \"iss\"; want 'is' or 'mf'; did you mean 'is'?"),
+        ("train --method iss", "--method: got \"iss\"; want 'mf', 'is', 'fresh', 'is+fresh'"),
         ("train nowhere.yaml", "nowhere.yaml: there is no such file"),
         ("train --set x", "want key=value"),
         ("train --set mfq.discont=1", "did you mean 'discount'?"),

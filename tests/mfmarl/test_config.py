@@ -70,7 +70,7 @@ def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> 
         ("mfq:\n  learning_rat: 1", ["line 2: unknown key mfq.learning_rat; did you mean 'learning_rate'?"]),
         ("learning_rate: 1", ["line 1: unknown key learning_rate; did you mean 'mfq.learning_rate'?"]),
         ("zebra: 1", ["line 1: unknown key zebra; allowed are env, num_agents"]),
-        ("method: iss", ["line 1: method: got \"iss\"; want 'is' or 'mf'; did you mean 'is'?"]),
+        ("method: iss", ["line 1: method: got \"iss\"; want 'mf', 'is', 'fresh'"]),
         ("num_agents: 1", ["num_agents: got 1; want at least 2: a population is two agents or more"]),
         ("num_envs: 0", ["num_envs: got 0; want at least 1"]),
         ("seed: -1", ["seed: got -1; want at least 0"]),

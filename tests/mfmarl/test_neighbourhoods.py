@@ -11,7 +11,7 @@ import torch
 import envs
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.config import TrainConfig
-from mfmarl.core.mean_action import action_counts, mean_action
+from mfmarl.core.mean_action import MeanField
 from mfmarl.trainer import LocalTrainer
 
 
@@ -22,8 +22,8 @@ def test_mean_actions_are_rebuilt_as_the_network_gave_them(name: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(3):
         actions = rng.integers(11, size=(4, env.num_agents))
-        played = torch.from_numpy(actions)
-        rebuilt = mean_action(action_counts(played, 11), played, torch.from_numpy(env.neighbours))
+        field = MeanField("one_hot", 11, env.num_agents, neighbours=torch.from_numpy(env.neighbours))
+        rebuilt = field.of(torch.from_numpy(actions))
         np.testing.assert_allclose(env.step(actions).mean_action, rebuilt.numpy(), rtol=1e-6)
 
 

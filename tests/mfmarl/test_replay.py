@@ -21,7 +21,6 @@ def test_neighbours_in_time_are_found_across_fragments():
     replay, batches = filled()
     obs = np.concatenate([b.obs for b in batches])
     action = np.concatenate([b.action for b in batches])
-    counts = np.concatenate([b.counts for b in batches])
     truncated = np.concatenate([b.truncated for b in batches])
     ring = replay.rings[0]
     flat = ring.drawable()
@@ -30,7 +29,6 @@ def test_neighbours_in_time_are_found_across_fragments():
         t, copy = divmod(int(index), 4)
         np.testing.assert_array_equal(sample.obs[row], obs[t, copy])
         np.testing.assert_array_equal(sample.last_action[row], action[t - 1, copy])
-        np.testing.assert_array_equal(sample.last_counts[row], counts[t - 1, copy])
         if truncated[t, copy]:
             fragment, step = divmod(t, 7)
             np.testing.assert_array_equal(sample.next_obs[row], batches[fragment].final_obs[step][copy])

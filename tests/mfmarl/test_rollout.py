@@ -21,8 +21,6 @@ def test_a_fragment_holds_what_was_played():
     assert np.flatnonzero(batch.truncated[:, 0]).tolist() == [4, 9]
     assert sorted(batch.final_obs) == [4, 9]
     assert batch.returns.shape == (6, 6)
-    counts = (batch.action[..., None] == np.arange(3)).sum(2)
-    np.testing.assert_array_equal(batch.counts, counts)
 
 
 def test_returns_are_discounted_sums_of_the_episodes_rewards():

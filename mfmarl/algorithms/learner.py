@@ -1,0 +1,167 @@
+"""What every learner keeps: networks, optimiser, replay, counters and guards. Saving it is saving its state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfmarl.core.mean_action import MeanField
+from mfmarl.errors import TrainingFailed
+from mfmarl.network import PolicyNetwork
+from mfmarl.policy import load_tensors, module_arrays
+from mfmarl.replay import PopulationReplay
+from mfmarl.rollout import PopulationBatch
+
+Metrics = dict[str, float]
+COUNTERS = ("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes")
+
+
+class Learner(ABC):
+    """The part of MFQ and MFAC that does not depend on what they learn from."""
+
+    remedy: ClassVar[str]
+    """What to do when training diverges."""
+
+    def __init__(
+        self,
+        network: PolicyNetwork,
+        policy: PolicyNetwork,
+        *,
+        parameters: Iterable[torch.nn.Parameter],
+        learning_rate: float,
+        replay_population_steps: int,
+        num_episodes: int,
+        seed: int,
+        neighbours: NDArray[np.bool_] | None,
+        device: torch.device | None,
+    ) -> None:
+        """Args:
+        network: the online networks; they are trained in place.
+        policy: the networks that act; at first equal to the online ones.
+        parameters: what the optimiser moves.
+        num_episodes: of the whole run, over all copies: what the schedules end on.
+        seed: of the replay's draws.
+        neighbours: [N, N], or None for everyone else.
+        """
+        self.device = device or torch.device("cpu")
+        self.num_episodes = num_episodes
+        self.network = network.to(self.device)
+        self.policy = policy.to(self.device)
+        self.policy.load_state_dict(self.network.state_dict())
+        self.parameters = list(parameters)
+        self.optimiser = torch.optim.Adam(self.parameters, lr=learning_rate, fused=True)
+        self.replay = PopulationReplay(replay_population_steps, self.device)
+        graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
+        self.mean_field: MeanField = network.shape.mean_field(graph)
+        self.types = network.shape.slices()
+        self.reward_scale = torch.ones(self.types[-1].stop, device=self.device)
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self.iteration = self.env_steps = self.agent_steps = self.gradient_steps = self.episodes = 0
+        self._debt = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the run's episodes that are played, in [0, 1]: what schedules depend on."""
+        return min(1.0, self.episodes / self.num_episodes)
+
+    @abstractmethod
+    def learn(self, batches: Sequence[PopulationBatch]) -> Metrics:
+        """Store the fragments and take the gradient steps they are due; the metrics of the journal line.
+
+        Raises:
+            TrainingFailed: where a guard stops training.
+        """
+
+    def _store(self, batches: Sequence[PopulationBatch]) -> list[PopulationBatch]:
+        """The fragments in the order of their runners, checked, put into the replay and counted.
+
+        Raises:
+            TrainingFailed: where a reward is not finite; nothing was stored.
+        """
+        ordered = sorted(batches, key=lambda b: b.runner)
+        for batch in ordered:
+            if not np.isfinite(batch.reward).all():
+                t, copy, agent = (int(i) for i in np.argwhere(~np.isfinite(batch.reward))[0])
+                raise TrainingFailed(
+                    f"agent {agent} of copy {copy} has reward {batch.reward[t, copy, agent]} at step {t} of the "
+                    f"fragment of runner {batch.runner} in iteration {self.iteration}; nothing was learned from it"
+                )
+        self.replay.add(ordered)
+        self.iteration += 1
+        self.env_steps += sum(b.env_steps() for b in ordered)
+        self.agent_steps += sum(b.agent_steps() for b in ordered)
+        self.episodes += sum(b.returns.shape[0] for b in ordered)
+        return ordered
+
+    def _fix_reward_scale(self) -> None:
+        """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""
+        rewards = torch.cat([ring.columns["reward"][: ring.size].flatten(0, 1) for ring in self.replay.rings.values()])
+        for agents in self.types:
+            spread = float(rewards[:, agents].std())
+            self.reward_scale[agents] = spread if spread > 1e-8 else 1.0
+
+    def _descend(self, loss: Tensor, max_norm: float) -> None:
+        """One guarded optimiser step.
+
+        Raises:
+            TrainingFailed: where the gradient is not finite; the step was not taken.
+        """
+        gradients = torch.autograd.grad(loss, self.parameters)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, max_norm)
+        if not bool(torch.isfinite(norm)):
+            raise TrainingFailed(
+                f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
+                f"that step was not taken and the last checkpoint stands: {self.remedy}"
+            )
+        self.optimiser.step()
+        self.gradient_steps += 1
+
+    def _set_learning_rate(self, start: float, end: float) -> None:
+        """Geometric from `start` to `end` over the run."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = start * (end / start) ** self.share
+
+    @abstractmethod
+    def _schedule(self) -> None:
+        """Bring schedules to where the counters are."""
+
+    def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+        """(file -> tensors, JSON-able state): weights, optimiser, replay, schedules, generator."""
+        optimiser = {}
+        for i, p in enumerate(self.parameters):
+            for name, value in self.optimiser.state[p].items() if p in self.optimiser.state else ():
+                optimiser[f"{i}/{name}"] = value.cpu().numpy().copy()
+        tensors = {
+            "online": module_arrays(self.network),
+            "policy": module_arrays(self.policy),
+            "optimiser": optimiser,
+            "replay": self.replay.get_state(),
+            "scale": {"reward": self.reward_scale.cpu().numpy()},
+        }
+        state = {name: getattr(self, name) for name in COUNTERS}
+        return tensors, state | {"debt": self._debt, "rng": self._rng.bit_generator.state}
+
+    def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
+        """Take back what `get_state` gave; training then goes on bit for bit."""
+        load_tensors(self.network, tensors["online"])
+        load_tensors(self.policy, tensors["policy"])
+        self.optimiser.state.clear()
+        for i, p in enumerate(self.parameters):
+            mine = {k.split("/", 1)[1]: v for k, v in tensors["optimiser"].items() if k.split("/", 1)[0] == str(i)}
+            if mine:
+                self.optimiser.state[p] = {k: torch.from_numpy(np.array(v)).to(self.device) for k, v in mine.items()}
+        self.replay.set_state(tensors["replay"])
+        self.reward_scale = torch.from_numpy(np.array(tensors["scale"]["reward"])).to(self.device)
+        for name in COUNTERS:
+            setattr(self, name, int(state[name]))
+        self._debt = float(state["debt"])
+        self._rng.bit_generator.state = state["rng"]
+        self._schedule()

@@ -1,0 +1,135 @@
+"""The networks of a population's policies: what an agent sees -> the law of its action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mfmarl.core.laws import ActionLaw, Categorical, with_exploration
+from mfmarl.core.mean_action import Kind, MeanField
+from mfmarl.core.networks import Sharing, StackedMLP
+from mfmarl.core.value import boltzmann_log_probs
+
+LawName = Literal["boltzmann", "softmax"]
+Predictor = Literal["none", "obs", "obs_and_last"]
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """All that decides a policy network's tensors, and how its output is read; saved as JSON beside the tensors."""
+
+    types: tuple[tuple[int, int], ...]
+    """First agent of each type, and the one after its last."""
+    observations: int
+    """D"""
+    num_actions: int
+    """A"""
+    hidden: tuple[int, ...]
+    law: LawName = "boltzmann"
+    sharing: Sharing = "type"
+    mean_action: Kind = "one_hot"
+    by_type: bool = False
+    """One mean action per type of neighbours."""
+    predictor: Predictor = "none"
+    """The mean action that agents act on: the observed one, or predicted from the observation (and the last one)."""
+
+    def slices(self) -> list[slice]:
+        """The agents of each type."""
+        return [slice(a, b) for a, b in self.types]
+
+    def mean_field(self, neighbours: Tensor | None = None) -> MeanField:
+        """How these policies see the others' actions."""
+        types = tuple(self.slices()) if self.by_type else None
+        return MeanField(self.mean_action, self.num_actions, self.types[-1][1], types, neighbours)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"kind": "population_policy", **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> NetworkShape:
+        """What `to_json` gave.
+
+        Raises:
+            ValueError: where it is of another kind or lacks an entry.
+        """
+        if data.get("kind") != "population_policy":
+            raise ValueError(f"unknown kind of network {data.get('kind')!r}; this version reads population_policy")
+        try:
+            fields = {name: data[name] for name in cls.__dataclass_fields__}
+            types = tuple((int(a), int(b)) for a, b in fields.pop("types"))
+            return cls(types=types, hidden=tuple(int(h) for h in fields.pop("hidden")), **fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the description of the network lacks or misnames {error}") from error
+
+
+class PolicyNetwork(nn.Module):
+    """One output per action for every agent, from its observation and the mean action it acts on."""
+
+    temperature: Tensor
+    """Of the Boltzmann law; 1 for softmax."""
+    epsilon: Tensor
+    """Share of actions that are drawn uniformly."""
+    version: Tensor
+    """Raised whenever the policies change: steps that carry the current version were played without drift."""
+    predictor: StackedMLP | None
+
+    def __init__(self, shape: NetworkShape, seed: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.num_actions = shape.num_actions
+        width = shape.mean_field().width
+        types = shape.slices()
+        self.mlp = StackedMLP(
+            types, shape.observations + width, shape.hidden, shape.num_actions, seed, shape.sharing
+        )
+        self.predictor = None
+        if shape.predictor != "none":
+            seen = width if shape.predictor == "obs_and_last" else 0
+            self.predictor = StackedMLP(
+                types, shape.observations + seen, shape.hidden, width, seed + 1, shape.sharing
+            )
+        self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("epsilon", torch.tensor(0.0))
+        self.register_buffer("version", torch.tensor(0))
+
+    def forward(self, obs: Tensor, mean_action: Tensor) -> Tensor:
+        """[R, N, D] and [R, N, F] -> action values, or logits: [R, N, A]."""
+        out: Tensor = self.mlp(obs, mean_action)
+        return out
+
+    def q_values(self, obs: Tensor, mean_action: Tensor) -> Tensor:
+        """`forward` without gradients, in chunks that fit the cache."""
+        return self.mlp.infer(obs, mean_action)
+
+    @torch.no_grad()
+    def acted_on(self, obs: Tensor, seen: Tensor) -> Tensor:
+        """The mean action that agents act on [R, N, F]: the observed one `seen`, or what they predict."""
+        if self.predictor is None:
+            return seen
+        parts = (obs, seen) if self.shape.predictor == "obs_and_last" else (obs,)
+        return self.as_mean_action(self.predictor.infer(*parts))
+
+    def as_mean_action(self, output: Tensor) -> Tensor:
+        """The predictor's output [..., F] as a mean action: a point of each type's simplex, or of [0, 1]."""
+        if self.shape.mean_action == "scalar":
+            return torch.sigmoid(output)
+        by_type = output.reshape(*output.shape[:-1], -1, self.num_actions)
+        return torch.softmax(by_type, -1).flatten(-2)
+
+    def law(self, obs: Tensor, seen: Tensor) -> ActionLaw:
+        """Laws of the actions given observations [R, N, D] and observed mean actions [R, N, F]; no gradients."""
+        return self.law_of(self.q_values(obs, self.acted_on(obs, seen)))
+
+    def law_of(self, output: Tensor) -> Categorical:
+        """The laws that outputs [..., A] stand for."""
+        return Categorical(with_exploration(boltzmann_log_probs(output, self.temperature), float(self.epsilon)))
+
+
+def types_of(slices: Sequence[slice]) -> tuple[tuple[int, int], ...]:
+    """Slices as `NetworkShape.types`."""
+    return tuple((int(s.start), int(s.stop)) for s in slices)
