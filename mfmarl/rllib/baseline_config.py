@@ -17,7 +17,7 @@ class BaselineConfig(BaseModel):
     learning_rate: float = Field(5e-4, gt=0, le=1, description="Adam's step size")
     discount: float = Field(0.99, ge=0, le=1, description="per environment step")
     batch_agent_steps: int = Field(
-        128, ge=1, description="agent steps of each type in one gradient step; PPO: at most num_envs x fragment_length"
+        128, ge=1, description="agent steps of each type in one gradient step; at most num_envs x fragment_length"
     )
     max_grad_norm: float = Field(10.0, gt=0, description="gradients of a type are scaled down to this norm")
 
@@ -34,8 +34,9 @@ class PPOConfig(BaselineConfig):
 class DQNConfig(BaselineConfig):
     """RLlib's DQN (double, not dueling, uniform replay), one policy per agent type."""
 
+    batch_agent_steps: int = Field(64, ge=1, description="agent steps of each type in one gradient step")
     gradient_steps_per_step: float = Field(
-        1.0, gt=0, description="gradient steps of every type per vector step of the copies"
+        2.0, gt=0, description="gradient steps of every type per vector step of the copies"
     )
     replay_population_steps: int = Field(4096, ge=8, description="population steps kept by the replay")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")

@@ -7,6 +7,7 @@ DQN fills its replay anew, so it is no bit-equal continuation.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium as gym
@@ -60,13 +61,17 @@ class BaselineTrainer:
         self._policy_of_agent = {f"agent_{i}": self.type_names[k] for i, k in enumerate(env.agent_types.tolist())}
         self._progress = dict.fromkeys(COUNTERS, 0)
         self._steps_before = 0
+        self._verbose = verbose
         start_ray(num_cpus=max(2, config.num_env_runners + config.num_learners + 1), verbose=verbose)
         self.algorithm = self._build()
 
     def _build(self) -> Algorithm:
         root = root_seed(self.config)
         register_env("mfmarl_stock", StockEnv)
-        built = self._rllib_config().build_algo()
+        with warnings.catch_warnings():
+            # RLlib registers its wrapper with gymnasium anew for every algorithm of a process
+            warnings.filterwarnings("ignore", message=".*Overriding environment", category=UserWarning)
+            built = self._rllib_config().build_algo()
         if self.config.algorithm == "dqn":
             # RLlib gives its replay no seed
             drawn = stream(root, "replay", self._progress["iteration"])
@@ -104,7 +109,7 @@ class BaselineTrainer:
         made.callbacks(on_environment_created=follow_streams)
         made.fault_tolerance(restart_failed_env_runners=False)
         made.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
-        made.debugging(seed=stream(root, "rllib", epoch) % 2**31)
+        made.debugging(seed=stream(root, "rllib", epoch) % 2**31, log_level="INFO" if self._verbose else "CRITICAL")
         self._configure(made)
         return made
 
@@ -162,12 +167,8 @@ class BaselineTrainer:
         try:
             result = self.algorithm.train()
             finished = [episode for runner in self._on_runners(_take_finished) for episode in runner]
-        except RayError as error:
-            first = str(error).strip().splitlines()[-1]
-            raise TrainingFailed(
-                f"a Ray worker failed ({type(error).__name__}: {first}); the last checkpoint stands: `mfmarl train "
-                "--resume` goes on from it, with --verbose for the workers' output"
-            ) from error
+        except (RayError, RuntimeError) as error:
+            raise _failure(error) from error
         learned = {k: v for k, v in result.get("learners", {}).items() if k in self.type_names}
         played = result["env_runners"]["num_env_steps_sampled_lifetime"]
         steps = self._steps_before + int(played)
@@ -266,6 +267,21 @@ class BaselineTrainer:
     def close(self) -> None:
         """Stop runners and learners; Ray itself stays up for the next run of this process."""
         self.algorithm.stop()
+
+
+def _failure(error: Exception) -> Exception:
+    """What stopped RLlib, which wraps what an environment raises."""
+    if isinstance(error, RayError):
+        first = str(error).strip().splitlines()[-1]
+        return TrainingFailed(
+            f"a Ray worker failed ({type(error).__name__}: {first}); the last checkpoint stands: `mfmarl train "
+            "--resume` goes on from it, with --verbose for the workers' output"
+        )
+    cause = error.__cause__
+    if cause is None:
+        return error
+    told = "" if isinstance(cause, TrainingFailed) else f"{type(cause).__name__} in an environment: "
+    return TrainingFailed(told + str(cause))
 
 
 def _take_finished(runner: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 import envs
+from envs.views.multi_agent import PopulationMultiAgentEnv
 from mfmarl.cli import run_command
 from mfmarl.config import TrainConfig, config_from
 from mfmarl.errors import TrainingFailed, UserError
@@ -19,6 +22,7 @@ from mfmarl.runs.checkpoint import latest_checkpoint
 from mfmarl.runs.journal import read_journal
 from mfmarl.runs.schema import open_run
 from mfmarl.runs.store import read_evaluation
+from mfmarl.seeding import stream
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
@@ -63,15 +67,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory, one_ray: None) -> dict[str, P
 def test_a_run_is_a_run_like_any_other(algorithm: str, runs: dict[str, Path]) -> None:
     run = runs[algorithm]
     assert (run / "complete.json").exists()
-    assert open_run(run).config.label == algorithm
+    info = open_run(run)
+    assert info.config.label == algorithm
+    sizes = np.bincount(info.agent_types)
     lines = read_journal(run)
     assert [line["iteration"] for line in lines] == [1, 2, 3]
     for i, line in enumerate(lines, 1):
         assert (line["env_steps"], line["agent_steps"], line["episodes"]) == (12 * i, 120 * i, 2 * i)
         metrics = line["metrics"]
         by_type = [metrics[f"return_mean/{name}"] for name in TYPES]
-        # agents of each type among ten
-        assert metrics["return_mean"] == pytest.approx(np.average(by_type, weights=[4, 4, 2]))
+        assert metrics["return_mean"] == pytest.approx(np.average(by_type, weights=sizes))
         # no discounting would be larger in size, none at all the profit of one step
         assert abs(metrics["return_mean"]) == pytest.approx(6 * abs(metrics["profit_mean"]), rel=0.1)
         assert all(np.isfinite(v) for v in metrics.values())
@@ -137,7 +142,7 @@ def test_one_seed_gives_one_run(algorithm: str, runs: dict[str, Path]) -> None:
         assert table.keys() == first.tensors[file].keys()
         for name, array in table.items():
             np.testing.assert_array_equal(array, first.tensors[file][name], err_msg=f"{file}/{name}")
-    assert states == first.states
+    assert json.loads(json.dumps(states)) == first.states
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -148,7 +153,7 @@ def test_goes_on_with_weights_moments_and_counters(algorithm: str, runs: dict[st
     second.set_state(checkpoint.tensors, checkpoint.states)
     tensors, states = second.get_state()
     assert not torch.equal(start["mlp.weights.0"], torch.from_numpy(checkpoint.tensors["policy"]["mlp.weights.0"]))
-    assert states == checkpoint.states
+    assert json.loads(json.dumps(states)) == checkpoint.states
     for file in ("policy", "modules", "optimiser"):
         for name, array in checkpoint.tensors[file].items():
             np.testing.assert_array_equal(array, tensors[file][name], err_msg=f"{file}/{name}")
@@ -170,21 +175,57 @@ def _network(made: Any) -> PolicyNetwork:
 
 
 def test_copies_play_streams_of_their_own_and_a_resumed_run_plays_new_ones() -> None:
-    from mfmarl.rllib.baselines import BaselineTrainer
+    from mfmarl.rllib.stock_env import StockEnv, follow_streams
 
-    made = BaselineTrainer(config("ppo", num_env_runners=2))
-    try:
-        seeds = made._on_runners(lambda runner: [env.unwrapped._stream for env in runner.env.envs])
-        assert len({seed for runner in seeds for seed in runner}) == 4
-        made.iterate()
-        # two runners of two copies and six steps
-        assert made.progress()["env_steps"] == 24
-        assert made.progress()["episodes"] == 4
-        made.set_state(*made.get_state())
-        later = made._on_runners(lambda runner: [env.unwrapped._stream for env in runner.env.envs])
-        assert not {s for r in later for s in r} & {s for r in seeds for s in r}
-    finally:
-        made.close()
+    def starts(epoch: int) -> list[float]:
+        found = []
+        for runner in range(3):
+            options = {"name": "inventory/market-easy", "num_agents": 10, "reward_scale": [1.0] * 10}
+            copies = [StockEnv(options | {"discount": 0.9, "root": 5, "epoch": epoch, "seed": 0}) for _ in range(2)]
+            follow_streams(env_runner=SimpleNamespace(worker_index=runner), env=SimpleNamespace(envs=copies))
+            for copy in copies:
+                # RLlib gives copies of several runners the same seed
+                copy.reset(seed=1)
+                found.append(sum(copy.step(dict.fromkeys(copy.agents, 9))[1].values()))
+        return found
+
+    first, later = starts(0), starts(1)
+    assert len({*first, *later}) == 12
+    assert starts(0) == first
+
+
+def test_rewards_are_scaled_and_returns_are_not() -> None:
+    from mfmarl.rllib.stock_env import StockEnv
+
+    options = {"name": "inventory/market-easy", "num_agents": 10, "seed": 0, "horizon": 3}
+    plain = PopulationMultiAgentEnv(options)
+    ours = StockEnv(options | {"reward_scale": [4.0] * 10, "discount": 0.5, "root": 5, "epoch": 0})
+    ours.follow(0, 0)
+    plain.reset(seed=stream(5, "env", 0, 0, 0))
+    ours.reset()
+    orders = dict.fromkeys(plain.agents, 7)
+    paid = np.zeros((3, 10))
+    for t in range(3):
+        obs, rewards, *_ = plain.step(orders)
+        seen, scaled, *_ = ours.step(orders)
+        paid[t] = list(rewards.values())
+        np.testing.assert_allclose(list(scaled.values()), paid[t] / 4.0)
+        np.testing.assert_array_equal(list(seen.values()), list(obs.values()))
+    [(returns, profits)] = ours.take_finished()
+    np.testing.assert_allclose(returns, paid[0] + 0.5 * paid[1] + 0.25 * paid[2])
+    np.testing.assert_allclose(profits, paid.mean(0))
+    assert ours.take_finished() == []
+
+
+def test_plays_and_learns_in_remote_processes() -> None:
+    made = trainer("ppo", num_env_runners=1, num_learners=1)
+    before = _network(made).state_dict()
+    metrics = made.iterate()
+    assert made.progress()["env_steps"] == 12
+    assert made.progress()["episodes"] == 2
+    assert np.isfinite(metrics["return_mean"])
+    assert not torch.equal(before["mlp.weights.0"], _network(made).state_dict()["mlp.weights.0"])
+    made.close()
 
 
 def test_a_reward_that_is_no_number_stops_before_anything_is_learned() -> None:
