@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import envs
-from envs.views.multi_agent import PopulationMultiAgentEnv
 from mfmarl.cli import run_command
 from mfmarl.config import TrainConfig, config_from
 from mfmarl.errors import TrainingFailed, UserError
@@ -195,6 +194,7 @@ def test_copies_play_streams_of_their_own_and_a_resumed_run_plays_new_ones() -> 
 
 
 def test_rewards_are_scaled_and_returns_are_not() -> None:
+    from envs.views.multi_agent import PopulationMultiAgentEnv
     from mfmarl.rllib.stock_env import StockEnv
 
     options = {"name": "inventory/market-easy", "num_agents": 10, "seed": 0, "horizon": 3}
@@ -217,8 +217,8 @@ def test_rewards_are_scaled_and_returns_are_not() -> None:
     assert ours.take_finished() == []
 
 
-def test_plays_and_learns_in_remote_processes() -> None:
-    made = trainer("ppo", num_env_runners=1, num_learners=1)
+def test_plays_in_a_remote_process() -> None:
+    made = trainer("ppo", num_env_runners=1)
     before = _network(made).state_dict()
     metrics = made.iterate()
     assert made.progress()["env_steps"] == 12
