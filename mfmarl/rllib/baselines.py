@@ -58,7 +58,7 @@ class BaselineTrainer:
         self.observations = int(np.prod(env.observation_space.shape))
         self.total_steps = config.num_episodes * int(getattr(env, "horizon", 1))
         self.scale = reward_spread(env, root_seed(config), SPREAD_STEPS)
-        self._policy_of_agent = {f"agent_{i}": self.type_names[k] for i, k in enumerate(env.agent_types.tolist())}
+        self._type_of_agent = [self.type_names[k] for k in env.agent_types.tolist()]
         self._progress = dict.fromkeys(COUNTERS, 0)
         self._steps_before = 0
         self._verbose = verbose
@@ -81,7 +81,7 @@ class BaselineTrainer:
     def _rllib_config(self) -> AlgorithmConfig:
         config, settings = self.config, settings_of(self.config)
         root, epoch = root_seed(config), self._progress["iteration"]
-        by_agent = self._policy_of_agent
+        by_agent = self._type_of_agent
         options = {
             **config.env_options, "name": config.env, "num_agents": len(by_agent), "seed": stream(root, "population"),
             "reward_scale": self.scale.tolist(), "discount": settings.discount, "root": root, "epoch": epoch,

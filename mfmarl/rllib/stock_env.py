@@ -15,7 +15,11 @@ from mfmarl.seeding import generator, stream
 
 
 class StockEnv(PopulationMultiAgentEnv):
-    """One copy. `config` holds, besides what the view takes, `reward_scale` ([N], divides rewards) and `discount`."""
+    """One copy, its agents called 0 .. N-1.
+
+    `config` holds, besides what the view takes, `reward_scale` ([N], divides rewards), `discount`, and `root` and
+    `epoch` of the streams.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         options = dict(config)
@@ -24,6 +28,11 @@ class StockEnv(PopulationMultiAgentEnv):
         self._root = int(options.pop("root"))
         self._epoch = int(options.pop("epoch"))
         super().__init__(options)
+        # RLlib keeps agents in sets, whose order is that of hashes: those of text change from process to process
+        self.possible_agents = list(range(len(self.possible_agents)))
+        self.agents = list(self.possible_agents)
+        self.observation_spaces = dict(enumerate(self.observation_spaces.values()))
+        self.action_spaces = dict(enumerate(self.action_spaces.values()))
         self._stream: int | None = None
         self._age = 0
         self._return = np.zeros(self._scale.shape)
@@ -55,10 +64,10 @@ class StockEnv(PopulationMultiAgentEnv):
         obs, rewards, terminated, truncated, infos = super().step(action_dict)
         paid = np.array(list(rewards.values()))
         if not np.isfinite(paid).all():
-            agent = self.possible_agents[int(np.argmin(np.isfinite(paid)))]
+            agent = int(np.argmin(np.isfinite(paid)))
             raise TrainingFailed(
-                f"{agent} got reward {rewards[agent]} at step {self._age} of its episode; nothing was learned from it: "
-                "mend the environment or its data, then `mfmarl train --resume`"
+                f"agent_{agent} got reward {paid[agent]} at step {self._age} of its episode; nothing was learned from "
+                "it: mend the environment or its data, then `mfmarl train --resume`"
             )
         self._return += self._discount**self._age * paid
         self._profit += paid

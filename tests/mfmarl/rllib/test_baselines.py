@@ -207,10 +207,11 @@ def test_rewards_are_scaled_and_returns_are_not() -> None:
     paid = np.zeros((3, 10))
     for t in range(3):
         obs, rewards, *_ = plain.step(orders)
-        seen, scaled, *_ = ours.step(orders)
+        seen, scaled, *_ = ours.step(dict.fromkeys(ours.agents, 7))
         paid[t] = list(rewards.values())
         np.testing.assert_allclose(list(scaled.values()), paid[t] / 4.0)
         np.testing.assert_array_equal(list(seen.values()), list(obs.values()))
+        assert list(seen) == list(range(10))
     [(returns, profits)] = ours.take_finished()
     np.testing.assert_allclose(returns, paid[0] + 0.5 * paid[1] + 0.25 * paid[2])
     np.testing.assert_allclose(profits, paid.mean(0))
