@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.inventory.compiled import compiled
+from envs.compiled import compiled
 from envs.inventory.formulas import lacking, lesser, observed, reward, shared_out, spoilage
 from envs.inventory.streams import DEMAND, Keys, stream, uniform32
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.compiled import compiled
+from envs.compiled import compiled
 from envs.inventory.formulas import spoilage
 from envs.inventory.ledger import Ledger
 from envs.inventory.market import MOST_ORDERED, REWARD_PARAMETERS, InventoryMarket
