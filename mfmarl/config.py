@@ -253,7 +253,8 @@ def _meant(path: tuple[str, ...]) -> str:
     names = _keys_at(path[:-1])
     found = nearest(path[-1], names)
     if found is None:
-        by_last = {key.split(".")[-1]: key for key, _, _ in describe()}
+        # of sections that have it, the first
+        by_last = {key.split(".")[-1]: key for key, _, _ in reversed(list(describe()))}
         elsewhere = nearest(path[-1], by_last)
         found = by_last[elsewhere] if elsewhere else None
     if found:

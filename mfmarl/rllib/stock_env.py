@@ -29,10 +29,10 @@ class StockEnv(PopulationMultiAgentEnv):
         self._epoch = int(options.pop("epoch"))
         super().__init__(options)
         # RLlib keeps agents in sets, whose order is that of hashes: those of text change from process to process
-        self.possible_agents = list(range(len(self.possible_agents)))
-        self.agents = list(self.possible_agents)
-        self.observation_spaces = dict(enumerate(self.observation_spaces.values()))
-        self.action_spaces = dict(enumerate(self.action_spaces.values()))
+        numbers: Any = range(len(self.possible_agents))
+        self.possible_agents, self.agents = list(numbers), list(numbers)
+        self.observation_spaces = dict(zip(numbers, self.observation_spaces.values(), strict=True))
+        self.action_spaces = dict(zip(numbers, self.action_spaces.values(), strict=True))
         self._stream: int | None = None
         self._age = 0
         self._return = np.zeros(self._scale.shape)
