@@ -148,7 +148,7 @@ class Learner(ABC):
 
     def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
         """(file -> tensors, JSON-able state): weights, optimiser, replay, schedules, generator."""
-        moments = self.optimiser.state[self.flat] if self.flat in self.optimiser.state else {}
+        moments = self.optimiser.state.get(self.flat, {})
         optimiser = {name: value.cpu().numpy().copy() for name, value in moments.items()}
         tensors = {
             "online": module_arrays(self.network),
