@@ -8,6 +8,7 @@ DQN fills its replay anew, so it is no bit-equal continuation.
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -75,7 +76,10 @@ class BaselineTrainer:
         if self.config.algorithm == "dqn":
             # RLlib gives its replay no seed
             drawn = stream(root, "replay", self._progress["iteration"])
-            built.local_replay_buffer.rng = np.random.default_rng(drawn)
+            replay = built.local_replay_buffer
+            replay.rng = np.random.default_rng(drawn)
+            # and draws for a set of types, whose order differs from process to process
+            replay.sample = partial(replay.sample, modules_to_sample=self.type_names)
         return built
 
     def _rllib_config(self) -> AlgorithmConfig:
