@@ -45,11 +45,13 @@ class Command(Protocol):
 class Train:
     """Train one run into a run folder: configuration, journal, checkpoints.
 
-    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit.
+    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit;
+    a baseline (ppo, dqn) goes on with its weights, but plays new episodes and fills its replay anew.
 
     Examples:
       mfmarl train --method is --num-agents 50 --num-episodes 1000
       mfmarl train configs/train/demo.yaml --method mf --seed 1 --set mfq.discount=0.95 num_envs=32
+      mfmarl train --algorithm ppo --num-agents 50 --num-episodes 300
       mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
     """
 
@@ -58,7 +60,7 @@ class Train:
     method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
     """How stored steps are corrected for the drift of the others' policies."""
     algorithm: Annotated[str | None, _given("|".join(ALGORITHMS), "mfq")] = None
-    """What learns."""
+    """What learns; ppo and dqn are RLlib's own, as baselines, and have no method."""
     env: Annotated[str | None, _given("ENV", "inventory/market-easy")] = None
     """Environment, family/name."""
     num_agents: Annotated[str | None, _given("N", "the environment's own")] = None

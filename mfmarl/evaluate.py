@@ -66,7 +66,7 @@ def evaluate(
     def act(step: Step) -> NDArray[np.int64]:
         return trained.act(step.obs, step.mean_action)
 
-    discount = config.mfq.discount
+    discount = config.discount
     tables = {"trained": _play(env, act, episodes, yardstick, discount, root, recorder)}
     if ledger is not None and recorder is not None:
         with storing(ledger):
@@ -80,7 +80,7 @@ def evaluate(
             run,
             Evaluation(
                 run=info.name,
-                method=config.method,
+                method=config.label,
                 algorithm=config.algorithm,
                 env=config.env,
                 split=chosen,

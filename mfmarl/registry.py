@@ -26,6 +26,8 @@ class Entry:
 
 ALGORITHMS = {
     "mfq": Entry("mfmarl.algorithms.mfq:MFQ", "mean-field Q-learning with Boltzmann policies"),
+    "ppo": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own PPO, one policy per agent type: a baseline"),
+    "dqn": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own DQN, one policy per agent type: a baseline"),
 }
 METHODS = {
     "is": Entry("mfmarl.algorithms.drift:DriftCorrection", "stored steps are reweighted for the drift of the means"),
