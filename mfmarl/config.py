@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from mfmarl.algorithms import mfac_config
 from mfmarl.algorithms.methods import Method
+from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import UserError
@@ -43,7 +45,9 @@ class TrainConfig(BaseModel):
     env_options: dict[str, Scalar] = Field(
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
-    algorithm: Literal["mfq", "ppo", "dqn"] = Field("mfq", description="what learns; ppo and dqn are RLlib's own")
+    algorithm: Literal["mfq", "mfac", "ppo", "dqn"] = Field(
+        "mfq", description="what learns: mean-field Q or actor-critic; ppo and dqn are RLlib's own"
+    )
     method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
     mean_action: Literal["one_hot", "scalar"] = Field(
         "one_hot", description="what agents see of the others: shares of the actions, or their mean place on the scale"
@@ -63,6 +67,7 @@ class TrainConfig(BaseModel):
     num_learners: int = Field(0, ge=0, le=1, description="remote learners; 0 learns in the driver")
     checkpoint_every: int = Field(50, ge=1, le=10**9, description="iterations between checkpoints")
     mfq: MFQConfig = Field(default_factory=MFQConfig, description="settings of mean-field Q-learning")
+    mfac: MFACConfig = Field(default_factory=MFACConfig, description="settings of mean-field actor-critic")
     importance: ImportanceConfig = Field(
         default_factory=ImportanceConfig, description="settings of the correction of method `is`"
     )
@@ -82,8 +87,13 @@ class TrainConfig(BaseModel):
     @property
     def discount(self) -> float:
         """Per environment step."""
-        section: MFQConfig | PPOConfig | DQNConfig = getattr(self, self.algorithm)
+        section: MFQConfig | MFACConfig | PPOConfig | DQNConfig = getattr(self, self.algorithm)
         return section.discount
+
+    @property
+    def learner(self) -> MFQConfig | MFACConfig:
+        """The section of the algorithm that learns."""
+        return self.mfq if self.algorithm == "mfq" else self.mfac
 
 
 def read_config(
@@ -156,6 +166,12 @@ def config_from(
         _check_baseline(config, where or {}, source)
     else:
         _check_replay(config, source)
+    if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
+        place = (where or {}).get(("method",), source)
+        raise UserError(
+            f"{place}: method: got {config.method!r}; algorithm mfac has {', '.join(mfac_config.METHODS)}, "
+            "and mfq has all"
+        )
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)
@@ -188,18 +204,20 @@ def _check_baseline(config: TrainConfig, where: Mapping[tuple[str, ...], str], s
 
 def _check_replay(config: TrainConfig, source: str) -> None:
     """Refuse settings with which the replay could never be learned from."""
+    learner = config.learner
     copies = config.num_envs * max(1, config.num_env_runners)
-    slots = config.mfq.replay_population_steps // copies
+    slots = learner.replay_population_steps // copies
     if config.fragment_length > slots - 2:
         raise UserError(
             f"{source}: fragments of {config.fragment_length} steps of {copies} copies do not fit "
-            f"mfq.replay_population_steps={config.mfq.replay_population_steps}; "
+            f"{config.algorithm}.replay_population_steps={learner.replay_population_steps}; "
             f"want at least {(config.fragment_length + 2) * copies}, or fewer copies (num_envs)"
         )
-    if config.mfq.warmup_population_steps > slots * copies:
+    if learner.warmup_population_steps > slots * copies:
         raise UserError(
-            f"{source}: mfq.warmup_population_steps={config.mfq.warmup_population_steps} is more than the replay "
-            f"holds ({slots * copies}), so learning would never start; lower it, or raise mfq.replay_population_steps"
+            f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the "
+            f"replay holds ({slots * copies}), so learning would never start; lower it, or raise "
+            f"{config.algorithm}.replay_population_steps"
         )
 
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mfmarl.core.laws import ActionLaw, Categorical, with_exploration
 from mfmarl.core.mean_action import Kind, MeanField
 from mfmarl.core.networks import Sharing, StackedMLP
+from mfmarl.core.squashed_gaussian import SquashedGaussian
 from mfmarl.core.value import boltzmann_log_probs
 
-LawName = Literal["boltzmann", "softmax"]
+LawName = Literal["boltzmann", "softmax", "squashed_gaussian"]
 Predictor = Literal["none", "obs", "obs_and_last"]
 
 
@@ -26,16 +27,26 @@ class NetworkShape:
     """First agent of each type, and the one after its last."""
     observations: int
     """D"""
-    num_actions: int
-    """A"""
+    num_actions: int | None
+    """A, or None where actions are numbers in [0, 1]."""
     hidden: tuple[int, ...]
     law: LawName = "boltzmann"
+    """How outputs are read: action values over a temperature, logits, or a squashed Gaussian's two parameters."""
     sharing: Sharing = "type"
     mean_action: Kind = "one_hot"
     by_type: bool = False
     """One mean action per type of neighbours."""
     predictor: Predictor = "none"
     """The mean action that agents act on: the observed one, or predicted from the observation (and the last one)."""
+
+    def __post_init__(self) -> None:
+        if (self.law == "squashed_gaussian") != (self.num_actions is None):
+            raise ValueError(f"law {self.law} does not fit {self.num_actions} actions: None is for squashed_gaussian")
+
+    @property
+    def outputs(self) -> int:
+        """Of the network, for one agent."""
+        return 2 if self.num_actions is None else self.num_actions
 
     def slices(self) -> list[slice]:
         """The agents of each type."""
@@ -68,7 +79,7 @@ class NetworkShape:
 
 
 class PolicyNetwork(nn.Module):
-    """One output per action for every agent, from its observation and the mean action it acts on."""
+    """The outputs that laws of actions are read from, for every agent, from its observation and the mean action."""
 
     temperature: Tensor
     """Of the Boltzmann law; 1 for softmax."""
@@ -81,11 +92,10 @@ class PolicyNetwork(nn.Module):
     def __init__(self, shape: NetworkShape, seed: int) -> None:
         super().__init__()
         self.shape = shape
-        self.num_actions = shape.num_actions
         width = shape.mean_field().width
         types = shape.slices()
         self.mlp = StackedMLP(
-            types, shape.observations + width, shape.hidden, shape.num_actions, seed, shape.sharing
+            types, shape.observations + width, shape.hidden, shape.outputs, seed, shape.sharing
         )
         self.predictor = None
         if shape.predictor != "none":
@@ -98,7 +108,7 @@ class PolicyNetwork(nn.Module):
         self.register_buffer("version", torch.tensor(0))
 
     def forward(self, obs: Tensor, mean_action: Tensor) -> Tensor:
-        """[R, N, D] and [R, N, F] -> action values, or logits: [R, N, A]."""
+        """[R, N, D] and [R, N, F] -> action values, logits, or parameters: [R, N, outputs]."""
         out: Tensor = self.mlp(obs, mean_action)
         return out
 
@@ -118,15 +128,21 @@ class PolicyNetwork(nn.Module):
         """The predictor's output [..., F] as a mean action: a point of each type's simplex, or of [0, 1]."""
         if self.shape.mean_action == "scalar":
             return torch.sigmoid(output)
-        by_type = output.reshape(*output.shape[:-1], -1, self.num_actions)
+        by_type = output.reshape(*output.shape[:-1], -1, self.shape.outputs)
         return torch.softmax(by_type, -1).flatten(-2)
 
     def law(self, obs: Tensor, seen: Tensor) -> ActionLaw:
         """Laws of the actions given observations [R, N, D] and observed mean actions [R, N, F]; no gradients."""
         return self.law_of(self.q_values(obs, self.acted_on(obs, seen)))
 
-    def law_of(self, output: Tensor) -> Categorical:
-        """The laws that outputs [..., A] stand for."""
+    def law_of(self, output: Tensor) -> ActionLaw:
+        """The laws that outputs [..., outputs] stand for."""
+        if self.shape.law == "squashed_gaussian":
+            return SquashedGaussian.from_output(output)
+        return self.categorical_of(output)
+
+    def categorical_of(self, output: Tensor) -> Categorical:
+        """The laws over discrete actions that outputs [..., A] stand for."""
         return Categorical(with_exploration(boltzmann_log_probs(output, self.temperature), float(self.epsilon)))
 
 

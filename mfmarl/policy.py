@@ -35,16 +35,16 @@ class Policy:
         self, obs: NDArray[np.float32], mean_action: NDArray[np.float32], last_action: NDArray[Any] | None
     ) -> ActionLaw:
         shape = self.network.shape
-        agents, actions = shape.types[-1][1], shape.num_actions
+        agents, entries = shape.types[-1][1], shape.num_actions or 1
         if obs.ndim != 3 or obs.shape[1:] != (agents, shape.observations):
             raise ValueError(
                 f"this policy plays observations of shape [R, {agents}, {shape.observations}]; got {list(obs.shape)}"
             )
-        told = (*obs.shape[:2], actions)
+        told = (*obs.shape[:2], entries)
         if mean_action.shape != told:
             raise ValueError(
-                f"this policy plays mean actions of shape {list(told)}, the means of one-hot actions that "
-                f"`Step.mean_action` holds; got {list(mean_action.shape)}"
+                f"this policy plays mean actions of shape {list(told)}, the means of one-hot actions, or of "
+                f"continuous ones, that `Step.mean_action` holds; got {list(mean_action.shape)}"
             )
         if shape.by_type and (last_action is None or last_action.shape != obs.shape[:2]):
             raise ValueError(
@@ -79,7 +79,7 @@ class Policy:
 
         Args:
             obs: [R, N, D], `Step.obs`.
-            mean_action: [R, N, A], `Step.mean_action`: of the step before, zeros at a start.
+            mean_action: [R, N, A], `Step.mean_action`: of the step before, zeros at a start. A = 1 for continuous ones.
             last_action: [R, N], what was played at the step before; only policies with one mean action per type ask.
 
         Raises:

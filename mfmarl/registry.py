@@ -26,6 +26,7 @@ class Entry:
 
 ALGORITHMS = {
     "mfq": Entry("mfmarl.algorithms.mfq:MFQ", "mean-field Q-learning with Boltzmann policies"),
+    "mfac": Entry("mfmarl.algorithms.mfac:MFAC", "mean-field actor-critic; plays continuous actions too"),
     "ppo": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own PPO, one policy per agent type: a baseline"),
     "dqn": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own DQN, one policy per agent type: a baseline"),
 }

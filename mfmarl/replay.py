@@ -93,7 +93,7 @@ class RunnerRing:
         if steps > self.capacity - 2:
             raise ValueError(
                 f"a fragment of {steps} steps does not fit a replay of {self.capacity} slots a runner: "
-                "raise mfq.replay_population_steps or shorten fragment_length"
+                "raise replay_population_steps or shorten fragment_length"
             )
         if self.size and not batch.continues:
             self.flags["cut"][(self.position - 1) % self.capacity] = True

@@ -134,7 +134,7 @@ class Rollout:
             started=np.empty(lead, np.bool_),
             terminated=np.empty(lead, np.bool_),
             truncated=np.empty(lead, np.bool_),
-            log_probs=np.empty((*agents, self.network.num_actions), np.float32) if self.keep_log_probs else None,
+            log_probs=np.empty((*agents, self.network.shape.outputs), np.float32) if self.keep_log_probs else None,
             runner=self.runner,
             version=int(self.network.version),
             continues=self._continues,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,10 +18,13 @@ import envs
 from envs.population import PopulationEnv, type_slices
 from mfmarl.algorithms.learner import COUNTERS, Learner, Metrics
 from mfmarl.algorithms.methods import PREDICTORS
+from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfq import MFQ
 from mfmarl.config import TrainConfig
+from mfmarl.core.mean_action import Kind
+from mfmarl.core.networks import StackedMLP
 from mfmarl.errors import UserError
-from mfmarl.network import NetworkShape, PolicyNetwork, types_of
+from mfmarl.network import LawName, NetworkShape, PolicyNetwork, types_of
 from mfmarl.policy import load_tensors
 from mfmarl.registry import nearest
 from mfmarl.rollout import PopulationBatch, Rollout, batch_arrays, batch_from, split_state
@@ -85,24 +89,51 @@ def network_shape(config: TrainConfig, env: PopulationEnv) -> NetworkShape:
     """
     num_actions = getattr(env.action_space, "n", None)
     if num_actions is None:
-        raise UserError(f"{config.algorithm} plays discrete actions; {config.env} has {env.action_space}")
-    if num_actions > MAX_ACTIONS:
+        _check_continuous(config, env)
+    elif num_actions > MAX_ACTIONS:
         raise UserError(f"{config.env} has {num_actions} actions; at most {MAX_ACTIONS} are stored in a byte each")
     if config.mean_action_by_type and env.neighbours is not None:
         raise UserError(
             f"mean_action_by_type: the agents of {config.env} see the neighbours of their own graph; leave it out"
         )
+    mean_action: Kind = config.mean_action
+    law: LawName = "boltzmann" if config.algorithm == "mfq" else "softmax"
+    if num_actions is None:
+        mean_action, law = "scalar", "squashed_gaussian"
     independent = config.method == "independent"
     return NetworkShape(
         types=types_of(type_slices(env.agent_types)),
         observations=int(np.prod(env.observation_space.shape)),
-        num_actions=int(num_actions),
-        hidden=config.mfq.hidden,
+        num_actions=None if num_actions is None else int(num_actions),
+        hidden=config.learner.hidden,
+        law=law,
         sharing=config.sharing,
-        mean_action="none" if independent else config.mean_action,
+        mean_action="none" if independent else mean_action,
         by_type=config.mean_action_by_type and not independent,
         predictor=PREDICTORS.get(config.method, "none"),
     )
+
+
+def _check_continuous(config: TrainConfig, env: PopulationEnv) -> None:
+    """Refuse continuous actions that cannot be played.
+
+    Raises:
+        UserError: says which can.
+    """
+    space = env.action_space
+    if config.method in ("is", "is+fresh") and config.importance.needs_laws:
+        raise UserError(
+            f"importance.estimator {config.importance.estimator} is for discrete actions; {config.env} has {space}: "
+            "take joint or mixture"
+        )
+    if config.algorithm != "mfac":
+        raise UserError(
+            f"{config.algorithm} plays discrete actions; {config.env} has {space}: choose algorithm mfac, or another "
+            "action mode of the environment"
+        )
+    unit = isinstance(space, gym.spaces.Box) and space.shape == () and float(space.low) == 0 and float(space.high) == 1
+    if not unit:
+        raise UserError(f"mfac plays continuous actions from Box(0, 1), one number an agent; {config.env} has {space}")
 
 
 def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:
@@ -116,7 +147,7 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
     return Rollout(
         env,
         make_network(config, env),
-        discount=config.mfq.discount,
+        discount=config.learner.discount,
         env_seed=stream(root_seed(config), "env", runner, epoch),
         action_seed=stream(root_seed(config), "action", runner, epoch),
         runner=runner,
@@ -127,18 +158,26 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
 def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork) -> Learner:
     """The learner of `policy` on the best device there is: CUDA where present, else this processor."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MFQ(
-        make_network(config, env),
-        policy,
-        config=config.mfq,
-        method=config.method,
-        importance=config.importance,
-        num_episodes=config.num_episodes,
-        seed=stream(root_seed(config), "replay"),
-        mean_reward=config.reward == "mean",
-        neighbours=env.neighbours,
-        device=device,
-    )
+    network = make_network(config, env)
+    shared: dict[str, Any] = {
+        "method": config.method,
+        "importance": config.importance,
+        "num_episodes": config.num_episodes,
+        "seed": stream(root_seed(config), "replay"),
+        "mean_reward": config.reward == "mean",
+        "neighbours": env.neighbours,
+        "device": device,
+    }
+    if config.algorithm == "mfq":
+        return MFQ(network, policy, config=config.mfq, **shared)
+    critic = make_critic(network.shape, stream(root_seed(config), "critic"))
+    return MFAC(network, policy, critic, config=config.mfac, **shared)
+
+
+def make_critic(shape: NetworkShape, seed: int) -> StackedMLP:
+    """The value networks beside the actors of this shape."""
+    inputs = shape.observations + shape.mean_field().width
+    return StackedMLP(shape.slices(), inputs, shape.hidden, 1, seed, shape.sharing)
 
 
 def rollout_state(rollout: Rollout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -22,7 +22,7 @@ from mfmarl.core.importance import (
     mixture_log_ratio,
 )
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.core.laws import Categorical
+from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.mean_action import MeanField
 from mfmarl.network import PolicyNetwork
 from mfmarl.policy import load_tensors, module_arrays
@@ -38,7 +38,7 @@ class Stored:
     seen: Tensor
     """[M, N, F]: the mean action that agents observed."""
     action: Tensor
-    """int64 [M, N]"""
+    """[M, N]"""
     log_prob: Tensor
     """[M, N]"""
     version: Tensor
@@ -78,8 +78,8 @@ class DriftCorrection:
         self._shares = replay.version_shares()
         self._past = {v: tensors for v, tensors in self._past.items() if v in self._shares}
 
-    def weights(self, law: Categorical, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
-        """Weights [M, N] of stored actions under the current laws [M, N, A], with their diagnostics."""
+    def weights(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
+        """Weights [M, N] of stored actions under the current laws of [M, N] actions, with their diagnostics."""
         log_ratio = self._log_ratio(law, stored, policy)
         if stored.ended is not None:
             log_ratio = log_ratio.masked_fill(stored.ended.unsqueeze(-1), 0.0)
@@ -91,7 +91,7 @@ class DriftCorrection:
             told["temper"] = found.temper
         return found.weight, told
 
-    def _log_ratio(self, law: Categorical, stored: Stored, policy: PolicyNetwork) -> Tensor:
+    def _log_ratio(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> Tensor:
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
         same = (stored.version == policy.version).unsqueeze(-1)
         new, c = law.log_prob(stored.action), self.config
@@ -101,8 +101,8 @@ class DriftCorrection:
             versions = sorted(self._past)
             shares = torch.tensor([self._shares[v] for v in versions], device=new.device)
             return mixture_log_ratio(new, self._behaviours(stored, policy, new), shares, self.neighbours)
-        if stored.log_probs is None:
-            raise ValueError(f"estimator {c.estimator} needs the probabilities of all actions; none are stored")
+        if stored.log_probs is None or not isinstance(law, Categorical):
+            raise ValueError(f"estimator {c.estimator} needs the probabilities of all actions; there are none")
         laws = (law.log_probs, torch.where(same.unsqueeze(-1), law.log_probs, stored.log_probs))
         if c.estimator == "marginal":
             return marginal_log_ratio(*laws, stored.action, self.neighbours)

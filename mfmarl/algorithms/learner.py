@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.core.mean_action import MeanField
+from mfmarl.algorithms.drift import DriftCorrection
+from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.core.mean_action import MeanField, total_variation
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
 from mfmarl.policy import load_tensors, module_arrays
-from mfmarl.replay import PopulationReplay
+from mfmarl.replay import PopulationReplay, PopulationSample
 from mfmarl.rollout import PopulationBatch
 
 Metrics = dict[str, float]
@@ -47,6 +49,7 @@ class Learner(ABC):
         parameters: Iterable[torch.nn.Parameter],
         learning_rate: float,
         replay_population_steps: int,
+        importance: ImportanceConfig,
         num_episodes: int,
         seed: int,
         neighbours: NDArray[np.bool_] | None,
@@ -72,6 +75,7 @@ class Learner(ABC):
         self.replay = PopulationReplay(replay_population_steps, self.device)
         graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
         self.mean_field: MeanField = network.shape.mean_field(graph)
+        self.drift = DriftCorrection(importance, self.mean_field)
         self.types = network.shape.slices()
         self.reward_scale = torch.ones(self.types[-1].stop, device=self.device)
         self._rng = np.random.Generator(np.random.PCG64(seed))
@@ -111,6 +115,26 @@ class Learner(ABC):
         self.agent_steps += sum(b.agent_steps() for b in ordered)
         self.episodes += sum(b.returns.shape[0] for b in ordered)
         return ordered
+
+    def observed(self, sample: PopulationSample) -> Tensor:
+        """[M, N, F]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
+        seen = self.mean_field.of(sample.last_action)
+        seen[sample.started] = 0.0
+        return seen
+
+    def _drift(self, sample: PopulationSample, fresh: Sequence[PopulationBatch]) -> float:
+        """Total variation between the action histograms of what is learned from and of what was just played."""
+        now = torch.cat([torch.from_numpy(b.action).flatten() for b in fresh])
+        learned, played = (self._histogram(action.to(self.device)) for action in (sample.action, now))
+        return float(total_variation(learned, played))
+
+    def _histogram(self, action: Tensor) -> Tensor:
+        """Shares of the actions; of ten equal parts of the range where they are continuous."""
+        actions = self.network.shape.num_actions
+        if actions is None:
+            action, actions = (action * 10).clamp_max(9), 10
+        counts = torch.bincount(action.flatten().long(), minlength=actions).double()
+        return counts / counts.sum()
 
     def _fix_reward_scale(self) -> None:
         """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""
@@ -157,6 +181,8 @@ class Learner(ABC):
             "replay": self.replay.get_state(),
             "scale": {"reward": self.reward_scale.cpu().numpy()},
         }
+        if past := self.drift.get_state():
+            tensors["behaviours"] = past
         state = {name: getattr(self, name) for name in COUNTERS}
         return tensors, state | {"debt": self._debt, "rng": self._rng.bit_generator.state}
 
@@ -169,6 +195,7 @@ class Learner(ABC):
             self.optimiser.state[self.flat] = {
                 k: torch.from_numpy(np.array(v)).to(self.device) for k, v in tensors["optimiser"].items()
             }
+        self.drift.set_state(tensors.get("behaviours", {}))
         self.replay.set_state(tensors["replay"])
         self.reward_scale = torch.from_numpy(np.array(tensors["scale"]["reward"])).to(self.device)
         for name in COUNTERS:

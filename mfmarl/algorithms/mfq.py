@@ -10,7 +10,7 @@ batches with the networks as they are; take S fused gradient steps; move the ave
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,14 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.algorithms.drift import DriftCorrection, Stored
+from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics
 from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
-from mfmarl.core.mean_action import total_variation
 from mfmarl.core.value import mean_field_target, mean_field_value
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -104,6 +103,7 @@ class MFQ(Learner):
             parameters=network.parameters(),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
+            importance=importance,
             num_episodes=num_episodes,
             seed=seed,
             neighbours=neighbours,
@@ -112,7 +112,6 @@ class MFQ(Learner):
         self.config = config
         self.method = method
         self.mean_reward = mean_reward
-        self.drift = DriftCorrection(importance, self.mean_field)
         self.corrected = method in ("is", "is+fresh")
         self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
@@ -153,12 +152,6 @@ class MFQ(Learner):
         if self.config.epsilon_start or self.config.epsilon_end:
             metrics["epsilon"] = float(self.network.epsilon)
         return metrics
-
-    def observed(self, sample: PopulationSample) -> Tensor:
-        """[M, N, F]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
-        seen = self.mean_field.of(sample.last_action)
-        seen[sample.started] = 0.0
-        return seen
 
     def targets(self, sample: PopulationSample, observed: Tensor, played: Tensor) -> Target:
         """Targets and weights of a sample under the current policies.
@@ -204,7 +197,7 @@ class MFQ(Learner):
         if self.observed_q or self.policy.predictor is not None:
             value = self._value(sample.next_obs, given, given)
         else:
-            next_law = self.policy.law_of(self.policy.q_values(sample.next_obs, given))
+            next_law = self.policy.categorical_of(self.policy.q_values(sample.next_obs, given))
             if bootstrap is None and self.corrected and self.drift.config.acts_on != "loss":
                 bootstrap, metrics = self.drift.weights(next_law, Stored.following(sample, played), self.policy)
             if self.fresh:
@@ -233,11 +226,11 @@ class MFQ(Learner):
             preference = self.network.q_values(obs, seen)
         else:
             preference = next_q if given is seen else self.policy.q_values(obs, seen)
-        return mean_field_value(self.policy.law_of(preference).probs, next_q)
+        return mean_field_value(self.policy.categorical_of(preference).probs, next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
         """The laws that the acting policies draw from, given observed mean actions [M, N, F]."""
-        return self.policy.law_of(self.policy.q_values(obs, self.policy.acted_on(obs, seen)))
+        return self.policy.categorical_of(self.policy.q_values(obs, self.policy.acted_on(obs, seen)))
 
     def rows(self, sample: PopulationSample, observed: Tensor, played: Tensor, target: Target) -> list[Rows]:
         """A sample as contiguous rows of each network, so that a minibatch of population steps is a view of them."""
@@ -295,24 +288,6 @@ class MFQ(Learner):
             "q_mean": float((target.value * self.reward_scale).mean()),
             "drift_tv": self._drift(sample, fresh),
         }
-
-    def _drift(self, sample: PopulationSample, fresh: Sequence[PopulationBatch]) -> float:
-        """Total variation between the action histograms of what is learned from and of what was just played."""
-        actions = self.network.num_actions
-        now = sum(np.bincount(b.action.ravel(), minlength=actions) for b in fresh)
-        drawn = torch.bincount(sample.action.flatten(), minlength=actions).double().cpu()
-        return float(total_variation(drawn / drawn.sum(), torch.from_numpy(now / np.sum(now))))
-
-    def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
-        """As `Learner.get_state`, with the policies whose steps the replay holds where the mixture needs them."""
-        tensors, state = super().get_state()
-        past = self.drift.get_state()
-        return (tensors | {"behaviours": past} if past else tensors), state
-
-    def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
-        """Take back what `get_state` gave."""
-        super().set_state(tensors, state)
-        self.drift.set_state(tensors.get("behaviours", {}))
 
 
 def _predictor_inputs(rows: Sequence[Rows]) -> list[Tensor]:

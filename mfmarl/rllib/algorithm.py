@@ -50,7 +50,7 @@ class MeanFieldConfig(AlgorithmConfig):
         this.learners(
             learner_class=MeanFieldLearner, num_learners=config.num_learners, num_gpus_per_learner=_gpus(config)
         )
-        this.training(gamma=config.mfq.discount, lr=config.mfq.learning_rate)
+        this.training(gamma=config.learner.discount, lr=config.learner.learning_rate)
         this.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=0.0)
         this.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         # runners have no connectors, so there is nothing to synchronise besides the weights

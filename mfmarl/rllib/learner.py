@@ -38,7 +38,7 @@ class MeanFieldLearner(TorchLearner):
             module_id=module_id,
             optimizer=self.core.optimiser,
             params=self.core.parameters,
-            lr_or_lr_schedule=self.train_config.mfq.learning_rate,
+            lr_or_lr_schedule=self.train_config.learner.learning_rate,
         )
 
     def update(self, training_data: TrainingData | None = None, **kwargs: Any) -> dict[str, Any]:

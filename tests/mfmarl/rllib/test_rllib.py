@@ -24,6 +24,7 @@ def config(**changes: object) -> TrainConfig:
         "fragment_length": 13,
         "seed": 11,
         "mfq": {"warmup_population_steps": 52, "hidden": [16, 16], "batch_population_steps": 2},
+        "mfac": {"warmup_population_steps": 52, "hidden": [16, 16], "batch_population_steps": 4, "replayed": 0.5},
     }
     return TrainConfig.model_validate(small | changes)
 
@@ -54,6 +55,22 @@ def test_equals_the_local_trainer_bit_for_bit(runners: int, learners: int) -> No
         for _ in range(6):
             assert local.iterate() == distributed.iterate()
         assert local.progress() == distributed.progress()
+        assert local.learner.gradient_steps > 50
+        assert_equal(flat(local), flat(distributed))
+    finally:
+        distributed.close()
+
+
+@pytest.mark.parametrize("mode", ["levels", "continuous"])
+def test_actor_critic_equals_the_local_trainer_bit_for_bit(mode: str) -> None:
+    from mfmarl.rllib.trainer import RLlibTrainer
+
+    options = {"action_mode": mode}
+    chosen = config(algorithm="mfac", num_env_runners=2, num_learners=1, method="is", env_options=options)
+    local, distributed = LocalTrainer(chosen), RLlibTrainer(chosen)
+    try:
+        for _ in range(4):
+            assert local.iterate() == distributed.iterate()
         assert local.learner.gradient_steps > 50
         assert_equal(flat(local), flat(distributed))
     finally:
