@@ -71,7 +71,7 @@ def test_repeats_resumes_and_stays_finite(algorithm: str, changes: dict[str, Any
 @pytest.mark.parametrize("seed", [0, 1])
 def test_learns_a_game_of_two_actions(algorithm: str, seed: int) -> None:
     rollout, learner = PAIRS[algorithm](MatchingGame(num_envs=8, num_actions=2), "mf", seed, 160)
-    assert isinstance(learner, load(OURS, algorithm))
+    assert isinstance(learner, load(ALGORITHMS, algorithm))
     while learner.episodes < 160:
         learner.learn([rollout.collect(5)])
     assert rollout.collect(20).reward.mean() > 0.95
