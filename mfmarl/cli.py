@@ -166,6 +166,37 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write a run's policies for other programs: safetensors with JSON, or ONNX.
+
+    Examples:
+      mfmarl export runs/mfq-is-market-easy-n50-s1-0a1b2c
+      mfmarl export runs/mfq-is-market-easy-n50-s1-0a1b2c --format onnx --out policy
+    """
+
+    run_folder: Annotated[Path, Positional, _given("RUN")]
+    """Run folder."""
+    format: Annotated[str, _given("safetensors|onnx", "safetensors")] = "safetensors"
+    """safetensors with JSON, which `Policy.load` reads back, or a graph for any ONNX runtime."""
+    out: Annotated[Path, _given("DIR", "policy")] = Path("policy")
+    """Folder of the files."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Write the files, and print their paths."""
+        from mfmarl.runs.schema import open_run
+
+        formats = ("safetensors", "onnx")
+        if self.format not in formats:
+            raise UserError(f"--format {self.format}: want safetensors or onnx{suggestion(self.format, formats)}")
+        open_run(self.run_folder)
+        for path in load(JOBS, "export")(self.run_folder, self.format, self.out):
+            print(path)
+        return 0
+
+
+@dataclass(frozen=True)
 class Ls:
     """List runs: method, environment, agents, seed, progress, and whether one is complete, running or can go on.
 
@@ -299,9 +330,10 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check | References]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | References]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "export": Export,
     "ls": Ls,
     "report": Report,
     "check": Check,

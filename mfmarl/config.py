@@ -147,6 +147,11 @@ def config_from(
         if not isinstance(error, ValidationError):
             raise UserError(f"{source}: {error}") from None
         raise UserError(_one_line(error, where or {}, source)) from None
+    if config.mean_action_by_type and config.importance.needs_laws:
+        raise UserError(
+            f"{source}: estimator {config.importance.estimator} has the law of one mean action over all neighbours; "
+            "with mean_action_by_type take joint or mixture"
+        )
     if config.is_baseline:
         _check_baseline(config, where or {}, source)
     else:

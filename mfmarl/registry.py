@@ -40,6 +40,7 @@ METHODS = {
 }
 ENV_FAMILIES = {
     "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
+    "games": Entry("envs:make", "repeated one-shot games whose answers are known"),
 }
 JOBS = {
     "train": Entry("mfmarl.train:train", "one run into a run folder"),
@@ -49,6 +50,7 @@ JOBS = {
     "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
     "references": Entry("mfmarl.references:tabulate", "what the reference policies are worth on an environment"),
     "references table": Entry("mfmarl.reference_table:show", "that, printed and as CSV"),
+    "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
     "env names": Entry("envs:names", "every environment that can be made"),
     "env": Entry("envs:make", "a population environment by its name"),
