@@ -75,24 +75,25 @@ def log_ratio_by_sum(name: str, population: Population, sums: NDArray[np.int64],
 
 
 def _log_ratio(name: str, population: Population, action: Tensor, bandwidth: float) -> Tensor:
-    agents = population.num_agents
     if name == "uncorrected":
         return torch.zeros(len(action), dtype=torch.float64)
-    # nobody but agent 0 has neighbours, so that no other agent's weights are worked out
-    star = torch.zeros(agents, agents, dtype=torch.bool)
+    log_new, log_old = (torch.from_numpy(law).log() for law in (population.new, population.old))
+    if name in ("joint", "mixture"):
+        index = torch.arange(population.num_agents)
+        now, then = log_new[index, action], log_old[index, action]
+        if name == "joint":
+            return joint_log_ratio(now, then)[:, 0]
+        # the neighbours as one agent, whose action is their joint action: all that agent 0 sees of them
+        now, then = (torch.stack([law[:, 0], law[:, 1:].sum(-1)], 1) for law in (now, then))
+        return mixture_log_ratio(now, torch.stack([then, now]), torch.tensor([1.0 - FRESH, FRESH]))[:, 0]
+    # nobody but agent 0 has neighbours, so that no other agent's sums are worked out
+    star = torch.zeros(population.num_agents, population.num_agents, dtype=torch.bool)
     star[0, 1:] = True
-    new, old = (
-        torch.from_numpy(law).log().unsqueeze(0).expand(len(action), -1, -1) for law in (population.new, population.old)
-    )
+    new, old = (law.expand(len(action), -1, -1) for law in (log_new, log_old))
     if name == "marginal":
         return marginal_log_ratio(new, old, action, star)[:, 0]
-    if name == "gaussian":
-        moments = [m.expand(len(action), -1) for law in (new[:1], old[:1]) for m in action_moments(law)]
-        return gaussian_log_ratio(*moments, action.double(), star, bandwidth=bandwidth)[:, 0]
-    now, then = (law.gather(-1, action.unsqueeze(-1)).squeeze(-1) for law in (new, old))
-    if name == "joint":
-        return joint_log_ratio(now, then, star)[:, 0]
-    return mixture_log_ratio(now, torch.stack([then, now]), torch.tensor([1.0 - FRESH, FRESH]), star)[:, 0]
+    moments = [m.expand(len(action), -1) for law in (new[:1], old[:1]) for m in action_moments(law)]
+    return gaussian_log_ratio(*moments, action.double(), star, bandwidth=bandwidth)[:, 0]
 
 
 def _adding_up(population: Population, sums: Tensor) -> Tensor:

@@ -75,11 +75,16 @@ def draw_pool(
 ) -> Pool:
     """Draw every agent's action in T steps, each of which the new policies played with probability `fresh`."""
     sums, drawn = [], {name: [np.zeros(0)] for name in names}
+    # upper edges [A - 1, N] of all actions but the last, which takes what rounding leaves
+    old, new = (np.cumsum(law, -1).T[:-1] for law in (population.old, population.new))
     for size in _chunks(steps, population.old.size):
-        law = np.where(rng.random((size, 1, 1)) < fresh, population.new, population.old) if fresh else population.old
-        # the last action takes what rounding leaves
-        edges = np.cumsum(law, -1)[..., :-1]
-        action = (rng.random((size, population.num_agents, 1)) > edges).sum(-1)
+        edges = old
+        if fresh:
+            edges = np.where(rng.random((size, 1)) < fresh, new[:, None], old[:, None])
+        uniform = rng.random((size, population.num_agents))
+        action = np.zeros(uniform.shape, np.int64)
+        for edge in edges:
+            action += uniform > edge
         sums.append(action[:, 1:].sum(-1))
         for name in names:
             if name in ("joint", "mixture"):
