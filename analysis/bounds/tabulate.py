@@ -27,7 +27,7 @@ from mfmarl.errors import UserError
 from mfmarl.seeding import draw_seed, generator
 
 Array = NDArray[np.float64]
-POOL_STEPS, POOL_DRAWS = 2_000_000, 200_000_000
+POOL_STEPS, POOL_DRAWS = 1_000_000, 100_000_000
 """Most steps, and most actions, that are drawn for one heterogeneous population."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,10 +10,10 @@ from matplotlib.lines import Line2D
 
 from analysis.figures.style import panels
 
-FORMS = {"plain": "plain", "clip": "clipped", "self": "self-normalised", "clip+self": "clipped, self-normalised"}
-DRAWN = ("plain", "clip+self")
+DRAWN = {"plain": "plain", "clip+self": "clipped, self-normalised"}
 """Forms whose errors are drawn: as the theory has it, and as training does it."""
-FORM_COLOURS = dict(zip(FORMS, ("#000000", "#0072B2", "#D55E00", "#009E73"), strict=True))
+SHARES = {"plain": ("ESS / n", "#000000"), "clip": ("ESS / n, clipped", "#D55E00")}
+"""Forms whose effective sample size is drawn: dividing by the mean does not change it."""
 LOWEST, HIGHEST = 1e-4, 5.0
 
 
@@ -23,7 +21,7 @@ def bounds(table: pd.DataFrame, *, floor: float) -> Figure:
     """Draw `table` (columns of `analysis.bounds` for one function): a column of panels per estimator.
 
     Rows one and two: error (solid; its root mean square where no quantile could be drawn) and bound (dashed) over n, by
-    N; hollow marks are not usable. Row three: ESS/n over N by form, exact (lines) and simulated at the largest n (marks).
+    N; hollow marks are not usable. Row three: ESS/n over N, exact (lines) and simulated at the largest n (marks).
     """
     estimators = list(dict.fromkeys(table["estimator"]))
     figure, axes = panels(3, len(estimators), width=max(3.2, 2.3 * len(estimators) + 0.6), height=2.3)
@@ -35,9 +33,9 @@ def bounds(table: pd.DataFrame, *, floor: float) -> Figure:
         for row, form in enumerate(DRAWN):
             axis = axes[row * len(estimators) + column]
             _errors(axis, mine[mine["form"] == form], colours)
-            axis.set_title(f"{estimator}, {FORMS[form]}" if form in set(mine["form"]) else estimator, loc="left")
+        axes[column].set_title(estimator, loc="left")
         _shares(axes[2 * len(estimators) + column], mine, floor)
-    for row, text in enumerate(("error, share of V_max", "error, share of V_max", "ESS / n")):
+    for row, text in enumerate([*(f"error / V_max\n({name})" for name in DRAWN.values()), "ESS / n"]):
         axes[row * len(estimators)].set_ylabel(text)
     for column in range(len(estimators)):
         for row in (0, 1, 2):
@@ -46,7 +44,7 @@ def bounds(table: pd.DataFrame, *, floor: float) -> Figure:
     return figure
 
 
-def _errors(axis: Axes, lines: pd.DataFrame, colours: dict[int, object]) -> None:
+def _errors(axis: Axes, lines: pd.DataFrame, colours: dict[int, tuple[float, ...]]) -> None:
     if lines.empty:
         axis.set_axis_off()
         return
@@ -64,19 +62,15 @@ def _errors(axis: Axes, lines: pd.DataFrame, colours: dict[int, object]) -> None
 
 def _shares(axis: Axes, mine: pd.DataFrame, floor: float) -> None:
     largest = mine[mine["steps"] == mine["steps"].max()]
-    for form, line in largest.groupby("form", sort=False):
-        colour = FORM_COLOURS[str(form)]
+    for form, (_, colour) in SHARES.items():
+        line = largest[largest["form"] == form]
         axis.plot(line["num_agents"], line["ess_share"], color=colour, linewidth=1.3)
         axis.plot(line["num_agents"], line["ess_simulated"], "o", color=colour, markersize=3.5)
     axis.axhline(floor, color="0.5", linewidth=0.8, linestyle=":")
     axis.set(xscale="log", yscale="log", ylim=(1e-3, 1.5), xlabel="agents N")
-    for low, high in pairwise(sorted(mine["num_agents"].unique())):
-        worst = largest[largest["num_agents"].isin((low, high))]["ess_share"]
-        if worst.max() >= floor > worst.min():
-            axis.axvspan(low, high, color="0.92", zorder=0)
 
 
-def _legend(figure: Figure, colours: dict[int, object]) -> None:
+def _legend(figure: Figure, colours: dict[int, tuple[float, ...]]) -> None:
     handles = [Line2D([], [], color=colour, label=f"N = {n:,}") for n, colour in colours.items()]
     handles += [
         Line2D([], [], color="0.3", marker="o", markersize=4, label="simulated error"),
@@ -84,6 +78,6 @@ def _legend(figure: Figure, colours: dict[int, object]) -> None:
         Line2D([], [], color="0.3", linestyle="--", label="bound"),
         Line2D([], [], color="0.5", linestyle=":", label="ESS floor"),
     ]
-    below = [Line2D([], [], color=FORM_COLOURS[form], label=text) for form, text in FORMS.items()]
+    below = [Line2D([], [], color=colour, label=f"{text}: exact (line), simulated") for text, colour in SHARES.values()]
     figure.legend(handles=handles, loc="outside upper left", ncols=5, frameon=False)
-    figure.legend(handles=below, loc="outside lower left", ncols=4, frameon=False, title=None)
+    figure.legend(handles=below, loc="outside lower left", ncols=4, frameon=False)
