@@ -75,8 +75,9 @@ def make(
     """
     if name not in names():
         raise UnknownName("environment", name, names())
-    if num_envs < 1:
-        raise ValueError(f"num_envs is {num_envs}; at least one copy is played")
+    _check_number("num_envs", num_envs, 1, "at least one copy is played")
+    if num_agents is not None:
+        _check_number("num_agents", num_agents, 2, "a population has at least 2 agents")
     import numpy as np
 
     from envs.inventory.backend import backend as backend_of
@@ -86,3 +87,16 @@ def make(
     preset = name.removeprefix("inventory/")
     chosen = backend_of(backend)
     return make_preset(preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, backend=chosen, **overrides)
+
+
+MOST = 10_000_000
+"""Agents, or copies; an agent of the market takes about a kilobyte."""
+
+
+def _check_number(name: str, value: Any, least: int, why: str) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}")
+    if value < least:
+        raise ValueError(f"{name} is {value}; {why}")
+    if value > MOST:
+        raise ValueError(f"{name} is {value}; at most {MOST} fit a machine's memory")

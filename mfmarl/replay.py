@@ -22,7 +22,7 @@ FLAGS = ("started", "terminated", "truncated", "cut")
 
 
 def _dtype(array: NDArray[Any]) -> torch.dtype:
-    return torch.from_numpy(array[:0]).dtype
+    return torch.float32 if array.dtype == np.float32 else torch.uint8
 
 
 @dataclass(frozen=True)

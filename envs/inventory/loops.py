@@ -12,8 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.inventory.compiled import compiled
-from envs.inventory.formulas import lacking, lesser, observed, reward, shared_out, spoilage
+from envs.compiled import compiled
+from envs.inventory.formulas import (
+    SMALLEST,
+    STIRLING,
+    lacking,
+    lesser,
+    observed,
+    reward,
+    shared_out,
+    spoilage,
+    stirling,
+)
 from envs.inventory.streams import DEMAND, Keys, stream, uniform32
 
 Floats = NDArray[np.float32]
@@ -424,7 +434,8 @@ def counted_units(keys: Keys, t: int, mean: Doubles, cv2: Doubles, factor: Doubl
             p = math.exp(log_probability(k, m, spread))
             cumulative = p
             odds = m / (1 + spread * m)
-            while cumulative <= uniform:
+            # rounding leaves the sum of all probabilities a little below 1: past the last that adds, it is reached
+            while cumulative <= uniform and (k < m or p > SMALLEST):
                 p *= odds * (1 + spread * k) / (k + 1)
                 k += 1
                 cumulative += p
@@ -434,14 +445,23 @@ def counted_units(keys: Keys, t: int, mean: Doubles, cv2: Doubles, factor: Doubl
 
 @compiled
 def log_probability(k: float, m: float, cv2: float) -> float:
-    """log P(demand = k) of a count of mean m and variance m + cv2 m^2."""
+    """log P(demand = k) of a count of mean m and variance m + cv2 m^2.
+
+    For large k and 1 / cv2 by Stirling's series, in differences that do not cancel (after Loader 2000): the sum of
+    lgammas loses ten digits at means of a thousand, and the law's total mass with them.
+    """
+    if k < STIRLING:
+        counted = k * math.log(m) - k - math.lgamma(k + 1) if k > 0 else 0.0
+    else:
+        counted = -k * math.log1p((k - m) / m) - 0.5 * math.log(2 * math.pi * k) - stirling(k)
     if cv2 == 0:
-        return -m if k == 0 else k * math.log(m) - m - math.lgamma(k + 1)
-    start = -math.log1p(cv2 * m) / cv2
-    if k == 0:
-        return start
+        return counted + (k - m)
     r = 1 / cv2
-    return start + k * math.log(m / (r + m)) + math.lgamma(k + r) - math.lgamma(r) - math.lgamma(k + 1)
+    if r < STIRLING:
+        spread = k * math.log(r / (r + m)) + k - r * math.log1p(m / r)
+        return counted + spread + math.lgamma(k + r) - math.lgamma(r) - k * math.log(r)
+    few = (r + k) * math.log1p((k - m) / (r + m)) - 0.5 * math.log1p(k / r)
+    return counted + few + float(stirling(r + k) - stirling(r))
 
 
 def recorded_units(units: Floats, rows: Integers) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -20,6 +21,16 @@ from mfmarl.rollout import PopulationBatch
 
 Metrics = dict[str, float]
 COUNTERS = ("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes")
+
+
+def flattened(parameters: Sequence[torch.nn.Parameter]) -> torch.nn.Parameter:
+    """One vector that holds all parameters, of which they become views: one optimiser step moves them all."""
+    flat = torch.cat([p.detach().flatten() for p in parameters])
+    start = 0
+    for p in parameters:
+        p.data = flat[start : start + p.numel()].view(p.shape)
+        start += p.numel()
+    return torch.nn.Parameter(flat)
 
 
 class Learner(ABC):
@@ -55,7 +66,9 @@ class Learner(ABC):
         self.policy = policy.to(self.device)
         self.policy.load_state_dict(self.network.state_dict())
         self.parameters = list(parameters)
-        self.optimiser = torch.optim.Adam(self.parameters, lr=learning_rate, fused=True)
+        self.flat = flattened(self.parameters)
+        self.optimiser = torch.optim.Adam([self.flat], lr=learning_rate, fused=True)
+        self._averages = flattened(list(self.policy.parameters()))
         self.replay = PopulationReplay(replay_population_steps, self.device)
         graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
         self.mean_field: MeanField = network.shape.mean_field(graph)
@@ -113,14 +126,14 @@ class Learner(ABC):
             TrainingFailed: where the gradient is not finite; the step was not taken.
         """
         gradients = torch.autograd.grad(loss, self.parameters)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, max_norm)
-        if not bool(torch.isfinite(norm)):
+        gradient = torch.cat([g.flatten() for g in gradients])
+        norm = float(torch.linalg.vector_norm(gradient))
+        if not math.isfinite(norm):
             raise TrainingFailed(
                 f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
                 f"that step was not taken and the last checkpoint stands: {self.remedy}"
             )
+        self.flat.grad = gradient.mul_(max_norm / norm) if norm > max_norm else gradient
         self.optimiser.step()
         self.gradient_steps += 1
 
@@ -135,10 +148,8 @@ class Learner(ABC):
 
     def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
         """(file -> tensors, JSON-able state): weights, optimiser, replay, schedules, generator."""
-        optimiser = {}
-        for i, p in enumerate(self.parameters):
-            for name, value in self.optimiser.state[p].items() if p in self.optimiser.state else ():
-                optimiser[f"{i}/{name}"] = value.cpu().numpy().copy()
+        moments = self.optimiser.state.get(self.flat, {})
+        optimiser = {name: value.cpu().numpy().copy() for name, value in moments.items()}
         tensors = {
             "online": module_arrays(self.network),
             "policy": module_arrays(self.policy),
@@ -154,10 +165,10 @@ class Learner(ABC):
         load_tensors(self.network, tensors["online"])
         load_tensors(self.policy, tensors["policy"])
         self.optimiser.state.clear()
-        for i, p in enumerate(self.parameters):
-            mine = {k.split("/", 1)[1]: v for k, v in tensors["optimiser"].items() if k.split("/", 1)[0] == str(i)}
-            if mine:
-                self.optimiser.state[p] = {k: torch.from_numpy(np.array(v)).to(self.device) for k, v in mine.items()}
+        if tensors["optimiser"]:
+            self.optimiser.state[self.flat] = {
+                k: torch.from_numpy(np.array(v)).to(self.device) for k, v in tensors["optimiser"].items()
+            }
         self.replay.set_state(tensors["replay"])
         self.reward_scale = torch.from_numpy(np.array(tensors["scale"]["reward"])).to(self.device)
         for name in COUNTERS:

@@ -287,9 +287,7 @@ class MFQ(Learner):
             self._descend(loss, self.config.max_grad_norm)
             losses[i] = loss.detach()
         with torch.no_grad():
-            averaged: list[Tensor] = list(self.policy.parameters())
-            online: list[Tensor] = list(self.network.parameters())
-            torch._foreach_lerp_(averaged, online, self.config.target_rate)
+            self._averages.lerp_(self.flat, self.config.target_rate)
         return target.metrics | {
             "loss": float(losses.mean()),
             "td_abs": float(error.abs().mean()),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.compiled import compiled
+from envs.compiled import compiled
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]

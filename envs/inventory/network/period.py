@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.compiled import compiled
+from envs.compiled import compiled
 from envs.inventory.formulas import shared_out
 from envs.inventory.loops import (
     LAST,

@@ -6,9 +6,9 @@ f of that mean action `E_new[f] = E_old[w_j f]`; the estimators differ in the la
 population steps of N agents, leave agent j itself out, and return log w [M, N].
 """
 
+from mfmarl.core.importance.action_laws import action_moments
 from mfmarl.core.importance.gaussian import gaussian_log_ratio, gaussian_log_ratio_one_hot
 from mfmarl.core.importance.joint import joint_log_ratio
-from mfmarl.core.importance.action_laws import action_moments
 from mfmarl.core.importance.marginal import marginal_log_ratio
 from mfmarl.core.importance.mixture import mixture_log_ratio
 from mfmarl.core.importance.weights import DriftWeights, drift_weights, effective_sample_size

@@ -21,10 +21,8 @@ from torch import Tensor
 
 from mfmarl.core.importance.tilt import Tilted
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 """Complex numbers of a chunk: they stay in the cache."""
-_TINY = 1e-30
-"""Stands for a characteristic function that is exactly 0, so that Phi / phi_j is right where phi_j = 0."""
 
 
 def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: float) -> tuple[Tensor, Tensor]:
@@ -37,7 +35,7 @@ def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: 
         accuracy: wanted bound on what aliases and frequencies left out add to a mass; rounding comes on top.
 
     Returns:
-        Masses [R, n] or [R], and error bounds [R].
+        Masses [R, n] or [R], nan where a phi_j is exactly 0, and error bounds [R].
     """
     rows, agents, actions = tilted.law.shape
     total = action.sum(-1)
@@ -117,7 +115,7 @@ def _invert(law: Tensor, action: Tensor | None, total: Tensor, angle: Tensor, le
     back = torch.polar(weight.expand(rows, -1).contiguous(), -total.to(law.dtype).unsqueeze(1) * angle)
     if action is None:
         return (_product(phi) * back).real.sum(-1)
-    phi = torch.where(phi == 0, torch.full_like(phi, _TINY), phi)
+    # the same rounded phi_j stands in the product, so what comes out of the division is right however small phi_j is
     whole = _product(phi) * back
     without = torch.view_as_real(whole.unsqueeze(1) / phi).view(rows, agents, 2 * count)
     # Re[z e^{i theta a}] for every action a; the one that was played is picked

@@ -26,7 +26,7 @@ def leave_one_out_log_masses(log_probs: Tensor, action: Tensor, tolerance: float
     total = action.sum(-1)
     state = tilted(log_probs, total)
     mass, error = point_masses(state, action, True, accuracy=tolerance * 1e-5)
-    doubtful = mass * tolerance < error.unsqueeze(-1)
+    doubtful = ~(mass * tolerance >= error.unsqueeze(-1))
     rows = doubtful.any(-1).nonzero().squeeze(-1)
     mass[rows] = leave_one_out_masses(state.law[rows], action[rows])
     # exp(sum_i K_i - t s) without agent j
@@ -50,6 +50,6 @@ def sum_log_masses(log_probs: Tensor, action: Tensor, tolerance: float) -> Tenso
     state = tilted(log_probs, total)
     mass, error = point_masses(state, action, False, accuracy=tolerance * 1e-5)
     log_mass = mass.clamp_min(1e-300).log() + state.normaliser.sum(-1) - state.tilt * total
-    rows = (mass * tolerance < error).nonzero().squeeze(-1)
+    rows = (~(mass * tolerance >= error)).nonzero().squeeze(-1)
     log_mass[rows] = log_masses(log_probs[rows], total[rows])
     return log_mass

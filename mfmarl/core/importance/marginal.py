@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mfmarl.core.importance.lattice_sum import leave_one_out_log_masses, sum_log_masses
 from mfmarl.core.importance.action_laws import check_laws
+from mfmarl.core.importance.lattice_sum import leave_one_out_log_masses, sum_log_masses
 from mfmarl.core.importance.leave_one_out import check_neighbours, sum_over_neighbours
 
 _CHUNK = 1 << 22
-"""Numbers of a chunk of gathered neighbourhoods."""
+"""Numbers of a chunk of populations or gathered neighbourhoods."""
 
 
 def marginal_log_ratio(new: Tensor, old: Tensor, action: Tensor, neighbours: Tensor | None = None) -> Tensor:
@@ -62,8 +62,11 @@ def _log_masses(law: Tensor, action: Tensor, places: Tensor, neighbours: Tensor 
     """log P(S_j = s_j) at places (step, agent j) [P, 2]; without neighbours they are whole steps."""
     tolerance = 1e-9 if law.dtype == torch.float64 else 1e-7
     if neighbours is None:
-        steps = places[:: law.shape[1], 0]
-        return leave_one_out_log_masses(law[steps].double(), action[steps], tolerance).flatten()
+        found = [
+            leave_one_out_log_masses(law[steps].double(), action[steps], tolerance).flatten()
+            for steps in torch.split(places[:: law.shape[1], 0], max(1, _CHUNK // law[0].numel()))
+        ]
+        return torch.cat(found)
     degree = int(neighbours.sum(-1).max())
     # each agent's neighbours first; its row is filled up with agents that surely play 0
     order = neighbours.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[:, :degree]

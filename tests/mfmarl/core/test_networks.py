@@ -48,3 +48,21 @@ def test_types_that_share_a_network_differ_by_their_embedding():
     loss = out.square().sum()
     gradients = torch.autograd.grad(loss, list(network.parameters()))
     assert all(bool((g != 0).any()) for g in gradients)
+
+
+@pytest.mark.parametrize("hidden", [(7,), (16, 9), (5, 6, 7)])
+def test_compiled_gradients_are_those_of_the_plain_layers_in_double_precision(hidden):
+    generator = torch.Generator().manual_seed(3)
+    fast = StackedMLP(TYPES, 4, hidden, 3, seed=0, last_gain=1.0)
+    plain = StackedMLP(TYPES, 4, hidden, 3, seed=0, last_gain=1.0).double()
+    # more rows than a chunk, and a last chunk that is not full
+    rows = [torch.randn(n, 4, generator=generator) for n in (1300, 37)]
+    aims = [torch.randn(n, 3, generator=generator) for n in (1300, 37)]
+
+    def gradients(network: StackedMLP, kind: torch.dtype) -> tuple[torch.Tensor, ...]:
+        outputs = network.forward_types([r.to(kind) for r in rows])
+        loss = sum((o - a.to(kind)).square().mean() for o, a in zip(outputs, aims, strict=True))
+        return torch.autograd.grad(loss, list(network.parameters()))
+
+    for got, want in zip(gradients(fast, torch.float32), gradients(plain, torch.float64), strict=True):
+        torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-6)

@@ -227,3 +227,16 @@ def test_refuses_probabilities_shapes_and_actions():
         marginal_log_ratio(new, old.float(), action)
     with pytest.raises(ValueError, match="agent 0 is its own neighbour"):
         marginal_log_ratio(new, old, action, torch.ones(3, 3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_chunks_change_nothing(graph: bool, monkeypatch: pytest.MonkeyPatch):
+    new, old, action = population(7, 9, 4, seed=8)
+    neighbours = torch.eye(9).roll(1, 0).bool() | torch.eye(9).roll(3, 0).bool() if graph else None
+    whole = marginal_log_ratio(new, old, action, neighbours)
+    for module in ("marginal", "inversion", "convolution", "lattice_sum"):
+        monkeypatch.setattr(f"mfmarl.core.importance.{module}._CHUNK", 50)
+    assert torch.allclose(marginal_log_ratio(new, old, action, neighbours), whole, rtol=0, atol=1e-12)
+    law = old.exp()
+    loo = leave_one_out_masses(law, action).log()
+    assert torch.allclose(loo, leave_one_out_log_masses(old, action, 1e-9), rtol=0, atol=1e-9)

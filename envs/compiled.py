@@ -1,9 +1,10 @@
-"""Compiling loops over agents with numba, kept on disk where there is a place for it."""
+"""Compiling loops with numba, kept on disk where there is a place for it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ def compiled(loop: Loop) -> Loop:
     The code is kept beside the source, or in the user's cache; where nothing can be written it is compiled anew in
     every process.
     """
-    folder = _cache_folder()
+    folder = _cache_folder(loop.__module__.split(".")[0])
     if folder is None:
         return cast(Loop, numba.njit(error_model="numpy")(loop))
     before = numba.config.CACHE_DIR
@@ -32,9 +33,9 @@ def compiled(loop: Loop) -> Loop:
 
 
 @cache
-def _cache_folder() -> str | None:
-    """A folder of these very sources: numba notices a change of a loop's own file, not of a formula it calls."""
-    root = Path(__file__).parents[1]
+def _cache_folder(package: str) -> str | None:
+    """A folder of a package's very sources: numba notices a change of a loop's own file, not of one it calls."""
+    root = Path(str(sys.modules[package].__file__)).parent
     digest = hashlib.sha256()
     for source in sorted(root.rglob("*.py")):
         digest.update(source.read_bytes())
