@@ -308,7 +308,7 @@ class Bounds:
     """
 
     drift: Annotated[str, _given("P:P2|logit:MEAN:SD", ".5:.6")] = ".5:.6"
-    """Everyone's probability of action 1, then and now; or agents whose logits differ and move by Normal(MEAN, SD^2)."""
+    """Everyone's probability of action 1, then and now; or differing agents whose logits move by Normal(MEAN, SD^2)."""
     actions: Annotated[str, _given("A", "2")] = "2"
     """Actions of an agent whose logits move."""
     agents: Annotated[str, _given("N,N,...", "10,30,50,100,300,1000")] = "10,30,50,100,300,1000"

@@ -23,7 +23,7 @@ from mfmarl.errors import UserError
 Array = NDArray[np.float64]
 ESTIMATORS = ("joint", "marginal", "gaussian", "mixture", "uncorrected")
 FRESH = 0.5
-"""Share of the buffer that the new policies played, of estimator `mixture`; each step is fresh with this probability."""
+"""Share of the buffer that the new policies played, for `mixture`; each step is fresh with this probability."""
 _CHUNK = 1 << 21
 """Numbers of a chunk of populations."""
 
@@ -62,9 +62,10 @@ def check_estimators(names: tuple[str, ...]) -> None:
 
 def log_ratio(name: str, population: Population, action: Tensor, bandwidth: float) -> Array:
     """log w of agent 0 [M] where the population played `action` [M, N]."""
-    count = population.old.size
-    parts = [_log_ratio(name, population, part, bandwidth) for part in action.split(max(1, _CHUNK // count))]
-    return torch.cat(parts).numpy()
+    size = max(1, _CHUNK // population.old.size)
+    starts = range(0, len(action), size)
+    parts = [_log_ratio(name, population, action[i : i + size], bandwidth) for i in starts]
+    return np.asarray(torch.cat(parts).numpy(), float)
 
 
 def log_ratio_by_sum(name: str, population: Population, sums: NDArray[np.int64], bandwidth: float) -> Array:
@@ -92,14 +93,18 @@ def _log_ratio(name: str, population: Population, action: Tensor, bandwidth: flo
     new, old = (law.expand(len(action), -1, -1) for law in (log_new, log_old))
     if name == "marginal":
         return marginal_log_ratio(new, old, action, star)[:, 0]
-    moments = [m.expand(len(action), -1) for law in (new[:1], old[:1]) for m in action_moments(law)]
-    return gaussian_log_ratio(*moments, action.double(), star, bandwidth=bandwidth)[:, 0]
+    (mean, variance), (old_mean, old_variance) = (
+        [m.expand(len(action), -1) for m in action_moments(law)] for law in (new[:1], old[:1])
+    )
+    return gaussian_log_ratio(
+        mean, variance, old_mean, old_variance, action.double(), star, bandwidth=bandwidth
+    )[:, 0]  # fmt: skip
 
 
 def _adding_up(population: Population, sums: Tensor) -> Tensor:
     """Actions [S, N] that add up to `sums` over the neighbours; agent 0 plays 0."""
     most = population.old.shape[1] - 1
     before = torch.arange(population.num_agents) * most - most
-    action = (sums.unsqueeze(1) - before).clamp(0, most)
+    action: Tensor = (sums.unsqueeze(1) - before).clamp(0, most)
     action[:, 0] = 0
     return action

@@ -40,7 +40,7 @@ class Population:
     @property
     def span(self) -> int:
         """The largest sum of the neighbours' action indices; the mean action is sum / span, in [0, 1]."""
-        return self.neighbours * (self.old.shape[1] - 1)
+        return self.neighbours * int(self.old.shape[1] - 1)
 
     def log_laws(self) -> tuple[Array, Array]:
         """Log-probabilities [span + 1] of the neighbours' sum, then and now."""
@@ -106,5 +106,5 @@ def parse_drift(text: str, actions: int = 2) -> Drift:
 
 
 def _softmax(logits: Array) -> Array:
-    weight = np.exp(logits - logits.max(-1, keepdims=True))
-    return weight / weight.sum(-1, keepdims=True)
+    weight: Array = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(weight / weight.sum(-1, keepdims=True), float)

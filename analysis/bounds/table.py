@@ -34,8 +34,8 @@ def table_of(found: Bounds) -> Table:
     cells = {(r.estimator, r.form, r.num_agents): r for r in found.rows if r.steps == steps and r.function == SHOWN}
     table = Table(box=None, pad_edge=False, title=f"drift {settings.drift}, n = {steps:,} steps, seed {settings.seed}")
     table.caption = (
-        f"{1 - settings.delta:.0%} quantile of the error / its bound / ESS/n; f {SHOWN}, V_max = 1. Not usable: e ESS/n "
-        f"below {settings.floor:g}, b bound not below V_max, w worse than no correction"
+        f"{1 - settings.delta:.0%} quantile of the error / its bound / ESS/n; f {SHOWN}, V_max = 1. Not usable: e "
+        f"ESS/n below {settings.floor:g}, b bound not below V_max, w worse than no correction"
     )
     table.add_column("estimator", no_wrap=True)
     for num_agents in settings.agents:

@@ -284,7 +284,9 @@ class _Case:
                         violations=float((abs(error[i]) > bound).mean()),
                         gain=gain,
                         mean_field_term=self.terms[i] if np.isfinite(self.terms[i]) else np.nan,
-                        usable=_usable(ess=known.effective_share < settings.floor, bound=bound >= 1.0, worse=gain < 1.0),
+                        usable=_usable(
+                            ess=known.effective_share < settings.floor, bound=bound >= 1.0, worse=gain < 1.0
+                        ),
                     )
 
 
@@ -294,7 +296,7 @@ def _usable(**against: bool) -> str:
 
 def _rms(error: Array) -> Array:
     scale = np.maximum(abs(error).max(-1), 1e-300)
-    return scale * np.sqrt(((error / scale[:, None]) ** 2).mean(-1))
+    return np.asarray(scale * np.sqrt(((error / scale[:, None]) ** 2).mean(-1)), float)
 
 
 def _exp(log: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -27,7 +28,7 @@ def bounds(table: pd.DataFrame, *, floor: float) -> Figure:
     figure, axes = panels(3, len(estimators), width=max(3.2, 2.3 * len(estimators) + 0.6), height=2.3)
     sizes = sorted(table["num_agents"].unique())
     shades = mpl.colormaps["viridis_r"]
-    colours = {n: shades(0.12 + 0.88 * i / max(1, len(sizes) - 1)) for i, n in enumerate(sizes)}
+    colours = {int(n): to_hex(shades(0.12 + 0.88 * i / max(1, len(sizes) - 1))) for i, n in enumerate(sizes)}
     for column, estimator in enumerate(estimators):
         mine = table[table["estimator"] == estimator]
         for row, form in enumerate(DRAWN):
@@ -44,7 +45,7 @@ def bounds(table: pd.DataFrame, *, floor: float) -> Figure:
     return figure
 
 
-def _errors(axis: Axes, lines: pd.DataFrame, colours: dict[int, tuple[float, ...]]) -> None:
+def _errors(axis: Axes, lines: pd.DataFrame, colours: dict[int, str]) -> None:
     if lines.empty:
         axis.set_axis_off()
         return
@@ -70,7 +71,7 @@ def _shares(axis: Axes, mine: pd.DataFrame, floor: float) -> None:
     axis.set(xscale="log", yscale="log", ylim=(1e-3, 1.5), xlabel="agents N")
 
 
-def _legend(figure: Figure, colours: dict[int, tuple[float, ...]]) -> None:
+def _legend(figure: Figure, colours: dict[int, str]) -> None:
     handles = [Line2D([], [], color=colour, label=f"N = {n:,}") for n, colour in colours.items()]
     handles += [
         Line2D([], [], color="0.3", marker="o", markersize=4, label="simulated error"),

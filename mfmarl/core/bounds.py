@@ -1,8 +1,8 @@
 """Finite-sample bounds of reweighted means: how far (1/n) sum_i w_i f(abar_i) may be from E_new[f(abar)].
 
 Steps i = 1..n are independent draws of the old law P of the neighbours' sum, Q is the new one, 0 <= f <= V_max, and
-w >= 0 is any function of a step; only for w = Q/P is E_P[w f] = E_Q[f], else the bias is bounded too. Second moments and
-largest weights are kept as logarithms: at 1,000 neighbours they leave the range of floating point.
+w >= 0 is any function of a step; only for w = Q/P is E_P[w f] = E_Q[f], else the bias is bounded too. Second moments
+and largest weights are kept as logarithms: at 1,000 neighbours they leave the range of floating point.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ class WeightMoments:
 
 
 def bernstein(moments: WeightMoments, steps: int, delta: float, v_max: float = 1.0) -> float:
-    """2 V_max w_max log(2/delta) / (3n) + V_max sqrt(2 E[w^2] log(2/delta) / n) >= |mean - E[w f]|, probability 1 - delta.
+    """|mean - E[w f]| <= 2 V_max w_max log(2/delta) / (3n) + V_max sqrt(2 E[w^2] log(2/delta) / n) with confidence 1-delta.
 
-    Holds as it stands, without centring: log E e^{t(X - EX)} <= E[e^{tX} - 1 - tX] <= E[X^2] (e^{tb} - 1 - tb) / b^2 for
-    X <= b = V_max w_max (and the same for -X), which is the step of Bernstein's proof that wants a bound of X only.
+    Holds as it stands, without centring: log E e^{t(X - EX)} <= E[e^{tX} - 1 - tX] <= E[X^2] (e^{tb} - 1 - tb) / b^2
+    for X <= b = V_max w_max (and the same for -X): this step of Bernstein's proof wants a bound of X only.
     """
     level = math.log(2.0 / delta) / steps
-    return v_max * (_exp(moments.log_largest) * 2.0 * level / 3.0 + _exp(0.5 * moments.log_second) * (2.0 * level) ** 0.5)
+    largest, deviation = _exp(moments.log_largest), _exp(0.5 * moments.log_second)
+    return v_max * (largest * 2.0 * level / 3.0 + deviation * math.sqrt(2.0 * level))
 
 
 def hoeffding(moments: WeightMoments, steps: int, delta: float, v_max: float = 1.0) -> float:
@@ -71,9 +72,9 @@ def error_bound(
 ) -> float:
     """|estimate - E_new[f]| with probability 1 - delta: the bias and the smaller of Bernstein's and Hoeffding's bounds.
 
-    Self-normalised, the error is mean(w (f - m)) / mean(w) about m = E[w f] / E[w], where -m <= f - m <= V_max - m. Half
-    of delta goes to the numerator, and half to mean(w) >= E[w] - sqrt(2 E[w^2] log(2/delta) / n), which holds for w >= 0
-    whatever its largest value (Maurer 2003). An estimate within [0, V_max] is never off by more than V_max.
+    Self-normalised, the error is mean(w (f - m)) / mean(w) about m = E[w f] / E[w], where -m <= f - m <= V_max - m.
+    Half of delta goes to the numerator, half to mean(w) >= E[w] - sqrt(2 E[w^2] log(2/delta) / n), which holds for
+    w >= 0 whatever its largest value (Maurer 2003). An estimate within [0, V_max] is never off by more than V_max.
     """
     if not self_normalised:
         spread = min(bernstein(moments, steps, delta, v_max), hoeffding(moments, steps, delta, v_max))
@@ -126,8 +127,8 @@ def joint_moments(old: Array, new: Array) -> WeightMoments:
 def clipped_joint_moments(old: Array, new: Array, clip: float) -> WeightMoments:
     """Bounds of the moments of min(joint ratio, clip), in closed form.
 
-    Its bias is E_new[(1 - c/w)_+] <= t^t / (1 + t)^(1 + t) c^-t E_new[w^t] for every t > 0, as (1 - 1/x) x^-t is largest
-    at x = (1 + t) / t; E_new[w^t] = prod_k sum_a new_k^(1+t) old_k^-t; the best of a grid of t is taken.
+    Its bias is E_new[(1 - c/w)_+] <= t^t / (1 + t)^(1 + t) c^-t E_new[w^t] for every t > 0, as (1 - 1/x) x^-t is
+    largest at x = (1 + t) / t; E_new[w^t] = prod_k sum_a new_k^(1+t) old_k^-t; the best of a grid of t is taken.
     """
     plain = joint_moments(old, new)
     if plain.log_largest <= math.log(clip):

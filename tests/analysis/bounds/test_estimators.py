@@ -57,7 +57,7 @@ def test_heterogeneous_ratios_by_enumeration() -> None:
 
 
 def test_one_logit_shift_for_all_makes_the_joint_ratio_a_function_of_the_sum() -> None:
-    """Each agent's ratio is exp(shift a) up to a factor, so heterogeneous agents alone do not part joint and marginal."""
+    """Each agent's ratio is exp(shift a) up to a factor, so differing agents alone do not part the estimators."""
     together, apart = (Drift(shift=0.4, spread=s).population(40, 1) for s in (0.0, 0.4))
     for population, same in ((together, True), (apart, False)):
         old, new = population.log_laws()

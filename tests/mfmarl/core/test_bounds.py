@@ -171,7 +171,7 @@ def test_errors_exceed_their_bound_no_more_often_than_delta(
         # five standard errors of a share of delta
         assert (errors > bound).mean() <= delta + 5 * math.sqrt(delta * (1 - delta) / replays)
         if neighbours == threshold == 1 and not self_normalised:
-            # by the normal law 1.96 x .6 / sqrt(n), by Hoeffding's 1.2 sqrt(log 40 / 2n): a bound off by half would fail
+            # by the normal law 1.96 x .6 / sqrt(n), by Hoeffding's 1.2 sqrt(log 40 / 2n): half of it would fail
             assert np.quantile(errors, 1 - delta) == pytest.approx(bound / 1.385, rel=0.06)
 
 
