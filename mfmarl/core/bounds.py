@@ -52,7 +52,7 @@ class WeightMoments:
 
 
 def bernstein(moments: WeightMoments, steps: int, delta: float, v_max: float = 1.0) -> float:
-    """|mean - E[w f]| <= 2 V_max w_max log(2/delta) / (3n) + V_max sqrt(2 E[w^2] log(2/delta) / n) with confidence 1-delta.
+    """|mean - E[w f]| <= 2 V_max w_max log(2/delta) / (3n) + V_max sqrt(2 E[w^2] log(2/delta) / n), with 1 - delta.
 
     Holds as it stands, without centring: log E e^{t(X - EX)} <= E[e^{tX} - 1 - tX] <= E[X^2] (e^{tb} - 1 - tb) / b^2
     for X <= b = V_max w_max (and the same for -X): this step of Bernstein's proof wants a bound of X only.
