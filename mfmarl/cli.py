@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn, Protocol
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
+from mfmarl.arguments import given as _given
+from mfmarl.arguments import say as _say
+from mfmarl.arguments import whole_number as _whole_number
+from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
-
-
-def _given(metavar: str | None = None, default: str = "") -> object:
-    """How a flag shows in --help: its placeholder, and its default in words."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
 
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
@@ -297,66 +296,6 @@ class References:
         return 0
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Tabulate how far reweighted means may be off: bound, simulated error and ESS over stored steps and agents.
-
-    Examples:
-      mfmarl bounds
-      mfmarl bounds --drift .5:.55 --agents 30,100,1000 --steps 1000,10000 --out drift
-      mfmarl bounds --drift logit:.1:.3 --estimators joint,marginal --delta .01 --seed 1
-    """
-
-    drift: Annotated[str, _given("P:P2|logit:MEAN:SD", ".5:.6")] = ".5:.6"
-    """Everyone's probability of action 1, then and now; or differing agents whose logits move by Normal(MEAN, SD^2)."""
-    actions: Annotated[str, _given("A", "2")] = "2"
-    """Actions of an agent whose logits move."""
-    agents: Annotated[str, _given("N,N,...", "10,30,50,100,300,1000")] = "10,30,50,100,300,1000"
-    """Agents; each is a neighbour of all others."""
-    steps: Annotated[str, _given("n,n,...", "100,1000,10000,100000")] = "100,1000,10000,100000"
-    """Stored population steps."""
-    estimators: Annotated[str, _given("NAME,NAME,...", "all")] = ""
-    """joint, marginal, gaussian, mixture (half of the steps fresh), uncorrected."""
-    delta: Annotated[str, _given("D", ".05")] = ".05"
-    """Bounds hold with probability 1 - D."""
-    clip: Annotated[str, _given("C", "20")] = "20"
-    """Largest weight of clipped forms."""
-    bandwidth: Annotated[str, _given("H", ".05")] = ".05"
-    """gaussian: standard deviation added to the mean action index, under both laws."""
-    floor: Annotated[str, _given("SHARE", ".1")] = ".1"
-    """ESS / n below which a weight counts as not usable."""
-    repetitions: Annotated[str, _given("R", "1000")] = "1000"
-    """Simulated replays of every size."""
-    seed: Annotated[str, _given("S", "0")] = "0"
-    """Root of all random streams."""
-    out: Annotated[Path, _given("DIR", "bounds")] = Path("bounds")
-    """Folder for bounds.csv, bounds.png and bounds.svg."""
-    verbose: _Flag = False
-    """Show where an error arose."""
-
-    def run(self) -> int:
-        """Simulate, print the table and write the files."""
-        settings = {
-            "drift": self.drift,
-            "actions": _whole_number("--actions", self.actions, 2),
-            "agents": _whole_numbers("--agents", self.agents),
-            "steps": _whole_numbers("--steps", self.steps),
-            "estimators": tuple(name for name in self.estimators.split(",") if name),
-            "delta": _number("--delta", self.delta),
-            "clip": _number("--clip", self.clip),
-            "bandwidth": _number("--bandwidth", self.bandwidth),
-            "floor": _number("--floor", self.floor),
-            "repetitions": _whole_number("--repetitions", self.repetitions, 2),
-            "seed": _whole_number("--seed", self.seed, 0),
-        }
-        tabulate, show, write = load(JOBS, "bounds"), load(JOBS, "bounds table"), load(JOBS, "bounds files")
-        found = tabulate(**settings, told=_say)
-        show(found)
-        for path in write(found, self.out):
-            print(path)
-        return 0
-
-
 COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check | References | Bounds]] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -471,25 +410,3 @@ def _spread_sets(arguments: Sequence[str]) -> list[str]:
 
 def _flag(key: str) -> str:
     return f"--{key.replace('_', '-')}"
-
-
-def _whole_number(flag: str, text: str, low: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
-        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
-    return int(text)
-
-
-def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
-    return tuple(_whole_number(flag, part.strip(), 1) for part in text.split(","))
-
-
-def _number(flag: str, text: str) -> float:
-    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", text):
-        raise UserError(f"{flag}: got {text!r}; want a number, e.g. .05")
-    return float(text)
-
-
-def _say(text: str) -> None:
-    """What is being done, on a terminal only, in one line that the next overwrites."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
