@@ -120,7 +120,7 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
         env_seed=stream(root_seed(config), "env", runner, epoch),
         action_seed=stream(root_seed(config), "action", runner, epoch),
         runner=runner,
-        keep_probs=config.method in ("is", "is+fresh") and config.importance.estimator in ("marginal", "gaussian"),
+        keep_log_probs=config.method in ("is", "is+fresh") and config.importance.needs_laws,
     )
 
 

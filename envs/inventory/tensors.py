@@ -334,7 +334,7 @@ def counted_units(keys: Tensor, t: int, mean: Tensor, cv2: Tensor, factor: Tenso
 
 
 def log_probability(k: Tensor, m: Tensor, cv2: Tensor) -> Tensor:
-    """See `loops.log_probability`."""
+    """See `count_law.log_probability`."""
     few = k < STIRLING
     many = torch.where(few, torch.full_like(k, float(STIRLING)), k)
     counted = torch.where(

@@ -10,7 +10,7 @@ batches with the networks as they are; take S fused gradient steps; move the ave
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -277,6 +277,7 @@ class MFQ(Learner):
         sample = self.replay.sample(steps * size, self._rng)
         played = self.mean_field.of(sample.action)
         observed = self.observed(sample)
+        self.drift.remember(self.policy, self.replay)
         target = self.targets(sample, observed, played)
         if not bool(torch.isfinite(target.value.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
@@ -301,6 +302,17 @@ class MFQ(Learner):
         now = sum(np.bincount(b.action.ravel(), minlength=actions) for b in fresh)
         drawn = torch.bincount(sample.action.flatten(), minlength=actions).double().cpu()
         return float(total_variation(drawn / drawn.sum(), torch.from_numpy(now / np.sum(now))))
+
+    def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+        """As `Learner.get_state`, with the policies whose steps the replay holds where the mixture needs them."""
+        tensors, state = super().get_state()
+        past = self.drift.get_state()
+        return (tensors | {"behaviours": past} if past else tensors), state
+
+    def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
+        """Take back what `get_state` gave."""
+        super().set_state(tensors, state)
+        self.drift.set_state(tensors.get("behaviours", {}))
 
 
 def _predictor_inputs(rows: Sequence[Rows]) -> list[Tensor]:

@@ -12,10 +12,11 @@ class ImportanceConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    estimator: Literal["joint", "marginal", "gaussian", "mixture"] = Field(
+    estimator: Literal["joint", "marginal", "gaussian", "gaussian_one_hot", "mixture"] = Field(
         "joint",
         description="ratio of the neighbours' joint action probabilities; of the exact laws of the sum of their "
-        "actions; of normal approximations of these; or joint against the mixture of the policies in the replay",
+        "actions; of normal approximations of these, or of those of the numbers of all actions; or joint against the "
+        "mixture of the policies in the replay",
     )
     acts_on: Literal["loss", "bootstrap", "both"] = Field(
         "loss", description="the weights multiply the loss, the next value with the mean action it is given, or both"
@@ -33,3 +34,8 @@ class ImportanceConfig(BaseModel):
     bandwidth: float = Field(
         0.0, ge=0, description="gaussian: standard deviation added to the mean action, in its units, under both laws"
     )
+
+    @property
+    def needs_laws(self) -> bool:
+        """Whether ratios are computed from the probabilities of all actions, not only of those played."""
+        return self.estimator in ("marginal", "gaussian", "gaussian_one_hot")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from envs.inventory.backend import backend
+from envs.inventory.count_law import log_probability
 from envs.inventory.demand import CountDemand, Demand, Shock, quantile_table
-from envs.inventory.loops import log_probability
 from envs.inventory.streams import episode_keys
 from envs.inventory.tensors import log_probability as tensor_log_probability
 from envs.inventory.trace import TraceDemand
