@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn, Protocol
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
+from mfmarl.arguments import given as _given
+from mfmarl.arguments import say as _say
+from mfmarl.arguments import whole_number as _whole_number
+from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
-
-
-def _given(metavar: str | None = None, default: str = "") -> object:
-    """How a flag shows in --help: its placeholder, and its default in words."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
-
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -330,7 +328,7 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | References]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | References | Bounds]] = {
     "train": Train,
     "evaluate": Evaluate,
     "export": Export,
@@ -338,6 +336,7 @@ COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | Refer
     "report": Report,
     "check": Check,
     "references": References,
+    "bounds": Bounds,
 }
 
 
@@ -444,15 +443,3 @@ def _spread_sets(arguments: Sequence[str]) -> list[str]:
 
 def _flag(key: str) -> str:
     return f"--{key.replace('_', '-')}"
-
-
-def _whole_number(flag: str, text: str, low: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
-        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
-    return int(text)
-
-
-def _say(text: str) -> None:
-    """What is being done, on a terminal only, in one line that the next overwrites."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
