@@ -42,7 +42,7 @@ class Study:
     @property
     def methods(self) -> list[str]:
         """Methods in the order of the alphabet."""
-        return sorted({run.config.method for run in self.runs})
+        return sorted({run.config.label for run in self.runs})
 
     @property
     def type_names(self) -> list[str]:
@@ -100,7 +100,7 @@ def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations
                 f"{folder} is of {say.format(*kind)}, but {folders[0]} of {say.format(*kinds[0])}; "
                 "one report compares runs of one environment"
             )
-    seen = Counter((info.config.method, info.seed) for info in infos)
+    seen = Counter((info.config.label, info.seed) for info in infos)
     for (method, seed), count in seen.items():
         if count > 1:
             raise BadRun(f"{count} runs of method {method} have seed {seed}; give one run per method and seed")
@@ -115,7 +115,7 @@ def _options(info: RunInfo) -> str:
 def _journal(folder: Path, info: RunInfo) -> pd.DataFrame:
     lines = read_journal(folder)
     rows = [{k: v for k, v in line.items() if k != "metrics"} | dict(line["metrics"]) for line in lines]
-    return pd.DataFrame(rows).assign(method=info.config.method, seed=info.seed)
+    return pd.DataFrame(rows).assign(method=info.config.label, seed=info.seed)
 
 
 def _agents(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
@@ -124,10 +124,10 @@ def _agents(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
     for policy, table in evaluation.policies.items():
         with np.errstate(all="ignore"):
             columns = {m: _mean(values) for m, values in table.metrics.items()}
-        name = info.config.method if policy == "trained" else policy
+        name = info.config.label if policy == "trained" else policy
         tables.append(
             pd.DataFrame({"agent": evaluation.agent_names, "type": types, **columns}).assign(
-                policy=name, method=info.config.method, seed=info.seed
+                policy=name, method=info.config.label, seed=info.seed
             )
         )
     return pd.concat(tables, ignore_index=True)
@@ -150,7 +150,7 @@ def _episodes(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
         tables.append(
             pd.DataFrame(
                 {
-                    "policy": info.config.method if policy == "trained" else policy,
+                    "policy": info.config.label if policy == "trained" else policy,
                     "seed": info.seed,
                     "episode": np.repeat(np.arange(profit.shape[0]), profit.shape[1]),
                     "type": np.tile(types, profit.shape[0]),

@@ -76,9 +76,10 @@ def population(name: str, copies: int, agents: int | None, seconds: float) -> It
     yield {**row, "through": "population, state", "rate": best_rate(lambda: play(observe=False), seconds)}
 
 
-def pettingzoo(name: str, agents: int, seconds: float) -> dict[str, Any]:
+def pettingzoo(name: str, agents: int | None, seconds: float) -> dict[str, Any]:
     """The usual PettingZoo loop over the ParallelEnv view of one copy."""
     env = parallel_env(name, num_agents=agents, seed=0)
+    agents = len(env.possible_agents)
     rng = np.random.default_rng(0)
     chosen = [dict(zip(env.possible_agents, rng.integers(11, size=agents), strict=True)) for _ in range(52)]
 
@@ -128,7 +129,7 @@ def main() -> int:
     cases += [(name, copies, None) for name in OWN if name in envs.names() for copies in OF_ITS_OWN_SIZE]
     for name, copies, agents in cases:
         measured = list(population(name, copies, agents, options.seconds))
-        if copies == 1 and agents in (30, 100):
+        if copies == 1 and measured[0]["agents"] in (30, 100):
             measured.append(pettingzoo(name, agents, options.seconds))
         for row in measured:
             rows.append(row)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from envs.population import PopulationEnv, Step
 from envs.views.registration import register
@@ -11,6 +13,9 @@ from envs.views.registration import register
 __all__ = ["PopulationEnv", "Step", "UnknownName", "has_held_out", "make", "names", "options"]
 
 register()
+
+FAMILIES = {"inventory": "envs.inventory.presets", "games": "envs.one_shot.presets"}
+"""family -> the module of its named environments, imported when one of them is asked for."""
 
 
 class UnknownName(ValueError):
@@ -22,20 +27,48 @@ class UnknownName(ValueError):
         super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(known))}")
 
 
+class _Family(Protocol):
+    """What the module of a family has."""
+
+    PRESETS: Mapping[str, Any]
+
+    def option_names(self, name: str) -> list[str]:
+        """Settings of one of them."""
+        ...
+
+    def has_held_out(self, name: str, overrides: Mapping[str, Any]) -> bool:
+        """Whether it holds data out of training with these settings."""
+        ...
+
+    def make_preset(
+        self, name: str, *, num_envs: int, num_agents: int | None, seed: int, backend: str, **overrides: Any
+    ) -> PopulationEnv:
+        """Build one of them."""
+        ...
+
+
+def _family(name: str) -> _Family:
+    # a module has the functions of the protocol
+    return cast(_Family, import_module(FAMILIES[name]))
+
+
+def _found(name: str) -> tuple[_Family, str]:
+    """The family of an environment, and its name there; raises UnknownName."""
+    if name not in (known := names()):
+        raise UnknownName("environment", name, known)
+    family, _, preset = name.partition("/")
+    return _family(family), preset
+
+
 def names() -> list[str]:
     """Names of all environments that `make` builds."""
-    from envs.inventory.presets import PRESETS
-
-    return [f"inventory/{name}" for name in PRESETS]
+    return [f"{family}/{name}" for family in FAMILIES for name in _family(family).PRESETS]
 
 
 def options(name: str) -> list[str]:
     """Settings that the environment `name` takes as overrides."""
-    if name not in names():
-        raise UnknownName("environment", name, names())
-    from envs.inventory.presets import option_names
-
-    return option_names(name.removeprefix("inventory/"))
+    family, preset = _found(name)
+    return family.option_names(preset)
 
 
 def has_held_out(name: str, **overrides: Any) -> bool:
@@ -45,11 +78,8 @@ def has_held_out(name: str, **overrides: Any) -> bool:
         UnknownName: for a name or setting that does not exist, with the nearest one.
         ValueError: for a value out of range.
     """
-    if name not in names():
-        raise UnknownName("environment", name, names())
-    from envs.inventory import presets
-
-    return presets.has_held_out(name.removeprefix("inventory/"), overrides)
+    family, preset = _found(name)
+    return family.has_held_out(preset, overrides)
 
 
 def make(
@@ -67,22 +97,33 @@ def make(
         num_agents: N; the preset's own number where not given.
         seed: of the first episodes; drawn where not given.
         backend: ``numpy``; ``torch`` for tensors on CUDA where there is a device; ``torch:cpu``, ``torch:cuda:1``.
+            One-shot games have NumPy only.
         overrides: settings that differ from the preset's.
 
     Raises:
         UnknownName: for a name or setting that does not exist, with the nearest one.
         ValueError: for a value out of range.
     """
-    if name not in names():
-        raise UnknownName("environment", name, names())
-    if num_envs < 1:
-        raise ValueError(f"num_envs is {num_envs}; at least one copy is played")
+    family, preset = _found(name)
+    _check_number("num_envs", num_envs, 1, "at least one copy is played")
+    if num_agents is not None:
+        _check_number("num_agents", num_agents, 2, "a population has at least 2 agents")
     import numpy as np
 
-    from envs.inventory.backend import backend as backend_of
-    from envs.inventory.presets import make_preset
-
     drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    preset = name.removeprefix("inventory/")
-    chosen = backend_of(backend)
-    return make_preset(preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, backend=chosen, **overrides)
+    return family.make_preset(
+        preset, num_envs=num_envs, num_agents=num_agents, seed=drawn, backend=backend, **overrides
+    )
+
+
+MOST = 10_000_000
+"""Agents, or copies; an agent of the market takes about a kilobyte."""
+
+
+def _check_number(name: str, value: Any, least: int, why: str) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}")
+    if value < least:
+        raise ValueError(f"{name} is {value}; {why}")
+    if value > MOST:
+        raise ValueError(f"{name} is {value}; at most {MOST} fit a machine's memory")

@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn, Protocol
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
+from mfmarl.arguments import given as _given
+from mfmarl.arguments import say as _say
+from mfmarl.arguments import whole_number as _whole_number
+from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
-
-
-def _given(metavar: str | None = None, default: str = "") -> object:
-    """How a flag shows in --help: its placeholder, and its default in words."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
-
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -45,11 +43,13 @@ class Command(Protocol):
 class Train:
     """Train one run into a run folder: configuration, journal, checkpoints.
 
-    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit.
+    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit;
+    a baseline (ppo, dqn) goes on with its weights, but plays new episodes and fills its replay anew.
 
     Examples:
       mfmarl train --method is --num-agents 50 --num-episodes 1000
       mfmarl train configs/train/demo.yaml --method mf --seed 1 --set mfq.discount=0.95 num_envs=32
+      mfmarl train --algorithm ppo --num-agents 50 --num-episodes 300
       mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
     """
 
@@ -58,7 +58,7 @@ class Train:
     method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
     """How stored steps are corrected for the drift of the others' policies."""
     algorithm: Annotated[str | None, _given("|".join(ALGORITHMS), "mfq")] = None
-    """What learns."""
+    """What learns; ppo and dqn are RLlib's own, as baselines, and have no method."""
     env: Annotated[str | None, _given("ENV", "inventory/market-easy")] = None
     """Environment, family/name."""
     num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
@@ -160,6 +160,37 @@ class Evaluate:
         print(load(JOBS, "evaluation table")(made), file=sys.stderr)
         print(f"next: mfmarl report {self.run_folder} [RUN ...] --out report", file=sys.stderr)
         print(made)
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a run's policies for other programs: safetensors with JSON, or ONNX.
+
+    Examples:
+      mfmarl export runs/mfq-is-market-easy-n50-s1-0a1b2c
+      mfmarl export runs/mfq-is-market-easy-n50-s1-0a1b2c --format onnx --out policy
+    """
+
+    run_folder: Annotated[Path, Positional, _given("RUN")]
+    """Run folder."""
+    format: Annotated[str, _given("safetensors|onnx", "safetensors")] = "safetensors"
+    """safetensors with JSON, which `Policy.load` reads back, or a graph for any ONNX runtime."""
+    out: Annotated[Path, _given("DIR", "policy")] = Path("policy")
+    """Folder of the files."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Write the files, and print their paths."""
+        from mfmarl.runs.schema import open_run
+
+        formats = ("safetensors", "onnx")
+        if self.format not in formats:
+            raise UserError(f"--format {self.format}: want safetensors or onnx{suggestion(self.format, formats)}")
+        open_run(self.run_folder)
+        for path in load(JOBS, "export")(self.run_folder, self.format, self.out):
+            print(path)
         return 0
 
 
@@ -297,13 +328,15 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Ls | Report | Check | References]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | References | Bounds]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "export": Export,
     "ls": Ls,
     "report": Report,
     "check": Check,
     "references": References,
+    "bounds": Bounds,
 }
 
 
@@ -410,15 +443,3 @@ def _spread_sets(arguments: Sequence[str]) -> list[str]:
 
 def _flag(key: str) -> str:
     return f"--{key.replace('_', '-')}"
-
-
-def _whole_number(flag: str, text: str, low: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
-        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
-    return int(text)
-
-
-def _say(text: str) -> None:
-    """What is being done, on a terminal only, in one line that the next overwrites."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

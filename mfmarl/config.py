@@ -17,6 +17,7 @@ from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import UserError
 from mfmarl.registry import ENV_FAMILIES, nearest, suggestion
+from mfmarl.rllib.baseline_config import BASELINES, DQNConfig, PPOConfig
 from mfmarl.strict_yaml import Sourced, read_value, read_yaml
 
 
@@ -44,8 +45,8 @@ class TrainConfig(BaseModel):
     env_options: dict[str, Scalar] = Field(
         default_factory=dict, description="settings of the environment itself, e.g. split: train"
     )
-    algorithm: Literal["mfq", "mfac"] = Field(
-        "mfq", description="what learns: mean-field Q-learning, or mean-field actor-critic"
+    algorithm: Literal["mfq", "mfac", "ppo", "dqn"] = Field(
+        "mfq", description="what learns: mean-field Q or actor-critic; ppo and dqn are RLlib's own"
     )
     method: Method = Field("is", description="how stored steps are corrected for drift, or what stands in for ā")
     mean_action: Literal["one_hot", "scalar"] = Field(
@@ -70,6 +71,24 @@ class TrainConfig(BaseModel):
     importance: ImportanceConfig = Field(
         default_factory=ImportanceConfig, description="settings of the correction of method `is`"
     )
+    ppo: PPOConfig = Field(default_factory=PPOConfig, description="settings of RLlib's PPO")
+    dqn: DQNConfig = Field(default_factory=DQNConfig, description="settings of RLlib's DQN")
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether RLlib's own algorithm learns, which has no method."""
+        return self.algorithm in BASELINES
+
+    @property
+    def label(self) -> str:
+        """What comparisons call the run: its method, or the baseline's name."""
+        return self.algorithm if self.is_baseline else self.method
+
+    @property
+    def discount(self) -> float:
+        """Per environment step."""
+        section: MFQConfig | MFACConfig | PPOConfig | DQNConfig = getattr(self, self.algorithm)
+        return section.discount
 
     @property
     def learner(self) -> MFQConfig | MFACConfig:
@@ -138,7 +157,15 @@ def config_from(
         if not isinstance(error, ValidationError):
             raise UserError(f"{source}: {error}") from None
         raise UserError(_one_line(error, where or {}, source)) from None
-    _check_replay(config, source)
+    if config.mean_action_by_type and config.importance.needs_laws:
+        raise UserError(
+            f"{source}: estimator {config.importance.estimator} has the law of one mean action over all neighbours; "
+            "with mean_action_by_type take joint or mixture"
+        )
+    if config.is_baseline:
+        _check_baseline(config, where or {}, source)
+    else:
+        _check_replay(config, source)
     if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
         place = (where or {}).get(("method",), source)
         raise UserError(
@@ -153,6 +180,26 @@ def config_from(
             + suggestion(family, ENV_FAMILIES)
         )
     return config
+
+
+def _check_baseline(config: TrainConfig, where: Mapping[tuple[str, ...], str], source: str) -> None:
+    """Refuse what RLlib's own algorithms do not have, and settings with which they could never learn."""
+    plain = TrainConfig()
+    for key in ("method", "mean_action", "mean_action_by_type", "sharing", "reward", "importance", "mfq"):
+        if getattr(config, key) != getattr(plain, key):
+            place = next((told for path, told in where.items() if path[0] == key), source)
+            raise UserError(f"{place}: {config.algorithm} is RLlib's own and has no {key}; leave it out")
+    steps = config.num_envs * config.fragment_length
+    if config.algorithm == "ppo" and config.ppo.batch_agent_steps > steps:
+        raise UserError(
+            f"{source}: ppo.batch_agent_steps={config.ppo.batch_agent_steps} is more than num_envs x fragment_length = "
+            f"{steps}, which RLlib does not take; lower it, or raise num_envs"
+        )
+    if config.algorithm == "dqn" and config.dqn.replay_population_steps < 2 * steps:
+        raise UserError(
+            f"{source}: dqn.replay_population_steps={config.dqn.replay_population_steps} does not hold two fragments "
+            f"of {steps} population steps; raise it, or lower num_envs"
+        )
 
 
 def _check_replay(config: TrainConfig, source: str) -> None:
@@ -229,7 +276,7 @@ def _meant(path: tuple[str, ...]) -> str:
     names = _keys_at(path[:-1])
     found = nearest(path[-1], names)
     if found is None:
-        # where both algorithms have it, that of the first
+        # of sections that have it, the first
         by_last = {key.split(".")[-1]: key for key, _, _ in reversed(list(describe()))}
         elsewhere = nearest(path[-1], by_last)
         found = by_last[elsewhere] if elsewhere else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 import envs
 from envs.inventory.ledger_frame import EpisodeRecorder, write_frame
 from envs.inventory.market import InventoryMarket
-from envs.inventory.metrics import METRICS, MISSING, EpisodeMetrics
 from envs.inventory.network.network import InventoryNetwork
-from envs.inventory.reference import NAMES, Market, reference_policy
 from envs.population import PopulationEnv, Step
+from envs.views.joint import agent_names
 from mfmarl.config import TrainConfig
 from mfmarl.errors import UserError
 from mfmarl.policy import Policy
@@ -25,8 +23,8 @@ from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import open_run
 from mfmarl.runs.store import Evaluation, PolicyTable, read_evaluation, write_evaluation
 from mfmarl.seeding import stream
+from mfmarl.yardstick import Play, Yardstick, yardstick_of
 
-Play = Callable[[Step], NDArray[np.int64]]
 MAX_COPIES = 32
 
 
@@ -37,11 +35,13 @@ def evaluate(
 
     With `ledger` the trained policies' episodes are written there too, a row per copy, episode, period and agent.
 
-    All policies meet the same demand. Without a seed it is made of the run's, so that runs of one seed are paired.
-    Where the environment has held-out data, it is played on that unless `split` says otherwise.
+    Inventory games are measured by all their metrics and held against base stock too; any other by return and mean
+    reward, against random and constant actions. All policies meet the same demand. Without a seed it is made of the
+    run's, so that runs of one seed are paired. Where the environment has held-out data, it is played on that unless
+    `split` says otherwise.
 
     Raises:
-        UserError: for a folder that is no run or has no checkpoint, or a split that the environment has not.
+        UserError: for a folder that is no run or has no checkpoint, and a split or ledger that the environment has not.
         StorageFailed: where the checkpoint is damaged, or the disk does not take the file.
     """
     torch.set_num_threads(1)
@@ -55,38 +55,41 @@ def evaluate(
         return envs.make(config.env, num_envs=copies, num_agents=config.num_agents, seed=root, **options)
 
     env = fresh()
-    if not isinstance(env, InventoryMarket | InventoryNetwork):
-        raise UserError(f"{run}: {config.env} has no inventory metrics, and evaluate knows no others yet")
+    recorder = None
+    if ledger is not None:
+        if not isinstance(env, InventoryMarket | InventoryNetwork):
+            raise UserError(f"--ledger {ledger}: {config.env} has no goods to keep a ledger of; leave it out")
+        recorder = EpisodeRecorder(env)
+    yardstick = yardstick_of(env)
     trained = Policy.load(run, seed=stream(root, "action"))
-    recorder = None if ledger is None else EpisodeRecorder(env)
 
     def act(step: Step) -> NDArray[np.int64]:
         return trained.act(step.obs, step.mean_action)
 
-    tables = {"trained": _play(env, act, episodes, config, root, recorder)}
+    discount = config.discount
+    tables = {"trained": _play(env, act, episodes, yardstick, discount, root, recorder)}
     if ledger is not None and recorder is not None:
         with storing(ledger):
             write_frame(recorder.to_frame(recorder.ended[:episodes]), ledger)
-    for name in NAMES:
+    for name in yardstick.references:
         other = fresh()
-        # of the settings the policies read two, which markets and networks both have
-        game = cast(Market, other)
-        play = reference_policy(name, game, stream(root, "reference", name), discount=config.learner.discount)
-        tables[name] = _play(other, play, episodes, config, root)
+        play = yardstick.reference(name, other, stream(root, "reference", name), discount)
+        tables[name] = _play(other, play, episodes, yardstick, discount, root)
     with hold(run):
         return write_evaluation(
             run,
             Evaluation(
                 run=info.name,
-                method=config.method,
+                method=config.label,
                 algorithm=config.algorithm,
                 env=config.env,
                 split=chosen,
                 seed=root,
-                discount=config.learner.discount,
-                periods=env.horizon,
+                discount=discount,
+                # every environment with a name has it
+                periods=int(cast(Any, env).horizon),
                 agent_types=np.asarray(env.agent_types, np.int64),
-                agent_names=list(env.agent_names),
+                agent_names=agent_names(env),
                 type_names=list(env.type_names),
                 policies=tables,
             ),
@@ -122,23 +125,24 @@ def _play(
     env: PopulationEnv,
     play: Play,
     episodes: int,
-    config: TrainConfig,
+    yardstick: Yardstick,
+    discount: float,
     root: int,
     recorder: EpisodeRecorder | None = None,
 ) -> PolicyTable:
     """Metrics [episodes, N] of a policy; what the last round plays beyond that is left out."""
     step = env.reset(stream(root, "env"))
-    metrics = EpisodeMetrics(env.num_envs, env.num_agents, config.learner.discount)
+    meter = yardstick.meter(env.num_envs, env.num_agents, discount)
     rows: list[dict[str, NDArray[np.float64]]] = []
     done = 0
     while done < episodes:
         step = env.step(play(step))
-        ended = metrics.add(step)
+        ended = meter.add(step)
         if recorder is not None:
             recorder.add(step)
         if ended is not None:
             rows.append(ended)
             done += next(iter(ended.values())).shape[0]
-    table = {name: np.concatenate([r[name] for r in rows])[:episodes] for name in METRICS}
-    why = {name: reason for name, reason in MISSING.items() if np.isnan(table[name]).any()}
+    table = {name: np.concatenate([r[name] for r in rows])[:episodes] for name in yardstick.metrics}
+    why = {name: reason for name, reason in yardstick.missing.items() if np.isnan(table[name]).any()}
     return PolicyTable(table, why)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mfmarl.core.laws import ActionLaw, Categorical
+from mfmarl.errors import DamagedFile
 from mfmarl.network import NetworkShape, PolicyNetwork
+from mfmarl.runs.files import read_capped
+
+EXPORTED_TENSORS, EXPORTED_SHAPE = "policy.safetensors", "policy.json"
+"""What `mfmarl export` writes."""
+MAX_TENSORS, MAX_SHAPE = 4 << 30, 1 << 20
 
 
 class Policy:
@@ -81,16 +90,27 @@ class Policy:
 
     @classmethod
     def load(cls, run: str | Path, seed: int = 0) -> Policy:
-        """The policies of the newest checkpoint of a run folder, verified against its manifest.
+        """The policies of the newest checkpoint of a run folder, or those of a folder that `mfmarl export` wrote.
 
         Raises:
             UserError: where `run` is no run folder or has no checkpoint.
-            StorageFailed: where the checkpoint is damaged; names the file.
+            StorageFailed: where a file is damaged; names it.
         """
         from mfmarl.runs.checkpoint import latest_checkpoint
 
+        if (Path(run) / EXPORTED_SHAPE).exists():
+            return cls(_exported(Path(run)), seed)
         checkpoint = latest_checkpoint(Path(run))
         return cls(network_from(checkpoint.tensors["policy"], checkpoint.states["policy"]), seed)
+
+
+def _exported(folder: Path) -> PolicyNetwork:
+    tensors = read_capped(folder / EXPORTED_TENSORS, MAX_TENSORS)
+    try:
+        shape = json.loads(read_capped(folder / EXPORTED_SHAPE, MAX_SHAPE))
+        return network_from(safetensors.numpy.load(tensors), shape)
+    except (ValueError, KeyError, AttributeError, RecursionError, safetensors.SafetensorError) as error:
+        raise DamagedFile(f"{folder / EXPORTED_SHAPE} and {EXPORTED_TENSORS} do not make a policy: {error}") from error
 
 
 def network_from(tensors: dict[str, NDArray[Any]], shape: dict[str, Any]) -> PolicyNetwork:

@@ -27,6 +27,8 @@ class Entry:
 ALGORITHMS = {
     "mfq": Entry("mfmarl.algorithms.mfq:MFQ", "mean-field Q-learning with Boltzmann policies"),
     "mfac": Entry("mfmarl.algorithms.mfac:MFAC", "mean-field actor-critic; plays continuous actions too"),
+    "ppo": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own PPO, one policy per agent type: a baseline"),
+    "dqn": Entry("mfmarl.rllib.baselines:BaselineTrainer", "RLlib's own DQN, one policy per agent type: a baseline"),
 }
 METHODS = {
     "is": Entry("mfmarl.algorithms.drift:DriftCorrection", "stored steps are reweighted for the drift of the means"),
@@ -39,6 +41,7 @@ METHODS = {
 }
 ENV_FAMILIES = {
     "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
+    "games": Entry("envs:make", "repeated one-shot games whose answers are known"),
 }
 JOBS = {
     "train": Entry("mfmarl.train:train", "one run into a run folder"),
@@ -48,6 +51,10 @@ JOBS = {
     "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
     "references": Entry("mfmarl.references:tabulate", "what the reference policies are worth on an environment"),
     "references table": Entry("mfmarl.reference_table:show", "that, printed and as CSV"),
+    "bounds": Entry("analysis.bounds:tabulate", "bounds, simulated errors and ESS of the drift corrections"),
+    "bounds table": Entry("analysis.bounds:show", "that, printed"),
+    "bounds files": Entry("analysis.bounds:write", "that, as CSV and figure"),
+    "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
     "env names": Entry("envs:names", "every environment that can be made"),
     "env": Entry("envs:make", "a population environment by its name"),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mfmarl.rollout import PopulationBatch
 
-COLUMNS = ("obs", "action", "log_prob", "reward", "probs")
+COLUMNS = ("obs", "action", "log_prob", "reward", "log_probs")
 FLAGS = ("started", "terminated", "truncated", "cut")
 
 
@@ -55,10 +55,10 @@ class PopulationSample:
     """[M, N], likewise."""
     next_version: Tensor
     """int64 [M], likewise."""
-    probs: Tensor | None = None
-    """[M, N, A]: the laws that `action` was drawn from, where runners send them."""
-    next_probs: Tensor | None = None
-    """[M, N, A], of `next_action`."""
+    log_probs: Tensor | None = None
+    """[M, N, A]: of all actions, under the policies that played, where runners send them."""
+    next_log_probs: Tensor | None = None
+    """[M, N, A], of the step after."""
 
 
 class RunnerRing:
@@ -74,8 +74,8 @@ class RunnerRing:
             "log_prob": torch.zeros((capacity, copies, agents), device=device),
             "reward": torch.zeros((capacity, copies, agents), device=device),
         }
-        if batch.probs is not None:
-            self.columns["probs"] = torch.zeros((capacity, *batch.probs.shape[1:]), device=device)
+        if batch.log_probs is not None:
+            self.columns["log_probs"] = torch.zeros((capacity, *batch.log_probs.shape[1:]), device=device)
         lead = (capacity, copies)
         # host side: what decides which steps can be drawn
         self.flags: dict[str, NDArray[np.bool_]] = {
@@ -150,7 +150,7 @@ class RunnerRing:
             rows = torch.from_numpy(self.final_row[slot[final]] * copies + copy[final]).to(self.device)
             next_obs[torch.from_numpy(final).to(self.device)] = self.final_obs.flatten(0, 1)[rows]
         following_slot = following // copies
-        probs = column.get("probs")
+        laws = column.get("log_probs")
 
         def actions(index: Tensor) -> Tensor:
             stored = column["action"].index_select(0, index)
@@ -170,8 +170,8 @@ class RunnerRing:
             next_action=actions(after),
             next_log_prob=column["log_prob"].index_select(0, after),
             next_version=torch.from_numpy(self.version[following_slot]).to(self.device),
-            probs=None if probs is None else probs.index_select(0, here),
-            next_probs=None if probs is None else probs.index_select(0, after),
+            log_probs=None if laws is None else laws.index_select(0, here),
+            next_log_probs=None if laws is None else laws.index_select(0, after),
         )
 
     def get_state(self) -> dict[str, NDArray[Any]]:

@@ -37,8 +37,8 @@ class PopulationBatch:
     """[T, B]"""
     truncated: NDArray[np.bool_]
     """[T, B]"""
-    probs: NDArray[np.float32] | None = None
-    """[T, B, N, A]: the laws that the actions were drawn from, where the drift estimator needs them."""
+    log_probs: NDArray[np.float32] | None = None
+    """[T, B, N, A]: of all actions, under the policy that played, where the drift estimator needs them."""
     final_obs: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     """t -> [B, N, D] where some copy was truncated at t."""
     returns: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
@@ -65,8 +65,8 @@ class PopulationBatch:
 def batch_arrays(batch: PopulationBatch) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """A fragment as (arrays, JSON-able rest), for a checkpoint."""
     fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__ if name != "final_obs"}
-    if batch.probs is None:
-        del fields["probs"]
+    if batch.log_probs is None:
+        del fields["log_probs"]
     arrays, rest = split_state(fields)
     return arrays | {f"final_obs/{t}": a for t, a in batch.final_obs.items()}, rest
 
@@ -96,12 +96,12 @@ class Rollout:
         env_seed: int,
         action_seed: int,
         runner: int = 0,
-        keep_probs: bool = False,
+        keep_log_probs: bool = False,
     ) -> None:
         self.env = env
         self.network = network
         self.mean_field = network.shape.mean_field()
-        self.keep_probs = keep_probs
+        self.keep_log_probs = keep_log_probs
         self.discount = discount
         self.runner = runner
         self.env_seed = env_seed
@@ -134,7 +134,7 @@ class Rollout:
             started=np.empty(lead, np.bool_),
             terminated=np.empty(lead, np.bool_),
             truncated=np.empty(lead, np.bool_),
-            probs=np.empty((*agents, self.network.shape.outputs), np.float32) if self.keep_probs else None,
+            log_probs=np.empty((*agents, self.network.shape.outputs), np.float32) if self.keep_log_probs else None,
             runner=self.runner,
             version=int(self.network.version),
             continues=self._continues,
@@ -154,9 +154,9 @@ class Rollout:
                 self._refuse("log-probability", chosen.numpy())
             if t == 0:
                 entropy = float(law.entropy().mean())
-            if batch.probs is not None:
+            if batch.log_probs is not None:
                 assert isinstance(law, Categorical)
-                batch.probs[t] = law.probs.numpy()
+                batch.log_probs[t] = law.log_probs.numpy()
             played = action.numpy()
             after = env.step(played)
             if not np.isfinite(after.reward).all():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from mfmarl.config import TrainConfig, config_hash
+from mfmarl.errors import UserError
 from mfmarl.runs.checkpoint import Checkpoint, write_checkpoint
 from mfmarl.runs.journal import Journal, last_line, truncate_after
 from mfmarl.runs.lock import hold
@@ -17,7 +18,7 @@ from mfmarl.seeding import draw_seed
 
 
 class Trainer(Protocol):
-    """What `LocalTrainer` and `RLlibTrainer` have in common."""
+    """What `LocalTrainer`, `RLlibTrainer` and `BaselineTrainer` have in common."""
 
     def iterate(self) -> dict[str, float]:
         """One iteration; the metrics of its journal line."""
@@ -57,6 +58,8 @@ def train(
         StorageFailed: where the disk does not take what is written, or a checkpoint is damaged.
     """
     progress = progress or Progress(quiet=True)
+    if config.is_baseline and backend == "local":
+        raise UserError(f"{config.algorithm} is RLlib's own and does not train without Ray; leave out --local")
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})
@@ -86,7 +89,7 @@ def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
         agent_types=env.agent_types.tolist(),
         type_names=list(env.type_names),
         agent_names=names,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device="cuda" if torch.cuda.is_available() and not config.is_baseline else "cpu",
     )
 
 
@@ -95,6 +98,10 @@ def _make_trainer(config: TrainConfig, backend: Literal["rllib", "local"], verbo
 
     # small products: more threads than one only wait for each other
     torch.set_num_threads(1)
+    if config.is_baseline:
+        from mfmarl.rllib.baselines import BaselineTrainer
+
+        return BaselineTrainer(config, verbose=verbose)
     if backend == "local":
         from mfmarl.trainer import LocalTrainer
 
@@ -122,7 +129,7 @@ def _train(
             trainer.set_state(checkpoint.tensors, checkpoint.states)
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
         saved = checkpoint.iteration if checkpoint else -1
-        progress.start(_total_steps(config), f"{run.name}: {config.method} on {config.env}, seed {config.seed}")
+        progress.start(_total_steps(config), f"{run.name}: {config.label} on {config.env}, seed {config.seed}")
         iteration = max(0, saved)
         while done < config.num_episodes:
             metrics = trainer.iterate()

@@ -121,6 +121,11 @@ def _check_continuous(config: TrainConfig, env: PopulationEnv) -> None:
         UserError: says which can.
     """
     space = env.action_space
+    if config.method in ("is", "is+fresh") and config.importance.needs_laws:
+        raise UserError(
+            f"importance.estimator {config.importance.estimator} is for discrete actions; {config.env} has {space}: "
+            "take joint or mixture"
+        )
     if config.algorithm != "mfac":
         raise UserError(
             f"{config.algorithm} plays discrete actions; {config.env} has {space}: choose algorithm mfac, or another "
@@ -146,7 +151,7 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
         env_seed=stream(root_seed(config), "env", runner, epoch),
         action_seed=stream(root_seed(config), "action", runner, epoch),
         runner=runner,
-        keep_probs=config.method in ("is", "is+fresh") and config.importance.estimator in ("marginal", "gaussian"),
+        keep_log_probs=config.method in ("is", "is+fresh") and config.importance.needs_laws,
     )
 
 

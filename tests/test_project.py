@@ -22,7 +22,8 @@ RAY_DOORS = ("mfmarl/rllib/", "envs/views/multi_agent.py")
 WITHOUT_TORCH = (
     "envs/", "analysis/statistics.py", "mfmarl/config.py", "mfmarl/strict_yaml.py", "mfmarl/errors.py",
     "mfmarl/cli.py", "mfmarl/registry.py", "mfmarl/seeding.py", "mfmarl/runs/", "mfmarl/algorithms/mfq_config.py",
-    "mfmarl/algorithms/mfac_config.py", "mfmarl/core/importance_config.py",
+    "mfmarl/algorithms/mfac_config.py", "mfmarl/core/importance_config.py", "mfmarl/rllib/baseline_config.py",
+    "mfmarl/arguments.py", "mfmarl/bounds_command.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""

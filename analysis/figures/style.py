@@ -21,7 +21,7 @@ COLOURS = {
     "random": "#CC79A7",
 }
 SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
-LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock"}
+LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN"}
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mfmarl",

@@ -130,7 +130,7 @@ def _drawing(figure: Figure, name: str, alt: str, caption: str, csv: str = "") -
 
 
 def _counts(study: Study) -> dict[str, int]:
-    return {m: sum(r.config.method == m for r in study.runs) for m in study.methods}
+    return {m: sum(r.config.label == m for r in study.runs) for m in study.methods}
 
 
 def _interval_words(study: Study) -> str:

@@ -131,12 +131,12 @@ def run_table(study: Study) -> pd.DataFrame:
     """One row per run: what ran, for how long, and what it ended with."""
     rows = []
     for info in study.runs:
-        mine = study.journal[(study.journal["method"] == info.config.method) & (study.journal["seed"] == info.seed)]
+        mine = study.journal[(study.journal["method"] == info.config.label) & (study.journal["seed"] == info.seed)]
         last = mine.iloc[-1]
         rows.append(
             {
                 "run": info.name,
-                "method": info.config.method,
+                "method": info.config.label,
                 "seed": info.seed,
                 "episodes": int(last["episodes"]),
                 "env_steps": int(last["env_steps"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from envs.inventory.backend import Array, Backend
 from envs.inventory.streams import Keys, episode_keys, seed_keys
 from envs.population import Step
+
+EXACT = 2**24
+"""Whole numbers up to here are counted exactly in float32."""
 
 
 class InventoryGame(ABC):
@@ -94,6 +98,8 @@ class InventoryGame(ABC):
             ValueError: for actions of another shape or kind, and one out of range or NaN, with its agent and copy.
         """
         x, device = self.backend.passes, self.backend.device
+        if isinstance(actions, list | tuple):
+            actions = np.asarray(actions)
         shape = tuple(np.shape(actions))
         if shape != (self.num_envs, self.num_agents):
             raise ValueError(
@@ -161,11 +167,13 @@ class InventoryGame(ABC):
             raise ValueError(
                 f"the state has no {', '.join(missing)}: it is not of a {self.family}, or of an older version"
             )
-        if np.shape(state["pipeline"]) != tuple(self.pipeline.shape):
-            raise ValueError(
-                f"the state is of a {self.family} with pipeline {np.shape(state['pipeline'])}, this one has "
-                f"{tuple(self.pipeline.shape)}: {self.pipeline_axes}"
-            )
+        for name, attribute in sorted(self.remembered.items(), key=lambda item: item[0] != "pipeline"):
+            told, own = np.shape(state[name]), tuple(getattr(self, attribute).shape)
+            if told != own:
+                axes = f": {self.pipeline_axes}" if name == "pipeline" else ""
+                raise ValueError(f"the state is of a {self.family} with {name} {told}, this one has {own}{axes}")
+        if not 0 <= int(state["t"]) < self.horizon:
+            raise ValueError(f"the state is of period {state['t']}; this {self.family} has {self.horizon} periods")
         self._seeds = np.array(state["seeds"], np.uint64)
         self._take_up(int(state["episode"]))
         self.t = int(state["t"])
@@ -174,17 +182,27 @@ class InventoryGame(ABC):
 
 
 def copy_seeds(seed: int | Sequence[int], copies: int) -> NDArray[np.uint64]:
-    """[B]: 64 bits a copy, of one seed or of B seeds that name the copies' streams; raises ValueError for others."""
+    """[B]: 64 bits a copy, of one seed or of B seeds that name the copies' streams; raises ValueError for others.
+
+    Copy 0 of the one seed s has the stream that the seed s names for a copy: a view of one copy plays it.
+    """
     paths: list[tuple[int, ...]]
     if isinstance(seed, Sequence | np.ndarray):
-        paths = [(int(one),) for one in seed]
+        paths = [(_whole_seed(one),) for one in seed]
     else:
-        paths = [(int(seed), copy) for copy in range(copies)]
+        paths = [(_whole_seed(seed), copy) for copy in range(copies)]
     if len(paths) != copies:
         raise ValueError(f"{len(paths)} seeds for {copies} copies: give one seed, or one a copy")
     if min(path[0] for path in paths) < 0:
         raise ValueError(f"seeds are whole numbers from 0; got {min(path[0] for path in paths)}")
     return seed_keys(paths)
+
+
+def _whole_seed(seed: Any) -> int:
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise ValueError(f"seeds are whole numbers from 0; got {seed!r}") from None
 
 
 def _whole_numbers(actions: Any) -> bool:

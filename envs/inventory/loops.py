@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.compiled import compiled
-from envs.inventory.formulas import lacking, lesser, observed, reward, shared_out, spoilage
+from envs.inventory.count_law import log_probability
+from envs.inventory.formulas import SMALLEST, lacking, lesser, observed, reward, shared_out, spoilage
 from envs.inventory.streams import DEMAND, Keys, stream, uniform32
 
 Floats = NDArray[np.float32]
@@ -424,24 +425,13 @@ def counted_units(keys: Keys, t: int, mean: Doubles, cv2: Doubles, factor: Doubl
             p = math.exp(log_probability(k, m, spread))
             cumulative = p
             odds = m / (1 + spread * m)
-            while cumulative <= uniform:
+            # rounding leaves the sum of all probabilities a little below 1: past the last that adds, it is reached
+            while cumulative <= uniform and (k < m or p > SMALLEST):
                 p *= odds * (1 + spread * k) / (k + 1)
                 k += 1
                 cumulative += p
             units[b, n] = k
     return units
-
-
-@compiled
-def log_probability(k: float, m: float, cv2: float) -> float:
-    """log P(demand = k) of a count of mean m and variance m + cv2 m^2."""
-    if cv2 == 0:
-        return -m if k == 0 else k * math.log(m) - m - math.lgamma(k + 1)
-    start = -math.log1p(cv2 * m) / cv2
-    if k == 0:
-        return start
-    r = 1 / cv2
-    return start + k * math.log(m / (r + m)) + math.lgamma(k + r) - math.lgamma(r) - math.lgamma(k + 1)
 
 
 def recorded_units(units: Floats, rows: Integers) -> Floats:

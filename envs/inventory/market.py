@@ -27,7 +27,7 @@ from envs.inventory.backend import Array, Backend
 from envs.inventory.config import MarketConfig
 from envs.inventory.demand import CountDemand, Demand, Shock
 from envs.inventory.formulas import OBSERVED_LIMIT, retail_ratio, wholesale_premium
-from envs.inventory.game import InventoryGame
+from envs.inventory.game import EXACT, InventoryGame
 from envs.inventory.ledger import Ledger, Period
 from envs.inventory.observation import market_observation
 from envs.inventory.streams import ROUNDING, SPILL, SPILL_TO, copy_uniforms
@@ -91,7 +91,8 @@ class InventoryMarket(InventoryGame):
         """m_ref, u/period: the mean order at which every agent pays its own c."""
         self._mean_cost = float(parameters.c.mean())
         self.slope = config.congestion * self._mean_cost / self.mean_demand
-        self.capacity = None if config.capacity is None else int(config.capacity * self.mean_demand * self.num_agents)
+        # a product that is whole but for the last bits of its factors counts as whole
+        self.capacity = None if config.capacity is None else int(config.capacity * float(parameters.mu.sum()) + 1e-6)
         """Units the supplier has a period, for all agents together."""
         if self.capacity == 0:
             raise ValueError(
@@ -99,6 +100,7 @@ class InventoryMarket(InventoryGame):
                 "one whole unit: raise `capacity`, or the number of agents"
             )
         self._lead = int(parameters.L.max())
+        self._check_exact()
         self._place_constants()
         self._observed = market_observation(parameters, agent_types, type_names, config)
         self._template = backend.array(self._observed.template)
@@ -106,6 +108,31 @@ class InventoryMarket(InventoryGame):
         self._seeds = np.zeros(num_envs, np.uint64)
         self._episode = 0
         self.reset(seed)
+
+    def _check_exact(self) -> None:
+        """Refuse quantities that float32 units, or the 64 bits that scarce supply is shared out in, cannot hold."""
+        c, p = self.config, self.parameters
+        continuous = c.action_mode == "continuous"
+        largest = MOST_ORDERED * p.mu if continuous else self.order_levels.max(1)
+        room = np.maximum(c.stock_cap, p.L + 1.0 if c.initial_stock is None else c.initial_stock) * p.mu
+        owed = c.horizon * p.mu if c.unmet == "backlog" else 0 * p.mu
+        for what, units, mend in (
+            ("order", largest, "lower `action_grid`"),
+            ("stock", room, "lower `stock_cap` or `initial_stock`"),
+            ("backlog", owed, "shorten `horizon`"),
+        ):
+            n = int(units.argmax())
+            if units[n] > EXACT:
+                raise ValueError(
+                    f"{self.agent_names[n]} could have {what} of {units[n]:.3g} units, beyond the {EXACT} that are "
+                    f"counted exactly: {mend}, or count demand in larger units"
+                )
+        total = float(largest.sum())
+        if self.capacity is not None and total * max(self.capacity, self.num_agents) >= 2.0**62:
+            raise ValueError(
+                f"orders of {total:.3g} units in all cannot be shared out exactly from a capacity of {self.capacity}: "
+                "count demand in larger units, or take fewer agents"
+            )
 
     def _place_constants(self) -> None:
         """Per-agent constants where the backend works."""

@@ -64,6 +64,8 @@ class EpisodeMetrics:
             ValueError: for a step of another shape, or of a game that does not itemise orders, demand and stock.
         """
         total = self._sum
+        if not isinstance(step.reward, np.ndarray):
+            raise ValueError("metrics are counted on NumPy arrays: make the environment with backend='numpy'")
         if step.reward.shape != total["reward"].shape:
             raise ValueError(f"rewards have shape {step.reward.shape}; these metrics are of {total['reward'].shape}")
         absent = [name for name in _SUMS[1:] if name not in step.metrics]

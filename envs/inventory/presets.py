@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from envs import UnknownName
 from envs.inventory.backend import Backend
+from envs.inventory.backend import backend as backend_of
 from envs.inventory.config import EASY_TYPES, MarketConfig
 from envs.inventory.market import InventoryMarket, make_market
 from envs.inventory.network.presets import NETWORK_PRESETS
@@ -18,6 +18,7 @@ from envs.inventory.record import DECIDED, RecordConfig
 from envs.inventory.recorded import SalesConfig, make_recorded
 from envs.inventory.types import TYPES, AgentType
 from envs.population import PopulationEnv
+from envs.settings import checked_settings
 
 
 def _market(
@@ -68,17 +69,18 @@ PRESETS: dict[str, Preset] = {
 
 
 def make_preset(
-    name: str, *, num_envs: int, num_agents: int | None, seed: int, backend: Backend, **overrides: Any
+    name: str, *, num_envs: int, num_agents: int | None, seed: int, backend: str, **overrides: Any
 ) -> PopulationEnv:
     """Build the preset `name`.
 
     Raises:
-        UnknownName: for a setting that does not exist.
+        UnknownName: for a setting or backend that does not exist.
         ValueError: for a value out of range.
     """
+    chosen = backend_of(backend)
     preset = preset_of(name, overrides)
     config = _settings(preset.kind, {**preset.defaults, **overrides})
-    return preset.build(config, num_envs=num_envs, num_agents=num_agents, seed=seed, backend=backend)
+    return preset.build(config, num_envs=num_envs, num_agents=num_agents, seed=seed, backend=chosen)
 
 
 def preset_of(name: str, overrides: Mapping[str, Any]) -> Preset:
@@ -108,13 +110,4 @@ def _settings(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     for key in values:
         if kind is MarketConfig and key in SalesConfig.model_fields and key not in kind.model_fields:
             raise ValueError(f"environment option {key} is of recorded demand: set `sales` to a table as well")
-        if key not in kind.model_fields:
-            raise UnknownName("environment option", key, list(kind.model_fields))
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"])
-        if not place:
-            raise ValueError(f"environment options: {first['msg'].removeprefix('Value error, ')}") from None
-        raise ValueError(f"environment option {place}: {first['msg']}; got {first['input']!r}") from None
+    return checked_settings(kind, values)

@@ -6,6 +6,7 @@ SplitMix64 works in int64, whose arithmetic wraps as unsigned does; its shifts a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from envs.inventory import streams
-from envs.inventory.formulas import lacking, lesser, observed, reward, shared_out, spoilage
+from envs.inventory.formulas import (
+    SMALLEST,
+    STIRLING,
+    lacking,
+    lesser,
+    observed,
+    reward,
+    shared_out,
+    spoilage,
+    stirling,
+)
 
 SPILL_PARTS = 2**20
 """Spilled shares are counted in 2^-20ths."""
@@ -314,7 +325,7 @@ def counted_units(keys: Tensor, t: int, mean: Tensor, cv2: Tensor, factor: Tenso
     cumulative = p.clone()
     odds = m / (1 + cv2 * m)
     while True:
-        going = cumulative <= uniform
+        going = (cumulative <= uniform) & ((k < m) | (p > SMALLEST))
         if not bool(going.any()):
             return k.float()
         p = torch.where(going, p * (odds * (1 + cv2 * k) / (k + 1)), p)
@@ -323,16 +334,24 @@ def counted_units(keys: Tensor, t: int, mean: Tensor, cv2: Tensor, factor: Tenso
 
 
 def log_probability(k: Tensor, m: Tensor, cv2: Tensor) -> Tensor:
-    """See `loops.log_probability`."""
-    spread = cv2 > 0
-    positive = torch.where(spread, cv2, torch.ones_like(cv2))
-    r = 1 / positive
-    binomial = (
-        -torch.log1p(positive * m) / positive
-        + torch.xlogy(k, m / (r + m)) + torch.lgamma(k + r) - torch.lgamma(r) - torch.lgamma(k + 1)
+    """See `count_law.log_probability`."""
+    few = k < STIRLING
+    many = torch.where(few, torch.full_like(k, float(STIRLING)), k)
+    counted = torch.where(
+        few,
+        torch.xlogy(k, m) - k - torch.lgamma(k + 1),
+        -k * torch.log1p((k - m) / m) - 0.5 * torch.log(2 * math.pi * many) - stirling(many),
+    )
+    r = 1 / torch.where(cv2 > 0, cv2, torch.ones_like(cv2))
+    wide = r < STIRLING
+    regular = torch.where(wide, torch.full_like(r, float(STIRLING)), r)
+    binomial = torch.where(
+        wide,
+        k * torch.log(r / (r + m)) + k - r * torch.log1p(m / r)
+        + torch.lgamma(k + r) - torch.lgamma(r) - torch.xlogy(k, r),
+        (r + k) * torch.log1p((k - m) / (r + m)) - 0.5 * torch.log1p(k / r) + stirling(regular + k) - stirling(regular),
     )  # fmt: skip
-    poisson = torch.xlogy(k, m) - m - torch.lgamma(k + 1)
-    return torch.where(spread, binomial, poisson)
+    return counted + torch.where(cv2 > 0, binomial, k - m)
 
 
 def recorded_units(units: Tensor, rows: Tensor) -> Tensor:

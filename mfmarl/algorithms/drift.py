@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.core.importance import drift_weights, joint_log_ratio
+from mfmarl.core.importance import (
+    action_moments,
+    drift_weights,
+    gaussian_log_ratio,
+    gaussian_log_ratio_one_hot,
+    joint_log_ratio,
+    marginal_log_ratio,
+    mixture_log_ratio,
+)
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.core.laws import ActionLaw
+from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.mean_action import MeanField
 from mfmarl.network import PolicyNetwork
-from mfmarl.replay import PopulationSample
+from mfmarl.policy import load_tensors, module_arrays
+from mfmarl.replay import PopulationReplay, PopulationSample
 
 
 @dataclass(frozen=True)
@@ -29,8 +43,8 @@ class Stored:
     """[M, N]"""
     version: Tensor
     """int64 [M]"""
-    probs: Tensor | None
-    """[M, N, A], where runners send them."""
+    log_probs: Tensor | None
+    """[M, N, A]: of all actions, where runners send them."""
     ended: Tensor | None = None
     """bool [M]: nothing was played there, and the weight is 1."""
 
@@ -38,13 +52,13 @@ class Stored:
     def here(cls, sample: PopulationSample, observed: Tensor) -> Stored:
         """The sample's own actions."""
         s = sample
-        return cls(s.obs, observed, s.action, s.log_prob, s.version, s.probs)
+        return cls(s.obs, observed, s.action, s.log_prob, s.version, s.log_probs)
 
     @classmethod
     def following(cls, sample: PopulationSample, played: Tensor) -> Stored:
         """The actions of the step after, where agents observe what is `played` now."""
         s = sample
-        return cls(s.next_obs, played, s.next_action, s.next_log_prob, s.next_version, s.next_probs, s.ended)
+        return cls(s.next_obs, played, s.next_action, s.next_log_prob, s.next_version, s.next_log_probs, s.ended)
 
 
 class DriftCorrection:
@@ -53,6 +67,16 @@ class DriftCorrection:
     def __init__(self, config: ImportanceConfig, mean_field: MeanField) -> None:
         self.config = config
         self.neighbours = mean_field.neighbours
+        self._past: dict[int, dict[str, NDArray[Any]]] = {}
+        self._shares: dict[int, float] = {}
+
+    def remember(self, policy: PolicyNetwork, replay: PopulationReplay) -> None:
+        """Keep the policies whose steps the replay holds; only the mixture needs them."""
+        if self.config.estimator != "mixture":
+            return
+        self._past[int(policy.version)] = module_arrays(policy)
+        self._shares = replay.version_shares()
+        self._past = {v: tensors for v, tensors in self._past.items() if v in self._shares}
 
     def weights(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
         """Weights [M, N] of stored actions under the current laws of [M, N] actions, with their diagnostics."""
@@ -60,14 +84,63 @@ class DriftCorrection:
         if stored.ended is not None:
             log_ratio = log_ratio.masked_fill(stored.ended.unsqueeze(-1), 0.0)
         found = drift_weights(log_ratio, self.config)
-        return found.weight, {
-            "weight_mean": found.mean,
-            "weight_max": found.maximum,
-            "ess": found.effective_share,
-        }
+        told = {"weight_mean": found.mean, "weight_max": found.maximum, "ess": found.effective_share}
+        if found.k_hat is not None:
+            told["k_hat"] = found.k_hat
+        if self.config.temper < 1 or self.config.ess_floor > 0:
+            told["temper"] = found.temper
+        return found.weight, told
 
     def _log_ratio(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> Tensor:
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
         same = (stored.version == policy.version).unsqueeze(-1)
-        new = law.log_prob(stored.action)
-        return joint_log_ratio(new, torch.where(same, new, stored.log_prob), self.neighbours)
+        new, c = law.log_prob(stored.action), self.config
+        if c.estimator == "joint":
+            return joint_log_ratio(new, torch.where(same, new, stored.log_prob), self.neighbours)
+        if c.estimator == "mixture":
+            versions = sorted(self._past)
+            shares = torch.tensor([self._shares[v] for v in versions], device=new.device)
+            return mixture_log_ratio(new, self._behaviours(stored, policy, new), shares, self.neighbours)
+        if stored.log_probs is None or not isinstance(law, Categorical):
+            raise ValueError(f"estimator {c.estimator} needs the probabilities of all actions; there are none")
+        laws = (law.log_probs, torch.where(same.unsqueeze(-1), law.log_probs, stored.log_probs))
+        if c.estimator == "marginal":
+            return marginal_log_ratio(*laws, stored.action, self.neighbours)
+        if c.estimator == "gaussian_one_hot":
+            return gaussian_log_ratio_one_hot(*laws, stored.action, self.neighbours, bandwidth=c.bandwidth)
+        # on the scale of actions from 0 to 1, which is what the bandwidth is told in
+        steps = max(1, law.log_probs.shape[-1] - 1)
+        (mean, variance), (old_mean, old_variance) = (action_moments(one) for one in laws)
+        return gaussian_log_ratio(
+            mean / steps,
+            variance / steps**2,
+            old_mean / steps,
+            old_variance / steps**2,
+            stored.action.to(new.dtype) / steps,
+            self.neighbours,
+            bandwidth=c.bandwidth,
+            spacing=1 / steps,
+        )
+
+    def _behaviours(self, stored: Stored, policy: PolicyNetwork, new: Tensor) -> Tensor:
+        """[J, M, N]: log-probabilities of the stored actions under every policy that the replay holds steps of."""
+        past = copy.deepcopy(policy)
+        found = []
+        for version in sorted(self._past):
+            if version == int(policy.version):
+                found.append(new)
+                continue
+            load_tensors(past, self._past[version])
+            found.append(past.law(stored.obs, stored.seen).log_prob(stored.action))
+        return torch.stack(found)
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """`<version>/<tensor>` of the policies that are remembered."""
+        return {f"{v}/{name}": array for v, tensors in self._past.items() for name, array in tensors.items()}
+
+    def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `get_state` gave."""
+        self._past = {}
+        for key, array in state.items():
+            version, name = key.split("/", 1)
+            self._past.setdefault(int(version), {})[name] = np.array(array)

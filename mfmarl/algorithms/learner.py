@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mfmarl.algorithms.drift import DriftCorrection
+from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.mean_action import MeanField, total_variation
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -47,6 +49,7 @@ class Learner(ABC):
         parameters: Iterable[torch.nn.Parameter],
         learning_rate: float,
         replay_population_steps: int,
+        importance: ImportanceConfig,
         num_episodes: int,
         seed: int,
         neighbours: NDArray[np.bool_] | None,
@@ -72,6 +75,7 @@ class Learner(ABC):
         self.replay = PopulationReplay(replay_population_steps, self.device)
         graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
         self.mean_field: MeanField = network.shape.mean_field(graph)
+        self.drift = DriftCorrection(importance, self.mean_field)
         self.types = network.shape.slices()
         self.reward_scale = torch.ones(self.types[-1].stop, device=self.device)
         self._rng = np.random.Generator(np.random.PCG64(seed))
@@ -168,7 +172,7 @@ class Learner(ABC):
 
     def get_state(self) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
         """(file -> tensors, JSON-able state): weights, optimiser, replay, schedules, generator."""
-        moments = self.optimiser.state[self.flat] if self.flat in self.optimiser.state else {}
+        moments = self.optimiser.state.get(self.flat, {})
         optimiser = {name: value.cpu().numpy().copy() for name, value in moments.items()}
         tensors = {
             "online": module_arrays(self.network),
@@ -177,6 +181,8 @@ class Learner(ABC):
             "replay": self.replay.get_state(),
             "scale": {"reward": self.reward_scale.cpu().numpy()},
         }
+        if past := self.drift.get_state():
+            tensors["behaviours"] = past
         state = {name: getattr(self, name) for name in COUNTERS}
         return tensors, state | {"debt": self._debt, "rng": self._rng.bit_generator.state}
 
@@ -189,6 +195,7 @@ class Learner(ABC):
             self.optimiser.state[self.flat] = {
                 k: torch.from_numpy(np.array(v)).to(self.device) for k, v in tensors["optimiser"].items()
             }
+        self.drift.set_state(tensors.get("behaviours", {}))
         self.replay.set_state(tensors["replay"])
         self.reward_scale = torch.from_numpy(np.array(tensors["scale"]["reward"])).to(self.device)
         for name in COUNTERS:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.algorithms.drift import DriftCorrection, Stored
+from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics
 from mfmarl.algorithms.mfac_config import METHODS, MFACConfig
 from mfmarl.core.importance_config import ImportanceConfig
@@ -131,6 +131,7 @@ class MFAC(Learner):
             parameters=chain(network.parameters(), critic.parameters()),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
+            importance=importance,
             num_episodes=num_episodes,
             seed=seed,
             neighbours=neighbours,
@@ -139,7 +140,6 @@ class MFAC(Learner):
         self.config = config
         self.method = method
         self.mean_reward = mean_reward
-        self.drift = DriftCorrection(importance, self.mean_field)
         self.corrected = method in ("is", "is+fresh")
         self.fresh = method in ("fresh", "is+fresh")
         self.value_offset = torch.zeros(self.types[-1].stop, device=self.device)
@@ -256,6 +256,7 @@ class MFAC(Learner):
         ones = torch.ones_like(steps.reward)
         if not self.corrected:
             return ones, ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
+        self.drift.remember(self.policy, self.replay)
         found, metrics = self.drift.weights(law, Stored.here(steps, seen), self.policy)
         acts_on = self.drift.config.acts_on
         return ones if acts_on == "bootstrap" else found, ones if acts_on == "loss" else found, metrics

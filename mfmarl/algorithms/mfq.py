@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.algorithms.drift import DriftCorrection, Stored
+from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics
 from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfq_config import MFQConfig
@@ -103,6 +103,7 @@ class MFQ(Learner):
             parameters=network.parameters(),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
+            importance=importance,
             num_episodes=num_episodes,
             seed=seed,
             neighbours=neighbours,
@@ -111,7 +112,6 @@ class MFQ(Learner):
         self.config = config
         self.method = method
         self.mean_reward = mean_reward
-        self.drift = DriftCorrection(importance, self.mean_field)
         self.corrected = method in ("is", "is+fresh")
         self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
@@ -270,6 +270,7 @@ class MFQ(Learner):
         sample = self.replay.sample(steps * size, self._rng)
         played = self.mean_field.of(sample.action)
         observed = self.observed(sample)
+        self.drift.remember(self.policy, self.replay)
         target = self.targets(sample, observed, played)
         if not bool(torch.isfinite(target.value.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")

@@ -8,11 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ImportanceConfig(BaseModel):
-    """The correction of method `is`."""
+    """The correction of methods `is`, `fresh` and `is+fresh`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    estimator: Literal["joint"] = Field("joint", description="ratio of the neighbours' joint action probabilities")
+    estimator: Literal["joint", "marginal", "gaussian", "gaussian_one_hot", "mixture"] = Field(
+        "joint",
+        description="ratio of the neighbours' joint action probabilities; of the exact laws of the sum of their "
+        "actions; of normal approximations of these, or of those of the numbers of all actions; or joint against the "
+        "mixture of the policies in the replay",
+    )
     acts_on: Literal["loss", "bootstrap", "both"] = Field(
         "loss", description="the weights multiply the loss, the next value with the mean action it is given, or both"
     )
@@ -21,3 +26,16 @@ class ImportanceConfig(BaseModel):
     )
     clip: float = Field(20.0, ge=1, description="largest weight; must not be below 1, the weight without drift")
     self_normalise: bool = Field(True, description="divide the weights by their mean over the iteration's draw")
+    temper: float = Field(1.0, gt=0, le=1, description="exponent alpha of the weights: w^alpha")
+    pareto: bool = Field(False, description="smooth each agent's largest weights by a generalised Pareto law (PSIS)")
+    ess_floor: float = Field(
+        0.0, ge=0, lt=1, description="least effective share of the draw; below it weights are tempered to reach it"
+    )
+    bandwidth: float = Field(
+        0.0, ge=0, description="gaussian: standard deviation added to the mean action, in its units, under both laws"
+    )
+
+    @property
+    def needs_laws(self) -> bool:
+        """Whether ratios are computed from the probabilities of all actions, not only of those played."""
+        return self.estimator in ("marginal", "gaussian", "gaussian_one_hot")

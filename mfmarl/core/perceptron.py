@@ -27,7 +27,9 @@ CHUNK = 512
 """Rows at a time: activations of 64 units then take 128 KiB a layer."""
 
 
-def _layers(weights: tuple[Array, ...], biases: tuple[Array, ...], h: Array, hidden: Array, out: Array, at: int) -> None:
+def _layers(
+    weights: tuple[Array, ...], biases: tuple[Array, ...], h: Array, hidden: Array, out: Array, at: int
+) -> None:
     """Rows `h` [m, in] through all layers into `out` [m, A]; hidden layers' outputs stand in `hidden`, one block each.
 
     `hidden` is flat; the block of a layer of width u is its next [rows, u], of which rows at..at+m are written.
@@ -63,7 +65,12 @@ _layers = compiled(_layers)
 
 @compiled
 def _infer(
-    weights: tuple[Array, ...], biases: tuple[Array, ...], first: Array, second: Array, agents: tuple[int, int], out: Array
+    weights: tuple[Array, ...],
+    biases: tuple[Array, ...],
+    first: Array,
+    second: Array,
+    agents: tuple[int, int],
+    out: Array,
 ) -> None:
     """[R, N, a] and [R, N, b] -> [R, N, A] for the agents of one network."""
     low, high = agents
@@ -166,7 +173,8 @@ def infer(
 
 def differentiable(weights: Sequence[Tensor], biases: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:
     """For each network k its rows [R_k, in] -> [R_k, A], with gradients for weights and biases, not for the rows."""
-    return list(_Stacked.apply(len(weights), *weights, *biases, *rows))
+    outputs: tuple[Tensor, ...] = _Stacked.apply(len(weights), *weights, *biases, *rows)  # type: ignore[no-untyped-call]
+    return list(outputs)
 
 
 class _Stacked(torch.autograd.Function):

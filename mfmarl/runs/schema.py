@@ -82,9 +82,13 @@ class RunSummary:
 
 
 def run_name(config: TrainConfig, num_agents: int) -> str:
-    """The default name: <algorithm>-<method>-<env leaf>-n<N>-s<seed>-<6 hex of the configuration's hash>."""
+    """The default name: <algorithm>-<method>-<env leaf>-n<N>-s<seed>-<6 hex of the configuration's hash>.
+
+    Baselines have no method in it.
+    """
     leaf = re.sub(r"[^A-Za-z0-9._+-]", "-", config.env.split("/")[-1])[:60]
-    parts = (config.algorithm, config.method, leaf, f"n{num_agents}", f"s{config.seed}", config_hash(config)[:6])
+    kind = (config.algorithm,) if config.is_baseline else (config.algorithm, config.method)
+    parts = (*kind, leaf, f"n{num_agents}", f"s{config.seed}", config_hash(config)[:6])
     return "-".join(parts)
 
 

@@ -21,7 +21,7 @@ def runs_table(runs: Sequence[RunSummary]) -> Table:
     table.add_column("status")
     for run in runs:
         info = run.info
-        told = (info.config.method, info.config.env, str(info.num_agents), str(info.seed)) if info else ("-",) * 4
+        told = (info.config.label, info.config.env, str(info.num_agents), str(info.seed)) if info else ("-",) * 4
         iteration = "-" if run.iteration is None else str(run.iteration)
         value = "-" if run.return_mean is None else f"{run.return_mean:,.1f}"
         status = run.status if not run.detail else f"{run.status}: {run.detail}"

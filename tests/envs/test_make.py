@@ -18,7 +18,8 @@ def test_names() -> None:
     markets = ("easy", "medium", "hard", "perishable", "decoupled", "orders-price", "orange-juice")
     networks = ("network-30", "network-50", "network-70", "network-100", "network-100-wide", "network")
     names = [*(f"market-{name}" for name in markets), *networks]
-    assert envs.names() == [f"inventory/{name}" for name in names]
+    games = ("coordination", "prisoners-dilemma", "congestion", "cournot", "identity")
+    assert envs.names() == [f"inventory/{name}" for name in names] + [f"games/{name}" for name in games]
     assert {"mfmarl/InventoryMarket-v0", "mfmarl/InventoryNetwork-v0"} <= set(gym.registry)
 
 
@@ -75,7 +76,20 @@ def test_without_a_seed_one_is_drawn() -> None:
         ("crowd", {}, "unknown environment 'crowd'.*known are"),
         ("inventory/market-easy", {"horizn": 3}, "unknown environment option 'horizn': did you mean 'horizon'"),
         ("inventory/market-easy", {"backend": "jax"}, "unknown backend 'jax'"),
+        ("games/cornot", {}, "unknown environment .*: did you mean 'games/cournot'"),
+        ("games/cournot", {"slope": 1}, "unknown environment option 'slope'.*known are alpha, beta"),
+        ("games/cournot", {"num_agents": 1}, "num_agents is 1; a population has at least 2"),
+        ("games/cournot", {"costs": (1, 2, 3), "num_agents": 2}, "num_agents is 2; the 3 types need an agent each"),
+        ("games/cournot", {"largest": 8.2}, "environment options: largest is 16.4 grid steps; want a whole number"),
+        ("games/cournot", {"backend": "torch"}, "backend is 'torch'; one-shot games are played on NumPy alone"),
+        ("games/congestion", {"free": (1, 2)}, "environment options: there are 2 free delays and 3 slopes"),
+        ("games/coordination", {"both_first": 2}, "to play what the other plays must pay"),
+        ("games/prisoners-dilemma", {"sucker": 2}, "it is no dilemma: want temptation > reward > punishment"),
+        ("games/identity", {"crowding": 1}, "environment option crowding: .*less than 1; got 1"),
         ("inventory/market-easy", {"num_envs": 0}, "num_envs is 0; at least one copy"),
+        ("inventory/market-easy", {"num_agents": 10**9}, "num_agents is 1000000000; at most 10000000"),
+        ("inventory/market-easy", {"num_agents": 2.5}, r"num_agents is 2\.5; give a whole number of at least 2"),
+        ("inventory/market-easy", {"num_agents": "5"}, "num_agents is '5'; give a whole number of at least 2"),
         ("inventory/market-easy", {"num_agents": 1}, "num_agents is 1; a population has at least 2"),
         ("inventory/market-easy", {"seed": -1}, "seeds are whole numbers from 0; got -1"),
         ("inventory/market-easy", {"horizon": 0}, "environment option horizon: .*greater than or equal to 1; got 0"),

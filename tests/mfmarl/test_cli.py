@@ -166,6 +166,12 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
         ("references x --episodes 0", "--episodes: got '0'; want a whole number of at least 1"),
         ("references x --set horizon", "want key=value"),
         ("references inventory/market-eazy", "did you mean 'inventory/market-easy'?"),
+        ("bounds --delta 1.5", "--delta 1.5: want a probability above 0 and below 1"),
+        ("bounds --delta five", "--delta: got 'five'; want a number"),
+        ("bounds --drift .5:1.2", "p' = 1.2; want a probability above 0 and below 1"),
+        ("bounds --agents 10,1", "--agents: got 1; want 2 to 10,000"),
+        ("bounds --agents 10,,30", "--agents: got ''; want a whole number"),
+        ("bounds --estimators margnal", "no estimator 'margnal'; did you mean 'marginal'?"),
         ("check x --num-agents 1", "--num-agents: got '1'; want a whole number of at least 2"),
     ],
 )

@@ -79,3 +79,27 @@ def test_caveats_count_the_seeds_of_each_method(tmp_path: Path) -> None:
         "the report has no intervals and no tests, as there are only 2 seeds of mf (3 seeds of each method give them)"
     )
     assert caveats(three[:3]) == "the report has no comparison, as all runs are of method is"
+
+
+def test_games_without_goods_are_held_against_random_and_constant_actions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--local", "--quiet", "--num-agents", "4", "--num-episodes", "2", "--seed", "1", "--name", "one"]
+    game = ["--env", "games/prisoners-dilemma", "--runs-dir", str(tmp_path)]
+    small = ["--set", "num_envs=2", "env_options.horizon=4", "fragment_length=4", "mfq.hidden=[8]"]
+    assert run_command(["train", *game, *flags, *small, "mfq.discount=0.5"]) == 0
+    run = tmp_path / "one"
+    assert run_command(["evaluate", str(run), "--episodes", "3"]) == 0
+    evaluation = read_evaluation(run / "evaluation.h5")
+    assert set(evaluation.policies) == {"trained", "random", "constant"}
+    assert evaluation.periods == 4
+    for table in evaluation.policies.values():
+        assert set(table.metrics) == {"return", "profit"}
+    # if all do the same, cooperating earns most: 3 a period, 3 (1 + 1/2 + 1/4 + 1/8) discounted
+    constant = evaluation.policies["constant"].metrics
+    np.testing.assert_array_equal(constant["profit"], np.full((3, 4), 3.0))
+    np.testing.assert_array_equal(constant["return"], np.full((3, 4), 5.625))
+    assert evaluation.policies["random"].metrics["return"].std() > 0
+    capsys.readouterr()
+    assert run_command(["evaluate", str(run), "--ledger", str(tmp_path / "play.csv")]) == 2
+    assert "games/prisoners-dilemma has no goods to keep a ledger of" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
     def act(step: Step) -> Integers:
         actions = np.empty((env.num_envs, env.num_agents), np.int64)
         uniform = rng.random(actions.shape)
-        if env.t - 1 not in taken:
+        if not _continues(env, taken):
             # a new episode, or a state that was put back: what was ordered is read off what is on its way
             taken.clear()
         for k, part in enumerate(parts):
@@ -66,6 +66,21 @@ def profile_policy(game: MeanFieldMarket, profile: Profile, env: SeenMarket, see
         return actions
 
     return act
+
+
+def _continues(env: SeenMarket, taken: Mapping[int, Integers]) -> bool:
+    """Whether what is on its way is what these actions ordered, as far as the pipeline reaches back."""
+    if env.t - 1 not in taken:
+        return False
+    slots, agents = env.pipeline.shape[0], np.arange(env.num_agents)
+    for t in range(max(0, env.t - slots), env.t):
+        if t in taken:
+            ordered, waiting = env.order_levels[agents, taken[t]], env.pipeline[t % slots]
+            # scarce supply sends less than was ordered
+            as_ordered = waiting == ordered if env.config.capacity is None else waiting <= ordered
+            if not as_ordered.all():
+                return False
+    return True
 
 
 def _states(kind: TypeModel, part: slice, env: SeenMarket, taken: Mapping[int, Integers]) -> tuple[Integers, ...]:

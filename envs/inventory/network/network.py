@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.inventory.backend import Array, Backend
-from envs.inventory.game import InventoryGame
+from envs.inventory.game import EXACT, InventoryGame
 from envs.inventory.network.config import NetworkConfig
 from envs.inventory.network.customers import make_customers
 from envs.inventory.network.layout import lay_out
@@ -33,9 +33,6 @@ from envs.inventory.network.tree import PUBLISHED, Tree, published_tree
 from envs.inventory.network.tree_file import read_tree
 from envs.inventory.types import Parameters
 from envs.population import Step
-
-EXACT = 2**24
-"""Whole numbers up to this are exact in float32."""
 
 
 class InventoryNetwork(InventoryGame):

@@ -104,7 +104,8 @@ def tree_of(children: Mapping[Any, Sequence[Any]], *, nodes: Sequence[Any] | Non
         )
     _check_cycles(named, above, source)
     if len(named) < 2:
-        raise BadTree(f"{source}: {len(named)} nodes; a network has at least a factory and one node that it supplies")
+        nodes = "1 node" if len(named) == 1 else f"{len(named)} nodes"
+        raise BadTree(f"{source}: {nodes}; a network has at least a factory and one node that it supplies")
     return _ordered(below, above, roots[0])
 
 

@@ -114,7 +114,7 @@ def _closed(
     """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves."""
     sold = min(offered, wanted)
     left = offered - sold
-    spoiled = np.int64(spoilage(np.float32(delta), np.float32(left)))
+    spoiled = np.int64(spoilage(delta, np.float32(left)))
     kept = left - spoiled
     unmet = wanted - sold
     gain = p * sold - h * kept + v * spoiled - unmet_cost * unmet

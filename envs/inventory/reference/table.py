@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from envs import UnknownName
 from envs.inventory.reference.base_stock import base_stock
 from envs.inventory.reference.fixed_cost import r_nQ
@@ -83,4 +85,6 @@ def reference_policy(name: str, env: Market, seed: int, *, discount: float = 0.9
     absent = [attribute for attribute in _READ if not hasattr(env, attribute)]
     if absent:
         raise ValueError(f"the environment has no {', '.join(absent)}, which reference policies read")
+    if not isinstance(env.inventory_position, np.ndarray):
+        raise ValueError("reference policies are computed on NumPy arrays: make the environment with backend='numpy'")
     return POLICIES[name].build(env, seed, discount)

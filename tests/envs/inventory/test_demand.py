@@ -6,12 +6,15 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 
 from envs.inventory.backend import backend
+from envs.inventory.count_law import log_probability
 from envs.inventory.demand import CountDemand, Demand, Shock, quantile_table
 from envs.inventory.streams import episode_keys
+from envs.inventory.tensors import log_probability as tensor_log_probability
 from envs.inventory.trace import TraceDemand
 
 LOOPS = backend("numpy")
@@ -154,3 +157,28 @@ def test_refusals() -> None:
 def test_a_window_for_quantiles_longer_than_the_record_is_refused() -> None:
     with pytest.raises(ValueError, match="11 periods are more than the 10 recorded"):
         TraceDemand(RECORD, "series").quantile(np.array([0.5, 0.5]), np.array([1, 11]))
+
+
+@pytest.mark.parametrize("mean", [0.3, 17.0, 1000.0, 1e6])
+@pytest.mark.parametrize("cv2", [0.0, 1e-12, 1e-9, 1e-4, 0.0624, 0.0626, 0.5])
+def test_the_searched_law_has_all_its_mass(mean: float, cv2: float) -> None:
+    deviation = np.sqrt(mean + cv2 * mean**2)
+    lowest = max(0, int(mean - 9 * deviation))
+    k = lowest + np.arange(int(18 * deviation + 60 * cv2 * mean + 60), dtype=float)
+    if k.size > 10**6:
+        pytest.skip("a hundred million terms")
+    first = np.exp(log_probability(float(lowest), mean, cv2))
+    ratios = mean * (1 + cv2 * k[:-1]) / ((1 + cv2 * mean) * (k[:-1] + 1))
+    mass = first * (1 + np.cumprod(ratios).sum())
+    assert mass == pytest.approx(1, abs=2.0**-34)
+    k, m, spread = (torch.tensor(x, dtype=torch.float64) for x in (k[:2000], mean, cv2))
+    same = [log_probability(float(x), mean, cv2) for x in k]
+    np.testing.assert_allclose(tensor_log_probability(k, m, spread).numpy(), same, rtol=1e-12, atol=1e-11)
+
+
+def test_a_dispersion_near_zero_is_drawn_in_time_and_as_poisson() -> None:
+    # the season only makes the means change in name, so that units are searched for
+    demand, poisson = (
+        CountDemand(np.array([813.0, 1000.0]), np.full(2, cv2), season=(1.0, 1.0 + 1e-9)) for cv2 in (1e-12, 0.0)
+    )
+    np.testing.assert_array_equal(drawn(demand, 500, 2), drawn(poisson, 500, 2))

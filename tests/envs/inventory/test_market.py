@@ -402,3 +402,37 @@ def test_the_smallest_and_a_large_population() -> None:
         assert np.isfinite(step.obs).all()
     with pytest.raises(ValueError, match="num_agents is 1; a population has at least 2"):
         make(num_agents=1)
+
+
+def test_capacity_that_is_whole_but_for_rounding_is_whole() -> None:
+    # the means of 11 agents of easy's types add up to 120, their mean times 11 to a little less
+    assert make("easy", num_agents=11, jitter=0.0, capacity=1.0).capacity == 120
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"types": one_type(mu=1e6), "stock_cap": 1000.0}, "stock of 1e.09 units, beyond the 16777216"),
+        ({"types": one_type(mu=1e6), "unmet": "backlog", "horizon": 60}, "backlog of 6e.07 units.*shorten `horizon`"),
+        ({"types": one_type(mu=10), "action_mode": "absolute", "action_grid": (0, 1e12)}, "order of 1e.12 units"),
+        (
+            {"types": one_type(mu=1e6), "num_agents": 2000, "capacity": 1.0, "action_grid": (0, 4)},
+            "orders of 8e.09 units in all cannot be shared out exactly",
+        ),
+    ],
+)
+def test_refuses_units_that_cannot_be_counted_exactly(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        make("decoupled", **({"num_agents": 2, "jitter": 0.0, "stock_cap": 5.0} | options))
+
+
+def test_actions_may_be_lists_and_states_must_fit() -> None:
+    market = make(num_agents=3)
+    assert market.step([[1, 2, 3]]).metrics["order"].shape == (1, 3)
+    state = market.get_state()
+    with pytest.raises(ValueError, match=r"stock \(1, 4\), this one has \(1, 3\)"):
+        market.set_state(state | {"stock": np.zeros((1, 4), np.float32)})
+    with pytest.raises(ValueError, match="of period 1000000; this market has 52 periods"):
+        market.set_state(state | {"t": 10**6})
+    with pytest.raises(ValueError, match=r"seeds are whole numbers from 0; got 1\.5"):
+        market.reset(1.5)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 import envs
 from envs.inventory import cournot, rationing_best_replies, substitution_quantity
@@ -189,15 +190,28 @@ def test_uniform_rationing_leaves_nothing_to_gain_in_the_market() -> None:
     assert less.mean() > 4 * less.std(ddof=1) / np.sqrt(less.size)
 
 
-def test_substitution_in_a_population() -> None:
-    # Normal(100, 30) newsvendors, CR .6; everyone orders the equilibrium, and what customers of others bring to one
-    # seller is half of what others lack: its own best order is the same, by a quarter of a million periods' demand
+def test_substitution_in_the_market() -> None:
+    # Normal(100, 30) newsvendors, CR .6, where half of the customers that find nothing try another seller once:
+    # everyone holds the equilibrium quantity, and meets own and others' customers in three of five periods
     exact = substitution_quantity(mean=100, std=30, critical_ratio=0.6, omega=0.5)
-    demand = np.random.default_rng(0).normal(100, 30, 250_000)
-    spilled = 0.5 * np.maximum(demand - exact, 0)
-    best = np.quantile(demand + spilled.mean(), 0.6)
-    # standard errors: of a quantile sqrt(.6 x .4 / n) / density, and of the mean inflow
-    error = np.hypot(np.sqrt(0.24 / demand.size) / 0.01288, spilled.std() / np.sqrt(demand.size))
-    assert best == pytest.approx(exact, abs=4 * error)
-    # without substitution the best order is lower by more than errors explain
-    assert np.quantile(demand, 0.6) < exact - 20 * error
+    quantity, agents, periods = round(exact), 400, 120
+    shop = {"mu": 100, "p0": 10, "c": 4, "h": 0, "L": 0, "delta": 1}
+    game = market(agents, periods, (quantity, 0), 0.0, shop=shop, spill=0.5)
+    rng = np.random.default_rng(0)
+    with_demand(game, np.rint(rng.normal(100, 30, (periods, agents))).clip(0))
+    steps = [game.step(np.zeros((1, agents), int)).metrics for _ in range(periods)]
+    spilled, demand = (np.array([m[name][0] for m in steps], float) for name in ("spilled", "demand"))
+    # the closed form's inflow at this quantity: half of E(D - q)+ of a normal
+    z = (quantity - 100) / 30
+    inflow = 0.5 * 30 * (norm.pdf(z) - z * norm.sf(z))
+    error = spilled.std() / np.sqrt(spilled.size)
+    assert spilled.mean() == pytest.approx(inflow, abs=4 * error)
+    others = (spilled.sum(1, keepdims=True) - spilled) / (agents - 1)
+    met = demand + others <= quantity
+    # the quantity is rounded to a whole unit, and so is demand
+    rounding = norm.pdf((quantity - inflow - 100) / 30) / 30
+    assert met.mean() == pytest.approx(0.6, abs=4 * np.sqrt(0.24 / met.size) + rounding)
+    # a sale that another seller makes is lost to the first all the same
+    sold, lost, found = (sum(float(m[name].sum(dtype=float)) for m in steps) for name in ("sold", "lost", "spill_sold"))
+    assert sold == demand.sum() - lost + found
+    assert found > 0

@@ -33,7 +33,7 @@ def same(one: Step, two: Step) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", envs.names())
+@pytest.mark.parametrize("name", [name for name in envs.names() if name.startswith("inventory/")])
 def test_every_preset(name: str, device: str) -> None:
     one = envs.make(name, num_envs=3, seed=0)
     two = envs.make(name, num_envs=3, seed=0, backend=f"torch:{device}")

@@ -282,3 +282,44 @@ def test_epsilon_falls_with_the_temperature():
     assert float(learner.policy.epsilon) == pytest.approx(0.1)
     # 8 of 80 episodes an iteration; the schedule ends at 70 %
     assert seen[:3] == pytest.approx([0.5 - 0.4 * share / 0.7 for share in (0.1, 0.2, 0.3)])
+
+
+ESTIMATORS = ("joint", "marginal", "gaussian", "gaussian_one_hot", "mixture")
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_estimator_corrects_and_goes_on_bit_for_bit(estimator: str):
+    def made(seed: int):
+        return make_pair(MatchingGame(num_envs=8), "is", seed, 64, importance=ImportanceConfig(estimator=estimator))
+
+    rollout, learner = made(0)
+    while learner.episodes < 48:
+        told = learner.learn([rollout.collect(5)])
+    assert 0 < told["ess"] < 1
+    tensors, state = learner.get_state()
+    tensors = {f: {k: v.copy() for k, v in t.items()} for f, t in tensors.items()}
+    _, other = made(9)
+    other.set_state(tensors, state)
+    for batch in [rollout.collect(5) for _ in range(2)]:
+        assert learner.learn([batch]) == other.learn([batch])
+    assert torch.equal(learner.flat, other.flat)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_without_drift_every_estimator_weighs_one(estimator: str):
+    rollout, learner = make_pair(MatchingGame(num_envs=8), "is", importance=ImportanceConfig(estimator=estimator))
+    learner.replay.add([rollout.collect(12)])
+    learner.drift.remember(learner.policy, learner.replay)
+    weight, _ = weights(learner, learner.replay.sample(64, np.random.default_rng(0)))
+    assert bool((weight == 1.0).all())
+
+
+def test_a_mixture_remembers_the_policies_whose_steps_are_kept():
+    config = ImportanceConfig(estimator="mixture")
+    rollout, learner = make_pair(MatchingGame(num_envs=8), "is", importance=config, replay_population_steps=160)
+    for _ in range(12):
+        learner.learn([rollout.collect(5)])
+    ring = learner.replay.rings[0]
+    # the policies of the steps that the draw saw, with the shares of them
+    assert set(learner.drift._past) == set(ring.version[: ring.size].tolist())
+    assert sum(learner.drift._shares.values()) == pytest.approx(1.0)

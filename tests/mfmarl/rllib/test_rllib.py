@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,16 +13,7 @@ from mfmarl.errors import TrainingFailed
 from mfmarl.trainer import LocalTrainer
 
 ray = pytest.importorskip("ray")
-pytestmark = pytest.mark.ray
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_ray() -> Iterator[None]:
-    from mfmarl.rllib.quiet import start_ray
-
-    start_ray(num_cpus=4)
-    yield
-    ray.shutdown()
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
 
 
 def config(**changes: object) -> TrainConfig:

@@ -228,6 +228,22 @@ def test_a_state_that_is_put_back_is_played_on_alike() -> None:
         step = envs[0].step(actions)
 
 
+def test_a_state_of_another_trajectory_is_read_off_what_is_on_its_way() -> None:
+    game = market((2, 2, 2))
+    envs = [make_market(game.config, num_envs=1, num_agents=30, seed=0, backend=backend("numpy")) for _ in range(3)]
+    envs[2].reset(99)
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        envs[2].step(rng.integers(11, size=(1, 30)))
+    first, second = (profile_policy(game, base_stock_profile(game), env, 0) for env in envs[:2])
+    step = envs[0].reset(0)
+    for _ in range(10):
+        step = envs[0].step(first(step))
+    for env in envs[:2]:
+        env.set_state(envs[2].get_state())
+    np.testing.assert_array_equal(first(step), second(step))
+
+
 def test_agents_with_jitter_play_their_types_profile_in_their_own_scale() -> None:
     game = market()
     profile = base_stock_profile(game)

@@ -86,7 +86,7 @@ BAD = {
     "an unknown child": ("nodes: [0, 1]\nchildren: {0: [1, 2]}", r"node 2 is not among `nodes` \(0, 1\); add it"),
     "an unknown parent": ("nodes: [a, b]\nchildren: {a: [b], c: []}", "node c is not among `nodes`"),
     "a node named twice": ("nodes: [0, 1, 0]\nchildren: {0: [1]}", "node 0 stands twice among `nodes`"),
-    "one node": ("children: {0: []}", "1 nodes; a network has at least a factory and one node that it supplies"),
+    "one node": ("children: {0: []}", "1 node; a network has at least a factory and one node that it supplies"),
     "no node": ("children: {}", "0 nodes; a network has at least"),
     "an empty file": ("", "the file must be keys with values, .*; got nothing"),
     "a list": ("[1, 2]", "line 1: the file must be keys with values, .*; got a list"),

@@ -15,6 +15,7 @@ from envs.inventory.reference import reference_policy
 from envs.inventory.reference.clairvoyant import Field, clairvoyant_bound
 from envs.inventory.types import AgentType
 from envs.population import Step
+from tests.envs.inventory.given import with_demand
 
 GAMMA = 0.9
 
@@ -123,3 +124,22 @@ def test_refusals() -> None:
         clairvoyant_bound(easy, field, discount=0.99)
     with pytest.raises(ValueError, match="does not say its prices"):
         field.add(easy.reset(0))
+
+
+def test_units_that_spoil_at_a_tie_spoil_in_the_bound_as_they_do_in_the_market() -> None:
+    # .15 x 190 = 28.5 lies between two whole units: the market and the bound must round it alike
+    market = cast(
+        InventoryMarket,
+        envs.make(
+            "inventory/market-decoupled", num_envs=1, num_agents=2, seed=0, jitter=0.0, horizon=2, initial_stock=19.0,
+            stock_cap=20.0, action_mode="absolute", action_grid=(0.0, 1e-9),
+            types={"shop": AgentType.model_validate({"mu": 10, "p0": 10, "c": 4, "h": 0.1, "L": 0, "delta": 0.15})},
+        ),
+    )  # fmt: skip
+    with_demand(market, [[0, 0], [200, 200]])
+    field, earned = Field(), np.zeros((1, 2))
+    for t in range(2):
+        step = market.step(np.zeros((1, 2), int))
+        field.add(step)
+        earned += GAMMA**t * step.reward
+    np.testing.assert_allclose(clairvoyant_bound(market, field, discount=GAMMA), earned, rtol=1e-6)

@@ -89,3 +89,85 @@ def test_reweighted_mean_is_unbiased_and_the_plain_one_is_off_by_the_computed_bi
     assert abs(float(corrected.mean()) - truth) < 3 * error
     assert abs(float(f[drawn].mean()) - biased) < 3 * float(f[drawn].std()) / math.sqrt(drawn.numel())
     assert truth - biased == pytest.approx(1.2)
+
+
+def test_tempering_is_a_power():
+    log_ratio = torch.tensor([[2.0], [-1.0], [0.0], [1.0]])
+    weights = drift_weights(log_ratio, ImportanceConfig(temper=0.5, self_normalise=False))
+    assert torch.allclose(weights.weight, (0.5 * log_ratio).exp())
+    assert weights.temper == 0.5
+
+
+@pytest.mark.parametrize("floor", [0.3, 0.6, 0.9])
+def test_the_floor_is_reached_by_the_largest_exponent(floor: float):
+    log_ratio = 3.0 * torch.randn(200, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    free = drift_weights(log_ratio, ImportanceConfig(clip=1e9))
+    assert free.effective_share < floor
+    assert free.temper == 1.0
+    held = drift_weights(log_ratio, ImportanceConfig(clip=1e9, ess_floor=floor))
+    assert held.effective_share == pytest.approx(floor, abs=1e-4)
+    assert held.effective_share >= floor
+    assert 0 < held.temper < 1
+    # the weights are that power, and the power is the one of the temper setting
+    by_hand = drift_weights(log_ratio, ImportanceConfig(clip=1e9, temper=held.temper))
+    assert torch.allclose(held.weight, by_hand.weight, rtol=1e-9)
+    both = drift_weights(log_ratio, ImportanceConfig(clip=1e9, ess_floor=floor, temper=0.5))
+    assert both.temper == pytest.approx(min(0.5, held.temper), abs=1e-5)
+
+
+def test_a_floor_that_is_met_changes_nothing():
+    log_ratio = 0.1 * torch.randn(200, 10, generator=torch.Generator().manual_seed(0))
+    free, held = (drift_weights(log_ratio, ImportanceConfig(ess_floor=f)) for f in (0.0, 0.5))
+    assert torch.equal(free.weight, held.weight)
+    assert held.temper == 1.0
+
+
+def test_impossible_steps_weigh_nothing():
+    log_ratio = torch.tensor([[-math.inf, 0.0], [0.0, 1.0], [1.0, -math.inf], [0.0, 0.0]])
+    for config in (ImportanceConfig(), ImportanceConfig(temper=0.5), ImportanceConfig(ess_floor=0.99)):
+        weights = drift_weights(log_ratio, config)
+        assert (weights.weight == 0).nonzero().tolist() == [[0, 0], [2, 1]]
+        assert float(weights.weight.mean()) == pytest.approx(1.0)
+    # three of four steps are possible, so a share of .99 is out of reach: all that are possible weigh the same
+    assert weights.temper == 0.0
+    assert weights.effective_share == pytest.approx(0.75)
+    nothing = drift_weights(torch.full((30, 2), -math.inf), ImportanceConfig(pareto=True, ess_floor=0.5))
+    assert bool((nothing.weight == 0).all())
+    assert (nothing.mean, nothing.maximum, nothing.effective_share) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_refuses_nan_and_plus_infinity(value: float):
+    with pytest.raises(ValueError, match=f"step 0, agent 1 is {value}"):
+        drift_weights(torch.tensor([[0.0, value]]), ImportanceConfig())
+
+
+@pytest.mark.parametrize("pareto", [False, True])
+@pytest.mark.parametrize("temper", [0.3, 1.0])
+@pytest.mark.parametrize("level", [-500.0, 0.0, 2.0, 500.0])
+def test_equal_ratios_weigh_exactly_one(level: float, temper: float, pareto: bool):
+    config = ImportanceConfig(temper=temper, pareto=pareto, ess_floor=0.9)
+    weights = drift_weights(torch.full((100, 11), level), config)
+    assert bool((weights.weight == 1.0).all())
+    assert weights.effective_share == pytest.approx(1.0)
+
+
+def test_bias_of_the_clipped_mean_is_within_its_bound():
+    """|bias| <= V_max E_new[(1 - c/w)_+], by enumeration of one neighbour's three actions."""
+    old, new = torch.tensor([0.9, 0.08, 0.02]).double(), torch.tensor([0.1, 0.3, 0.6]).double()
+    f = torch.tensor([-1.0, 0.5, 1.0]).double()
+    log_ratio = torch.stack([torch.zeros(3).double(), (new / old).log()], 1)[:, [1, 0]]
+    weight = drift_weights(log_ratio, ImportanceConfig(clip=5.0, self_normalise=False)).weight[:, 0]
+    bias = float((old * weight * f).sum() - (new * f).sum())
+    bound = float((new * (1 - 5.0 * old / new).clamp_min(0)).sum())
+    assert bias != 0
+    assert abs(bias) <= bound + 1e-12
+
+
+def test_joint_ratio_of_impossible_actions():
+    new, old = torch.tensor([[0.0, -math.inf, 0.5]]), torch.zeros(1, 3)
+    assert joint_log_ratio(new, old).tolist() == [[-math.inf, 0.5, -math.inf]]
+    chain = torch.tensor([[False, True, False], [False, False, True], [True, False, False]])
+    assert joint_log_ratio(new, old, chain).tolist() == [[-math.inf, 0.5, 0.0]]
+    with pytest.raises(ValueError, match="step 0, agent 1 is inf"):
+        joint_log_ratio(old, new)

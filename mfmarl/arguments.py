@@ -1,0 +1,40 @@
+"""What the commands share: how their options show in --help, and how numbers are read."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from tyro.conf import arg
+
+from mfmarl.errors import UserError
+
+
+def given(metavar: str | None = None, default: str = "") -> object:
+    """How a flag shows in --help: its placeholder, and its default in words."""
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
+
+
+def whole_number(flag: str, text: str, low: int) -> int:
+    """A whole number of at least `low`, or a UserError that names the flag."""
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
+        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
+    return int(text)
+
+
+def whole_numbers(flag: str, text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    return tuple(whole_number(flag, part.strip(), 1) for part in text.split(","))
+
+
+def number(flag: str, text: str) -> float:
+    """A decimal number."""
+    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", text):
+        raise UserError(f"{flag}: got {text!r}; want a number, e.g. .05")
+    return float(text)
+
+
+def say(text: str) -> None:
+    """What is being done, on a terminal only, in one line that the next overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
