@@ -28,11 +28,15 @@ COUNTERS = ("iteration", "env_steps", "agent_steps", "gradient_steps", "episodes
 def flattened(parameters: Sequence[torch.nn.Parameter]) -> torch.nn.Parameter:
     """One vector that holds all parameters, of which they become views: one optimiser step moves them all."""
     flat = torch.cat([p.detach().flatten() for p in parameters])
-    start = 0
-    for p in parameters:
-        p.data = flat[start : start + p.numel()].view(p.shape)
-        start += p.numel()
+    for p, view in zip(parameters, views(flat, parameters), strict=True):
+        p.data = view
     return torch.nn.Parameter(flat)
+
+
+def views(flat: Tensor, parameters: Sequence[torch.nn.Parameter]) -> list[Tensor]:
+    """The parts of a vector of all parameters, each in the shape of its parameter."""
+    parts = torch.split(flat, [p.numel() for p in parameters])
+    return [part.view(p.shape) for part, p in zip(parts, parameters, strict=True)]
 
 
 class Learner(ABC):
@@ -71,6 +75,9 @@ class Learner(ABC):
         self.parameters = list(parameters)
         self.flat = flattened(self.parameters)
         self.optimiser = torch.optim.Adam([self.flat], lr=learning_rate, fused=True)
+        self.gradient = torch.zeros_like(self.flat)
+        """Of `flat`; `slopes` are its parts, one a parameter."""
+        self.slopes = views(self.gradient, self.parameters)
         self._averages = flattened(list(self.policy.parameters()))
         self.replay = PopulationReplay(replay_population_steps, self.device)
         graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
@@ -150,7 +157,15 @@ class Learner(ABC):
             TrainingFailed: where the gradient is not finite; the step was not taken.
         """
         gradients = torch.autograd.grad(loss, self.parameters)
-        gradient = torch.cat([g.flatten() for g in gradients])
+        torch.cat([g.flatten() for g in gradients], out=self.gradient)
+        self._move(self.gradient, max_norm)
+
+    def _move(self, gradient: Tensor, max_norm: float) -> None:
+        """One optimiser step along a gradient of all parameters, scaled down to `max_norm` where it is longer.
+
+        Raises:
+            TrainingFailed: where the gradient is not finite; the step was not taken.
+        """
         norm = float(torch.linalg.vector_norm(gradient))
         if not math.isfinite(norm):
             raise TrainingFailed(

@@ -26,6 +26,7 @@ from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
+from mfmarl.core.perceptron import TDRows, td_gradient
 from mfmarl.core.value import mean_field_target, mean_field_value
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -34,17 +35,9 @@ from mfmarl.rollout import PopulationBatch
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What the loss needs of R agent steps that share a network."""
+class Rows(TDRows):
+    """What the loss needs of R agent steps that share a network; inputs are observation and mean action."""
 
-    inputs: Tensor
-    """[R, D + F]: observation and the mean action that Q is a function of."""
-    action: Tensor
-    """int64 [R, 1]"""
-    target: Tensor
-    """[R]"""
-    weight: Tensor
-    """[R]"""
     played: Tensor | None = None
     """[R, F]: the mean action that was played, which predictors learn."""
     predictor_inputs: Tensor | None = None
@@ -116,6 +109,7 @@ class MFQ(Learner):
         self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
         self.observed_q = config.conditioning == "observed" and network.predictor is None
+        self._compiled = network.predictor is None and network.mlp.compiled(self.flat)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -265,6 +259,22 @@ class MFQ(Learner):
         error = 0.5 * (predicted - played).square().sum(-1)
         return weighted_mean(error, torch.cat([r.weight for r in rows]), error.numel())
 
+    def _gradient_step(self, rows: Sequence[Rows]) -> tuple[Tensor | float, Tensor]:
+        """One optimiser step on `loss`; by compiled loops where they can, which give the same gradient."""
+        loss: Tensor | float
+        if self._compiled:
+            slopes = self.slopes
+            layers = len(self.network.mlp.weights)
+            loss, error = td_gradient(
+                list(self.network.mlp.weights), list(self.network.mlp.biases), rows, huber=self.config.huber,
+                to_weights=slopes[:layers], to_biases=slopes[layers:],
+            )  # fmt: skip
+            self._move(self.gradient, self.config.max_grad_norm)
+            return loss, error
+        loss, error = self.loss(rows)
+        self._descend(loss, self.config.max_grad_norm)
+        return loss.detach(), error
+
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
         size = self.config.batch_population_steps
         sample = self.replay.sample(steps * size, self._rng)
@@ -274,16 +284,15 @@ class MFQ(Learner):
         target = self.targets(sample, observed, played)
         if not bool(torch.isfinite(target.value.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
-        losses = torch.zeros(steps, device=self.device)
+        losses = []
         rows = self.rows(sample, observed, played, target)
         for i in range(steps):
-            loss, error = self.loss([r.part(i, steps) for r in rows])
-            self._descend(loss, self.config.max_grad_norm)
-            losses[i] = loss.detach()
+            loss, error = self._gradient_step([r.part(i, steps) for r in rows])
+            losses.append(loss)
         with torch.no_grad():
             self._averages.lerp_(self.flat, self.config.target_rate)
         return target.metrics | {
-            "loss": float(losses.mean()),
+            "loss": float(sum(losses)) / steps,
             "td_abs": float(error.abs().mean()),
             "q_mean": float((target.value * self.reward_scale).mean()),
             "drift_tv": self._drift(sample, fresh),

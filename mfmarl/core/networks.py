@@ -84,7 +84,7 @@ class StackedMLP(nn.Module):
 
     def forward_types(self, rows: Sequence[Tensor]) -> list[Tensor]:
         """For each group its rows [R_k, inputs] -> [R_k, outputs]."""
-        if self._compiled(rows[0]):
+        if self.compiled(rows[0]):
             return differentiable(list(self.weights), list(self.biases), rows)
         if self.sharing == "agent" and len(rows) >= BATCHED_FROM:
             return list(self._batched(torch.stack(list(rows))).unbind(0))
@@ -119,7 +119,7 @@ class StackedMLP(nn.Module):
                 rows = torch.relu_(rows)
         return rows
 
-    def _compiled(self, rows: Tensor) -> bool:
+    def compiled(self, rows: Tensor) -> bool:
         """Whether compiled loops serve: one network a type, in float32 on the processor."""
         plain = rows.device.type == "cpu" and rows.dtype == self.weights[0].dtype == torch.float32
         return plain and self.sharing == "type"
@@ -128,7 +128,7 @@ class StackedMLP(nn.Module):
     def infer(self, *parts: Tensor, chunk_rows: int = 4096) -> Tensor:
         """`forward` without gradients, some rows at a time so that activations stay in cache."""
         steps, agents = parts[0].shape[:2]
-        if self._compiled(parts[0]):
+        if self.compiled(parts[0]):
             return infer(list(self.weights), list(self.biases), parts, self.types)
         size = max(1, chunk_rows // agents)
         if steps <= size or parts[0].is_cuda:

@@ -8,6 +8,7 @@ while it is in the cache, and products are BLAS calls. Arithmetic is float32 in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,60 @@ def _forward(weights: tuple[Array, ...], biases: tuple[Array, ...], rows: Array,
 
 
 @compiled
+def _back(
+    weights: tuple[Array, ...],
+    x: Array,
+    hidden: Array,
+    at: int,
+    gradient: Array,
+    to_weights: tuple[Array, ...],
+    to_biases: tuple[Array, ...],
+    buffers: Array,
+) -> None:
+    """Add the gradients of the weights [in, out] and biases [out] that rows at..at+m of `_layers` have part in.
+
+    `x` [m, in] are the rows, `gradient` [m, A] is that of their outputs; `buffers` [2, room] are written to in turns.
+    """
+    m = x.shape[0]
+    rows = hidden.size // _width(weights)
+    layers = len(weights)
+    start = hidden.size
+    g = gradient
+    for back in range(layers):
+        layer = layers - 1 - back
+        u = weights[layer].shape[0]
+        if layer > 0:
+            start -= rows * u
+            h = hidden[start : start + rows * u].reshape(rows, u)[at : at + m]
+        else:
+            h = x
+        product = np.dot(h.T, g)
+        to = to_weights[layer]
+        for i in range(to.shape[0]):
+            for j in range(to.shape[1]):
+                to[i, j] += product[i, j]
+        bias = to_biases[layer]
+        for i in range(m):
+            for j in range(g.shape[1]):
+                bias[j] += g[i, j]
+        if layer > 0:
+            below = buffers[back % 2][: m * u].reshape(m, u)
+            np.dot(g, weights[layer].T, below)
+            for i in range(m):
+                for j in range(u):
+                    below[i, j] = below[i, j] if h[i, j] > 0 else np.float32(0)
+            g = below
+
+
+@compiled
+def _widest(weights: tuple[Array, ...]) -> int:
+    units = 0
+    for layer in range(len(weights)):
+        units = max(units, weights[layer].shape[0])
+    return units
+
+
+@compiled
 def _backward(
     weights: tuple[Array, ...],
     rows: Array,
@@ -112,43 +167,56 @@ def _backward(
     to_weights: tuple[Array, ...],
     to_biases: tuple[Array, ...],
 ) -> None:
-    """Gradients of the weights [in, out] and biases [out] from those of the outputs [R, A]; all were zeros before."""
-    total = rows.shape[0]
-    layers = len(weights)
-    widest = 0
-    for layer in range(layers):
-        widest = max(widest, weights[layer].shape[0])
-    # two to read from and write to in turns
-    buffers = np.empty((2, CHUNK * widest), np.float32)
-    for begin in range(0, total, CHUNK):
-        end = min(begin + CHUNK, total)
-        m = end - begin
-        g = gradient[begin:end]
-        start = hidden.size
-        for back in range(layers):
-            layer = layers - 1 - back
-            u = weights[layer].shape[0]
-            if layer > 0:
-                start -= total * u
-                h = hidden[start : start + total * u].reshape(total, u)[begin:end]
+    """Gradients of all weights and biases from those of the outputs [R, A]; they were zeros before."""
+    buffers = np.empty((2, CHUNK * _widest(weights)), np.float32)
+    for begin in range(0, rows.shape[0], CHUNK):
+        end = min(begin + CHUNK, rows.shape[0])
+        _back(
+            weights, rows[begin:end], hidden, begin, gradient[begin:end], to_weights, to_biases, buffers
+        )
+
+
+@compiled
+def _td(
+    weights: tuple[Array, ...],
+    biases: tuple[Array, ...],
+    rows: Array,
+    action: NDArray[np.int64],
+    target: Array,
+    weight: Array,
+    count: float,
+    huber: bool,
+    error: Array,
+    to_weights: tuple[Array, ...],
+    to_biases: tuple[Array, ...],
+) -> float:
+    """There and back for the weighted TD loss; returns this network's part of the loss, writes the errors [R]."""
+    actions = biases[-1].shape[0]
+    hidden = np.empty(CHUNK * _width(weights), np.float32)
+    y = np.empty((CHUNK, actions), np.float32)
+    buffers = np.empty((2, CHUNK * max(actions, _widest(weights))), np.float32)
+    loss = 0.0
+    for begin in range(0, rows.shape[0], CHUNK):
+        m = min(CHUNK, rows.shape[0] - begin)
+        x = rows[begin : begin + m]
+        _layers(weights, biases, x, hidden, y[:m], 0)
+        for i in range(m):
+            k = action[begin + i]
+            e = y[i, k] - target[begin + i]
+            error[begin + i] = e
+            w = weight[begin + i]
+            size = abs(e)
+            if huber and size > 1:
+                loss += w * (size - np.float32(0.5))
+                slope = np.float32(1) if e > 0 else np.float32(-1)
             else:
-                h = rows[begin:end]
-            product = np.dot(h.T, g)
-            to = to_weights[layer]
-            for i in range(to.shape[0]):
-                for j in range(to.shape[1]):
-                    to[i, j] += product[i, j]
-            bias = to_biases[layer]
-            for i in range(m):
-                for j in range(g.shape[1]):
-                    bias[j] += g[i, j]
-            if layer > 0:
-                below = buffers[back % 2][: m * u].reshape(m, u)
-                np.dot(g, weights[layer].T, below)
-                for i in range(m):
-                    for j in range(u):
-                        below[i, j] = below[i, j] if h[i, j] > 0 else np.float32(0)
-                g = below
+                loss += w * np.float32(0.5) * e * e
+                slope = e
+            for j in range(actions):
+                y[i, j] = np.float32(0)
+            y[i, k] = np.float32(w * slope / count)
+        _back(weights, x, hidden, 0, y[:m], to_weights, to_biases, buffers)
+    return loss / count
 
 
 def _arrays(tensors: Sequence[Tensor], network: int) -> tuple[Any, ...]:
@@ -169,6 +237,53 @@ def infer(
     for k, agents in enumerate(types):
         _infer(_arrays(weights, k), _arrays(biases, k), first, second, (agents.start, agents.stop), out)
     return torch.from_numpy(out)
+
+
+@dataclass(frozen=True)
+class TDRows:
+    """R agent steps of one network, for `td_gradient`."""
+
+    inputs: Tensor
+    """[R, in]"""
+    action: Tensor
+    """int64 [R, 1]"""
+    target: Tensor
+    """[R]"""
+    weight: Tensor
+    """[R]"""
+
+
+def td_gradient(
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    rows: Sequence[TDRows],
+    *,
+    huber: bool,
+    to_weights: Sequence[Tensor],
+    to_biases: Sequence[Tensor],
+) -> tuple[float, Tensor]:
+    """The weighted TD loss of all networks over all rows, its gradients, and the errors [R_1 + ... + R_K].
+
+    The loss is `weighted_mean(td_loss(error), weight, count)` with the number of rows as count; every row is taken
+    through its network and back while it is in the cache.
+
+    Args:
+        to_weights, to_biases: stacked like the weights and biases; the gradients are written there.
+    """
+    count = sum(r.target.shape[0] for r in rows)
+    error = np.empty(count, np.float32)
+    for gradient in (*to_weights, *to_biases):
+        gradient.zero_()
+    loss, start = 0.0, 0
+    for k, r in enumerate(rows):
+        n = r.target.shape[0]
+        loss += _td(
+            _arrays(weights, k), _arrays(biases, k), r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(),
+            r.weight.numpy(), float(count), huber, error[start : start + n], _arrays(to_weights, k),
+            _arrays(to_biases, k),
+        )  # fmt: skip
+        start += n
+    return loss, torch.from_numpy(error)
 
 
 def differentiable(weights: Sequence[Tensor], biases: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:

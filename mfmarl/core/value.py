@@ -14,7 +14,8 @@ def boltzmann_log_probs(q: Tensor, temperature: Tensor | float) -> Tensor:
 def sample_actions(log_probs: Tensor, generator: torch.Generator) -> Tensor:
     """One action per row of `log_probs` [..., A] by the Gumbel-max trick, as int64 [...]."""
     # -log(-log u) is Gumbel; u = 0 gives -inf, an action that is not chosen, and u < 1 always
-    uniform = torch.rand(log_probs.shape, generator=generator, dtype=log_probs.dtype)
+    uniform = torch.rand(log_probs.shape, generator=generator, dtype=log_probs.dtype, device=generator.device)
+    uniform = uniform.to(log_probs.device)
     return (log_probs - uniform.log_().neg_().log_()).argmax(-1)
 
 

@@ -8,6 +8,7 @@ import torch
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.mfq import MFQ, Target
 from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.core.perceptron import td_gradient
 from mfmarl.errors import TrainingFailed
 from tests.games import MatchingGame, make_pair
 
@@ -323,3 +324,29 @@ def test_a_mixture_remembers_the_policies_whose_steps_are_kept():
     # the policies of the steps that the draw saw, with the shares of them
     assert set(learner.drift._past) == set(ring.version[: ring.size].tolist())
     assert sum(learner.drift._shares.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("huber", [True, False])
+def test_the_compiled_gradient_is_that_of_the_loss(huber: bool):
+    rollout, learner = make_pair(MatchingGame(num_envs=8, num_agents=7), huber=huber)
+    learner.replay.add([rollout.collect(12)])
+    sample = learner.replay.sample(300, np.random.default_rng(0))
+    observed, played = learner.observed(sample), learner.mean_field.of(sample.action)
+    generator = torch.Generator().manual_seed(0)
+    # errors on both sides of Huber's threshold, weights from 0 to 3
+    target = 2 * torch.randn(sample.reward.shape, generator=generator)
+    weight = 3 * torch.rand(sample.reward.shape, generator=generator)
+    rows = learner.rows(sample, observed, played, Target(target, weight, {}))
+    loss, error = learner.loss(rows)
+    want = torch.autograd.grad(loss, learner.parameters)
+    assert learner._compiled
+    layers = len(learner.network.mlp.weights)
+    got, errors = td_gradient(
+        list(learner.network.mlp.weights), list(learner.network.mlp.biases), rows, huber=huber,
+        to_weights=learner.slopes[:layers], to_biases=learner.slopes[layers:],
+    )  # fmt: skip
+    assert got == pytest.approx(float(loss.detach()), rel=1e-5)
+    torch.testing.assert_close(errors, error)
+    for a, b in zip(learner.slopes, want, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
+    assert float(learner.gradient.abs().max()) > 1e-3

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from envs.inventory import compiled as compiling
+from envs import compiled as compiling
 
 
 def test_without_a_place_for_its_code_a_loop_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "_cache_folder", lambda: None)
+    monkeypatch.setattr(compiling, "_cache_folder", lambda package: None)
 
     @compiling.compiled
     def double(x: float) -> float:
@@ -21,17 +23,18 @@ def test_without_a_place_for_its_code_a_loop_is_compiled_all_the_same(monkeypatc
 
 
 def test_code_is_kept_by_what_all_sources_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "envs" / "inventory"
-    package.mkdir(parents=True)
-    (package / "compiled.py").write_text("")
+    package = tmp_path / "package"
+    package.mkdir()
     formula = package / "formulas.py"
-    monkeypatch.setattr(compiling, "__file__", str(package / "compiled.py"))
+    (package / "__init__.py").write_text("")
+    module = ModuleType("package")
+    module.__file__ = str(package / "__init__.py")
+    monkeypatch.setitem(sys.modules, "package", module)
     folders = []
     for text in ("a = 1", "a = 2"):
         formula.write_text(text)
         compiling._cache_folder.cache_clear()
-        folders.append(compiling._cache_folder())
-    monkeypatch.undo()
+        folders.append(compiling._cache_folder("package"))
     compiling._cache_folder.cache_clear()
     assert None not in folders
     assert len(set(folders)) == 2
