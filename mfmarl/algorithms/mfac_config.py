@@ -17,7 +17,7 @@ class MFACConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's step size at the start, of actor and critic")
     learning_rate_end: float = Field(1e-4, gt=0, le=1, description="Adam's step size at the end of the run")
     discount: float = Field(0.99, ge=0, lt=1, description="per environment step, below 1")
-    trace_decay: float = Field(0.95, ge=0, le=1, description="lambda of V-trace; without drift that of GAE")
+    trace_decay: float = Field(0.8, ge=0, le=1, description="lambda of V-trace; without drift that of GAE")
     ratio_limit: float = Field(
         1.0, gt=0, description="rho-bar: own-action ratios above it are cut, in values and in the actor's weights"
     )

@@ -105,3 +105,9 @@ def test_policies_are_saved_and_play_without_the_learner(tmp_path: Path, algorit
 def test_mean_field_q_refuses_continuous_actions() -> None:
     with pytest.raises(UserError, match=r"mfq plays discrete actions; .* choose algorithm mfac"):
         LocalTrainer(config("mfq", env_options={"action_mode": "continuous"}))
+
+
+def test_estimators_that_need_probabilities_refuse_continuous_actions() -> None:
+    changes = {"env_options": {"action_mode": "continuous"}, "method": "is", "importance": {"estimator": "marginal"}}
+    with pytest.raises(UserError, match=r"marginal is for discrete actions; .*: take joint or mixture"):
+        LocalTrainer(config("mfac", **changes))

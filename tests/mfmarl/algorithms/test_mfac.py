@@ -186,7 +186,7 @@ def written(learner, segments, following: torch.Tensor) -> torch.Tensor:
     following, reward = following.view(*shape, -1), (steps.reward / learner.reward_scale).view(*shape, -1)
     target, error = torch.empty_like(value), torch.zeros_like(value[0])
     for t in reversed(range(shape[0])):
-        kept = 0.5 * 0.95 * segments.continues[t].float().unsqueeze(-1)
+        kept = 0.5 * learner.config.trace_decay * segments.continues[t].float().unsqueeze(-1)
         error = reward[t] + 0.5 * following[t] - value[t] + kept * error
         target[t] = value[t] + error
     return target
