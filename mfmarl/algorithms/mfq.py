@@ -26,7 +26,7 @@ from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
-from mfmarl.core.perceptron import TDRows, td_gradient
+from mfmarl.core.perceptron import TDGradient, TDRows
 from mfmarl.core.value import mean_field_target, mean_field_value
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -109,7 +109,12 @@ class MFQ(Learner):
         self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
         self.observed_q = config.conditioning == "observed" and network.predictor is None
-        self._compiled = network.predictor is None and network.mlp.compiled(self.flat)
+        self._compiled: TDGradient | None = None
+        if network.predictor is None and network.mlp.compiled(self.flat):
+            layers, mlp = len(network.mlp.weights), network.mlp
+            self._compiled = TDGradient(
+                list(mlp.weights), list(mlp.biases), self.slopes[:layers], self.slopes[layers:], huber=config.huber
+            )
         self._schedule()
 
     def _schedule(self) -> None:
@@ -262,13 +267,9 @@ class MFQ(Learner):
     def _gradient_step(self, rows: Sequence[Rows]) -> tuple[Tensor | float, Tensor]:
         """One optimiser step on `loss`; by compiled loops where they can, which give the same gradient."""
         loss: Tensor | float
-        if self._compiled:
-            slopes = self.slopes
-            layers = len(self.network.mlp.weights)
-            loss, error = td_gradient(
-                list(self.network.mlp.weights), list(self.network.mlp.biases), rows, huber=self.config.huber,
-                to_weights=slopes[:layers], to_biases=slopes[layers:],
-            )  # fmt: skip
+        if self._compiled is not None:
+            self.gradient.zero_()
+            loss, error = self._compiled(rows)
             self._move(self.gradient, self.config.max_grad_norm)
             return loss, error
         loss, error = self.loss(rows)

@@ -241,7 +241,7 @@ def infer(
 
 @dataclass(frozen=True)
 class TDRows:
-    """R agent steps of one network, for `td_gradient`."""
+    """R agent steps of one network, for `TDGradient`."""
 
     inputs: Tensor
     """[R, in]"""
@@ -253,37 +253,45 @@ class TDRows:
     """[R]"""
 
 
-def td_gradient(
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    rows: Sequence[TDRows],
-    *,
-    huber: bool,
-    to_weights: Sequence[Tensor],
-    to_biases: Sequence[Tensor],
-) -> tuple[float, Tensor]:
-    """The weighted TD loss of all networks over all rows, its gradients, and the errors [R_1 + ... + R_K].
+class TDGradient:
+    """The weighted TD loss of stacked networks and its gradient, both computed where the parameters lie.
 
     The loss is `weighted_mean(td_loss(error), weight, count)` with the number of rows as count; every row is taken
     through its network and back while it is in the cache.
-
-    Args:
-        to_weights, to_biases: stacked like the weights and biases; the gradients are written there.
     """
-    count = sum(r.target.shape[0] for r in rows)
-    error = np.empty(count, np.float32)
-    for gradient in (*to_weights, *to_biases):
-        gradient.zero_()
-    loss, start = 0.0, 0
-    for k, r in enumerate(rows):
-        n = r.target.shape[0]
-        loss += _td(
-            _arrays(weights, k), _arrays(biases, k), r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(),
-            r.weight.numpy(), float(count), huber, error[start : start + n], _arrays(to_weights, k),
-            _arrays(to_biases, k),
-        )  # fmt: skip
-        start += n
-    return loss, torch.from_numpy(error)
+
+    def __init__(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        to_weights: Sequence[Tensor],
+        to_biases: Sequence[Tensor],
+        *,
+        huber: bool,
+    ) -> None:
+        """Args:
+        weights, biases: of each layer, stacked: [K, in, out] and [K, out]; read where they are at every call.
+        to_weights, to_biases: stacked likewise; the gradients are added there.
+        """
+        self._networks = [
+            tuple(_arrays(tensors, k) for tensors in (weights, biases, to_weights, to_biases))
+            for k in range(biases[0].shape[0])
+        ]
+        self._huber = huber
+
+    def __call__(self, rows: Sequence[TDRows]) -> tuple[float, Tensor]:
+        """The loss, and the errors [R_1 + ... + R_K]."""
+        count = sum(r.target.shape[0] for r in rows)
+        error = np.empty(count, np.float32)
+        loss, start = 0.0, 0
+        for r, (weights, biases, to_weights, to_biases) in zip(rows, self._networks, strict=True):
+            end = start + r.target.shape[0]
+            loss += _td(
+                weights, biases, r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(), r.weight.numpy(),
+                float(count), self._huber, error[start:end], to_weights, to_biases,
+            )  # fmt: skip
+            start = end
+        return loss, torch.from_numpy(error)
 
 
 def differentiable(weights: Sequence[Tensor], biases: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:

@@ -8,7 +8,6 @@ import torch
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.mfq import MFQ, Target
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.core.perceptron import td_gradient
 from mfmarl.errors import TrainingFailed
 from tests.games import MatchingGame, make_pair
 
@@ -339,12 +338,9 @@ def test_the_compiled_gradient_is_that_of_the_loss(huber: bool):
     rows = learner.rows(sample, observed, played, Target(target, weight, {}))
     loss, error = learner.loss(rows)
     want = torch.autograd.grad(loss, learner.parameters)
-    assert learner._compiled
-    layers = len(learner.network.mlp.weights)
-    got, errors = td_gradient(
-        list(learner.network.mlp.weights), list(learner.network.mlp.biases), rows, huber=huber,
-        to_weights=learner.slopes[:layers], to_biases=learner.slopes[layers:],
-    )  # fmt: skip
+    assert learner._compiled is not None
+    learner.gradient.zero_()
+    got, errors = learner._compiled(rows)
     assert got == pytest.approx(float(loss.detach()), rel=1e-5)
     torch.testing.assert_close(errors, error)
     for a, b in zip(learner.slopes, want, strict=True):
