@@ -39,7 +39,9 @@ Path_ = Callable[[float], tuple[float, float, float]]
 """Runs a path for some seconds: agent steps sampled, agent steps trained, seconds."""
 
 
-def ours(method: str, num_agents: int, copies: int, fragment: int, batch: int, replays: float) -> tuple[Path_, Any]:
+def ours(
+    method: str, num_agents: int, copies: int, fragment: int, batch: int, replays: float, runners: int = 0
+) -> tuple[Path_, Any]:
     """MFQ on RLlib, warmed up, and its trainer."""
     from mfmarl.rllib.trainer import RLlibTrainer
 
@@ -48,6 +50,7 @@ def ours(method: str, num_agents: int, copies: int, fragment: int, batch: int, r
             "env": ENV,
             "num_agents": num_agents,
             "num_envs": copies,
+            "num_env_runners": runners,
             "fragment_length": fragment,
             "num_episodes": 10**9,
             "seed": 0,
@@ -75,6 +78,27 @@ def ours(method: str, num_agents: int, copies: int, fragment: int, batch: int, r
     return advance, trainer
 
 
+def arithmetic(num_agents: int, rate: float, replays: float) -> float:
+    """Share of one core's measured rate of matrix products that a rate of agent steps takes.
+
+    Operations: a network of I inputs, two layers of 64 and A outputs costs 2 (64 I + 64^2 + 64 A) forward; a step is
+    played once, and for each replay it is valued once and trained on: forward, and back to weights and hidden layers.
+    """
+    env = envs.make(ENV, num_agents=num_agents, seed=0)
+    actions = int(getattr(env.action_space, "n", 0))
+    inputs = env.observation_space.shape[0] + actions
+    forward = 2 * (64 * inputs + 64 * 64 + 64 * actions)
+    back = 2 * forward - 2 * 64 * inputs
+    left, right = torch.randn(1600, 64), torch.randn(64, 64)
+    best = 0.0
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(100):
+            torch.mm(left, right)
+        best = max(best, 100 * 2 * 1600 * 64 * 64 / (time.perf_counter() - began))
+    return rate * (forward + replays * (2 * forward + back)) / best
+
+
 def shares(trainer: Any) -> dict[str, float]:
     """Where the time of ten iterations goes."""
     profile = cProfile.Profile()
@@ -95,7 +119,7 @@ def _shares(profile: cProfile.Profile) -> dict[str, float]:
         return float(sum(times)) / total
 
     sampling, learning = share("mfmarl/rollout.py", "collect"), share("mfmarl/algorithms/mfq.py", "learn")
-    targets, weights = share("mfmarl/algorithms/mfq.py", "targets"), share("mfmarl/algorithms/mfq.py", "weights")
+    targets, weights = share("mfmarl/algorithms/mfq.py", "targets"), share("mfmarl/algorithms/drift.py", "weights")
     replay = share("mfmarl/replay.py", "sample") + share("mfmarl/replay.py", "add")
     game = share("envs/inventory/market.py", "step")
     return {
@@ -103,13 +127,13 @@ def _shares(profile: cProfile.Profile) -> dict[str, float]:
         "sampling: policies and bookkeeping": sampling - game,
         "learning: replay": replay,
         "learning: drift weights": weights,
-        "learning: targets": targets,
-        "learning: gradient steps": learning - replay - weights - targets,
+        "learning: targets": targets - weights,
+        "learning: gradient steps": learning - replay - targets,
         "RLlib and the rest": 1.0 - sampling - learning,
     }
 
 
-def stock(num_agents: int, batch: int, replays: float) -> tuple[Path_, Any]:
+def stock(num_agents: int, batch: int, replays: float, runners: int = 0) -> tuple[Path_, Any]:
     """RLlib's DQN through the MultiAgentEnv view, warmed up, and its algorithm."""
     from ray.rllib.algorithms.dqn import DQNConfig
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
@@ -126,7 +150,7 @@ def stock(num_agents: int, batch: int, replays: float) -> tuple[Path_, Any]:
     config = (
         DQNConfig()
         .environment("mfmarl_stock", env_config={"name": ENV, "num_agents": num_agents, "seed": 0})
-        .env_runners(num_env_runners=0, rollout_fragment_length=fragment)
+        .env_runners(num_env_runners=runners, rollout_fragment_length=fragment)
         .learners(num_learners=0)
         .multi_agent(
             policies=set(names),
@@ -186,15 +210,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=None, help="JSON to write")
+    parser.add_argument("--runner", action="store_true", help="also with one remote runner each, on a second core")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    start_ray(num_cpus=2)
+    start_ray(num_cpus=4)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     given = (options.num_agents, options.copies, options.fragment, options.batch, options.replays)
     mf, trainer = ours("mf", *given)
     corrected, _ = ours("is", *given)
     theirs, _ = stock(options.num_agents, options.batch, options.replays)
     paths = {"mfmarl mf": mf, "mfmarl is": corrected, "stock DQN": theirs}
+    if options.runner:
+        # a second core: the runner plays while the learner learns; RLlib's DQN waits for its runner
+        paths["mfmarl mf, 1 runner"], _ = ours("mf", *given, runners=1)
+        paths["mfmarl is, 1 runner"], _ = ours("is", *given, runners=1)
+        paths["stock DQN, 1 runner"], _ = stock(options.num_agents, options.batch, options.replays, runners=1)
     rates: dict[str, list[float]] = {name: [] for name in paths}
     replayed = dict.fromkeys(paths, 0.0)
     for _ in range(options.rounds):
@@ -205,10 +235,13 @@ def main() -> int:
     medians = {name: float(np.median(values)) for name, values in rates.items()}
     for name, value in medians.items():
         spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
-        print(f"{name:10s} {value:10,.0f} agent steps/s ({spread}), each trained {replayed[name]:.2f} times")
-    ratios = {name: medians[name] / medians["stock DQN"] for name in ("mfmarl mf", "mfmarl is")}
+        print(f"{name:20s} {value:10,.0f} agent steps/s ({spread}), each trained {replayed[name]:.2f} times")
+    best = max(value for name, value in medians.items() if name.startswith("stock"))
+    ratios = {name: value / medians["stock DQN"] for name, value in medians.items() if name.startswith("mfmarl")}
     for name, ratio in ratios.items():
-        print(f"{name} is {ratio:.1f} times stock DQN")
+        print(f"{name} is {ratio:.1f} times stock DQN ({medians[name] / best:.1f} times the faster of its set-ups)")
+    share = arithmetic(options.num_agents, medians["mfmarl mf"], options.replays)
+    print(f"mfmarl mf takes {share:.0%} of one core's rate of matrix products")
     parts = shares(trainer)
     print("where mfmarl mf spends its time (cProfile, which slows Python more than arithmetic):")
     for name, share in parts.items():
