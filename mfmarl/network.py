@@ -141,6 +141,12 @@ class PolicyNetwork(nn.Module):
             return SquashedGaussian.from_output(output)
         return self.categorical_of(output)
 
+    def probs_of(self, output: Tensor) -> Tensor:
+        """`categorical_of(output).probs` [..., A], in one pass."""
+        probs = torch.softmax(output / self.temperature, -1)
+        epsilon = float(self.epsilon)
+        return probs if epsilon == 0.0 else (1 - epsilon) * probs + epsilon / probs.shape[-1]
+
     def categorical_of(self, output: Tensor) -> Categorical:
         """The laws over discrete actions that outputs [..., A] stand for."""
         return Categorical(with_exploration(boltzmann_log_probs(output, self.temperature), float(self.epsilon)))

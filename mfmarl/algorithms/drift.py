@@ -71,12 +71,15 @@ class DriftCorrection:
         self._shares: dict[int, float] = {}
 
     def remember(self, policy: PolicyNetwork, replay: PopulationReplay) -> None:
-        """Keep the policies whose steps the replay holds; only the mixture needs them."""
+        """Keep the policies whose steps the replay holds, or will hold; only the mixture needs them.
+
+        To be called whenever fragments were stored: runners may be playing on with the policies of now, and of before.
+        """
         if self.config.estimator != "mixture":
             return
         self._past[int(policy.version)] = module_arrays(policy)
         self._shares = replay.version_shares()
-        self._past = {v: tensors for v, tensors in self._past.items() if v in self._shares}
+        self._past = {v: tensors for v, tensors in self._past.items() if v >= min(self._shares)}
 
     def weights(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> tuple[Tensor, dict[str, float]]:
         """Weights [M, N] of stored actions under the current laws of [M, N] actions, with their diagnostics."""
@@ -98,7 +101,7 @@ class DriftCorrection:
         if c.estimator == "joint":
             return joint_log_ratio(new, torch.where(same, new, stored.log_prob), self.neighbours)
         if c.estimator == "mixture":
-            versions = sorted(self._past)
+            versions = sorted(self._shares)
             shares = torch.tensor([self._shares[v] for v in versions], device=new.device)
             return mixture_log_ratio(new, self._behaviours(stored, policy, new), shares, self.neighbours)
         if stored.log_probs is None or not isinstance(law, Categorical):
@@ -126,7 +129,7 @@ class DriftCorrection:
         """[J, M, N]: log-probabilities of the stored actions under every policy that the replay holds steps of."""
         past = copy.deepcopy(policy)
         found = []
-        for version in sorted(self._past):
+        for version in sorted(self._shares):
             if version == int(policy.version):
                 found.append(new)
                 continue

@@ -117,6 +117,7 @@ class Learner(ABC):
                     f"fragment of runner {batch.runner} in iteration {self.iteration}; nothing was learned from it"
                 )
         self.replay.add(ordered)
+        self.drift.remember(self.policy, self.replay)
         self.iteration += 1
         self.env_steps += sum(b.env_steps() for b in ordered)
         self.agent_steps += sum(b.agent_steps() for b in ordered)
@@ -131,7 +132,7 @@ class Learner(ABC):
 
     def _drift(self, sample: PopulationSample, fresh: Sequence[PopulationBatch]) -> float:
         """Total variation between the action histograms of what is learned from and of what was just played."""
-        now = torch.cat([torch.from_numpy(b.action).flatten() for b in fresh])
+        now = torch.cat([torch.tensor(b.action).flatten() for b in fresh])
         learned, played = (self._histogram(action.to(self.device)) for action in (sample.action, now))
         return float(total_variation(learned, played))
 

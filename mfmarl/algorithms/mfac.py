@@ -256,7 +256,6 @@ class MFAC(Learner):
         ones = torch.ones_like(steps.reward)
         if not self.corrected:
             return ones, ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
-        self.drift.remember(self.policy, self.replay)
         found, metrics = self.drift.weights(law, Stored.here(steps, seen), self.policy)
         acts_on = self.drift.config.acts_on
         return ones if acts_on == "bootstrap" else found, ones if acts_on == "loss" else found, metrics

@@ -225,7 +225,7 @@ class MFQ(Learner):
             preference = self.network.q_values(obs, seen)
         else:
             preference = next_q if given is seen else self.policy.q_values(obs, seen)
-        return mean_field_value(self.policy.categorical_of(preference).probs, next_q)
+        return mean_field_value(self.policy.probs_of(preference), next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
         """The laws that the acting policies draw from, given observed mean actions [M, N, F]."""
@@ -281,7 +281,6 @@ class MFQ(Learner):
         sample = self.replay.sample(steps * size, self._rng)
         played = self.mean_field.of(sample.action)
         observed = self.observed(sample)
-        self.drift.remember(self.policy, self.replay)
         target = self.targets(sample, observed, played)
         if not bool(torch.isfinite(target.value.sum())):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")

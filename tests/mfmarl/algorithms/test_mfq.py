@@ -7,8 +7,10 @@ import torch
 
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.mfq import MFQ, Target
+from mfmarl.config import config_from
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import TrainingFailed
+from mfmarl.trainer import LocalTrainer
 from tests.games import MatchingGame, make_pair
 
 
@@ -320,9 +322,25 @@ def test_a_mixture_remembers_the_policies_whose_steps_are_kept():
     for _ in range(12):
         learner.learn([rollout.collect(5)])
     ring = learner.replay.rings[0]
-    # the policies of the steps that the draw saw, with the shares of them
-    assert set(learner.drift._past) == set(ring.version[: ring.size].tolist())
+    stored = set(ring.version[: ring.size].tolist())
+    # those that runners may be playing with are kept too
+    assert set(learner.drift._past) >= stored
+    assert min(learner.drift._past) == min(stored)
     assert sum(learner.drift._shares.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
+def test_a_mixture_knows_every_policy_of_a_run_with_stale_runners(algorithm: str):
+    settings = {
+        "num_agents": 9, "num_envs": 8, "num_episodes": 40, "fragment_length": 8, "seed": 0, "method": "is",
+        "algorithm": algorithm, "importance": {"estimator": "mixture"},
+        algorithm: {"hidden": [8], "warmup_population_steps": 100, "replay_population_steps": 400},
+    }  # fmt: skip
+    trainer = LocalTrainer(config_from(settings))
+    told = [trainer.iterate() for _ in range(14)]
+    assert set(trainer.learner.drift._shares) == set(trainer.learner.replay.version_shares())
+    assert all(0 < line["ess"] <= 1 for line in told if "ess" in line)
+    assert any(line["ess"] < 1 for line in told if "ess" in line)
 
 
 @pytest.mark.parametrize("huber", [True, False])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mfmarl.core.laws import Categorical, with_exploration
+from mfmarl.network import NetworkShape, PolicyNetwork
 
 
 def test_exploration_mixes_the_uniform_law_in():
@@ -25,3 +26,12 @@ def test_a_categorical_law_draws_as_often_as_it_says():
 def test_entropy_of_known_laws():
     log_probs = torch.tensor([[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0]]).log()
     assert Categorical(log_probs).entropy().tolist() == pytest.approx([math.log(4), 0.0])
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
+def test_probabilities_in_one_pass_are_those_of_the_law(epsilon: float):
+    network = PolicyNetwork(NetworkShape(((0, 2),), 3, 4, (5,)), 0)
+    network.temperature.fill_(0.3)
+    network.epsilon.fill_(epsilon)
+    output = torch.randn(7, 2, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(network.probs_of(output), network.categorical_of(output).probs)
