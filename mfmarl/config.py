@@ -80,6 +80,11 @@ class TrainConfig(BaseModel):
         return self.algorithm in BASELINES
 
     @property
+    def corrected(self) -> bool:
+        """Whether stored steps are weighted for the drift of the others' policies."""
+        return not self.is_baseline and self.method in ("is", "is+fresh")
+
+    @property
     def label(self) -> str:
         """What comparisons call the run: its method, or the baseline's name."""
         return self.algorithm if self.is_baseline else self.method

@@ -20,7 +20,7 @@ COLOURS = {
     "constant": "#7A7A7A",
     "random": "#CC79A7",
 }
-SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
+SPARE = ("#56B4E9", "#E69F00", "#000000", "#8C510A", "#6A3D9A")
 LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN"}
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -39,9 +39,14 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-def colour(policy: str) -> str:
-    """The colour of a method or reference policy, the same in every figure."""
-    return COLOURS.get(policy) or SPARE[sum(map(ord, policy)) % len(SPARE)]
+def palette(policies: Sequence[str]) -> dict[str, str]:
+    """A colour for each method or reference policy, no two alike: its own, or the next spare one in this order.
+
+    Figures of one report agree as long as methods come in one order, since references have colours of their own.
+    """
+    others = [policy for policy in policies if policy not in COLOURS]
+    spare = [*SPARE, *sns.husl_palette(max(1, len(others) - len(SPARE)), s=0.7, l=0.45).as_hex()]
+    return COLOURS | dict(zip(others, spare, strict=False))
 
 
 def label(policy: str) -> str:
