@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.learning_curves import over_seeds
 from analysis.figures.style import panels
@@ -16,10 +16,10 @@ TRUSTED = 0.7
 """Means of weights whose k-hat is above it cannot be trusted (Vehtari et al. 2024)."""
 PANELS = {
     "ess": "effective sample size / n",
-    "k_hat": f"k-hat of the weights' tails (trusted below {TRUSTED})",
-    "weight_max": "largest weight, and mean weight (dashed)",
-    "drift_tv": "drift of the mean action (total variation)",
-    "temper": "exponent of the weights, alpha",
+    "k_hat": f"k-hat of the tails (line: {TRUSTED})",
+    "weight_max": "weights: largest, mean (dashed)",
+    "drift_tv": "drift (total variation)",
+    "temper": "exponent alpha of the weights",
 }
 
 
@@ -39,8 +39,10 @@ def weights(lines: pd.DataFrame, colour: str) -> Figure:
     axis = axes[shown.index("weight_max")]
     _draw(axis, lines, "weight_mean", colour, style="--")
     axis.set_yscale("log")
-    for which in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
-        which(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
+    low, high = axis.get_ylim()
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=6))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.axhline(1.0, color="#444444", linewidth=0.8)
     if "k_hat" in shown:
         axis = axes[shown.index("k_hat")]
