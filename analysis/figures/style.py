@@ -21,7 +21,10 @@ COLOURS = {
     "random": "#CC79A7",
 }
 SPARE = ("#56B4E9", "#E69F00", "#000000", "#8C510A", "#6A3D9A")
-LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN"}
+LABELS = {
+    "is": "IS", "mf": "MF", "is+fresh": "IS+fresh", "mfq": "MF-Q", "mfac": "MF-AC",
+    "gaussian_one_hot": "gaussian one-hot", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN",
+}  # fmt: skip
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mfmarl",
@@ -51,7 +54,7 @@ def palette(policies: Sequence[str]) -> dict[str, str]:
 
 def label(policy: str) -> str:
     """How a policy is called in figures."""
-    return LABELS.get(policy, policy)
+    return " ".join(LABELS.get(word, word) for word in policy.split(" "))
 
 
 def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> tuple[Figure, list[Axes]]:

@@ -25,7 +25,9 @@ def weighted(study: Study) -> list[str]:
     """The methods that weigh stored steps, and took gradient steps with them."""
     known = study.journal["ess"].notna() if "ess" in study.journal else pd.Series(False, study.journal.index)
     taken = set(study.journal.loc[known, "method"])
-    return sorted({run.config.label for run in study.runs if run.config.corrected} & taken)
+    return sorted(
+        {name for name, run in zip(study.labels, study.runs, strict=True) if run.config.corrected} & taken
+    )
 
 
 def weight_table(study: Study) -> pd.DataFrame:

@@ -57,9 +57,9 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     shown = ", ".join(f"{n} run{'s' * (n != 1)} of {label(m)}" for m, n in _counts(study).items())
     where = "the held-out weeks" if evaluation.split == "test" else f"the {evaluation.split} environment"
     page = _template().render(
-        title=f"{' and '.join(map(label, study.methods))} on {evaluation.env}",
-        subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}; every policy played on "
-        f"{where} over {evaluation.periods} periods. Intervals are over seeds.",
+        title=f"{_listed([label(m) for m in study.methods])} on {evaluation.env}",
+        subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}{_learned(study)}; every "
+        f"policy played on {where} over {evaluation.periods} periods. Intervals are over seeds.",
         answer=headline(study, table, None if found is None else found[1]),
         sections=sections,
     )
@@ -82,8 +82,18 @@ def _template() -> Template:
     return environment.get_template("page.html.j2")
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _learned(study: Study) -> str:
+    """By which algorithm, where the names of the methods do not say it."""
+    found = {run.config.algorithm for run in study.runs if not run.config.is_baseline}
+    return f", learned by {label(found.pop())}" if len(found) == 1 else ""
+
+
 def _counts(study: Study) -> dict[str, int]:
-    return {m: sum(r.config.label == m for r in study.runs) for m in study.methods}
+    return {m: study.labels.count(m) for m in study.methods}
 
 
 def _interval_words(study: Study) -> str:
@@ -149,7 +159,7 @@ def _difference(
     if found is None:
         section.text.append(
             f"No paired comparison: it needs two methods with {MIN_RUNS} or more seeds in common; "
-            f"there are {', '.join(f'{n} of {m}' for m, n in _counts(study).items())}."
+            f"there are {', '.join(f'{n} of {label(m)}' for m, n in _counts(study).items())}."
         )
         return section
     pairs, tests = found

@@ -16,7 +16,7 @@ import pytest
 from analysis.figures.style import palette
 from analysis.figures.weights import diagnosed, weights
 from analysis.load import BadRun, load_study
-from analysis.report import write_report
+from analysis.report import caveats, write_report
 from analysis.report.drift import drift_section
 from mfmarl.config import TrainConfig
 from mfmarl.evaluate import evaluate
@@ -149,6 +149,19 @@ def test_one_method_or_two_seeds_say_why_there_is_no_comparison(runs: list[Path]
     assert "No paired comparison" in one
     few = write_report([*runs[:2], *runs[3:5]], tmp_path / "few").read_text()
     assert "no interval: 2 of at least 3 seeds" in few
+
+
+def test_estimators_are_groups_of_their_own(runs: list[Path], tmp_path: Path) -> None:
+    marginal = make_run(tmp_path, "is", 1, importance={"estimator": "marginal"})
+    clipped = make_run(tmp_path / "clipped", "is", 1, importance={"clip": 5.0})
+    study = load_study([*runs, marginal])
+    assert study.methods == ["is", "is marginal", "mf"]
+    assert set(study.journal["method"]) == set(study.methods) <= set(study.agents["policy"])
+    assert len(study.scores("profit", "is")) == 3
+    assert len(study.scores("profit", "is marginal")) == 1
+    assert load_study([runs[0], clipped, marginal]).methods == ["is clip=20.0", "is clip=5.0", "is marginal"]
+    told = caveats([runs[0], clipped])
+    assert "1 seed of is clip=20.0 and 1 seed of is clip=5.0" in told
 
 
 def test_names_are_escaped(runs: list[Path], tmp_path: Path) -> None:
