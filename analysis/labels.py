@@ -52,7 +52,7 @@ def settings_in_use(config: TrainConfig) -> dict[str, object]:
 
 
 def _defaults(algorithm: str) -> dict[str, object]:
-    """Of all settings that runs of this algorithm may have in use; those of its sections do not depend on the method."""
+    """Of all settings that runs of this algorithm may have in use."""
     correction = {f"importance.{key}": value for key, value in ImportanceConfig().model_dump(mode="json").items()}
     return correction | settings_in_use(TrainConfig.model_validate({"algorithm": algorithm}))
 

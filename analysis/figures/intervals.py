@@ -24,7 +24,7 @@ def intervals(table: pd.DataFrame, metrics: Sequence[str], policies: Sequence[st
     """Draw `table` (columns metric, type, policy, estimate, low, high); without an interval only the mean is shown."""
     rows = int(np.ceil(len(metrics) / 2))
     names = list(dict.fromkeys(table["type"]))
-    figure, axes = panels(rows, 2, height=0.9 + 0.42 * len(names))
+    figure, axes = panels(rows, 2, height=0.9 + max(0.42, 0.075 * len(policies)) * len(names))
     colours = palette(policies)
     offsets = np.linspace(-0.3, 0.3, len(policies))
     for axis, metric in zip(axes, metrics, strict=False):

@@ -66,9 +66,12 @@ def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> 
 
 
 def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
-    """One legend for the figure, over its panels."""
+    """One legend for the figure, over its panels, in at most so many columns as its width holds."""
     handles, names = axis.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
+    # an inch holds about 13 letters; line and gap of an entry take 7
+    fitting = int(13 * figure.get_figwidth()) // (max(map(len, unique), default=0) + 7)
+    columns = max(1, min(columns, fitting))
     figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns, frameon=False)
 
 

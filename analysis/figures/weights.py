@@ -14,6 +14,8 @@ from analysis.figures.style import panels
 
 TRUSTED = 0.7
 """Means of weights whose k-hat is above it cannot be trusted (Vehtari et al. 2024)."""
+LEAST, HEAVIEST = 1e-6, (-1.0, 3.0)
+"""Smallest weight and range of k-hat that are drawn: beyond, figures say no more than that weights are of no use."""
 PANELS = {
     "ess": "effective sample size / n",
     "k_hat": f"k-hat of the tails (line: {TRUSTED})",
@@ -40,6 +42,8 @@ def weights(lines: pd.DataFrame, colour: str) -> Figure:
     _draw(axis, lines, "weight_mean", colour, style="--")
     axis.set_yscale("log")
     low, high = axis.get_ylim()
+    low = max(low, LEAST)
+    axis.set_ylim(bottom=low)
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,), numticks=6))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.yaxis.set_minor_formatter(NullFormatter())
@@ -47,6 +51,8 @@ def weights(lines: pd.DataFrame, colour: str) -> Figure:
     if "k_hat" in shown:
         axis = axes[shown.index("k_hat")]
         axis.axhline(TRUSTED, color="#444444", linewidth=0.8)
+        low, high = axis.get_ylim()
+        axis.set_ylim(max(low, HEAVIEST[0]), min(high, HEAVIEST[1]))
     for metric in ("ess", "drift_tv", "temper"):
         if metric in shown:
             axes[shown.index(metric)].set_ylim(bottom=0, top=None if metric == "drift_tv" else 1.03)

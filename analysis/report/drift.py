@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.figures.drift import drift
 from analysis.figures.style import label, palette
-from analysis.figures.weights import TRUSTED, diagnosed, weights
+from analysis.figures.weights import HEAVIEST, LEAST, TRUSTED, diagnosed, weights
 from analysis.load import Study
 from analysis.report.parts import Cell, Section, Table, drawing
 
@@ -90,7 +90,8 @@ def _weights(section: Section, study: Study, methods: list[str], files: dict[str
     files["weights.csv"] = journal[["method", "seed", "iteration", *known]]
     for i, method in enumerate(methods):
         lines = journal[journal["method"] == method]
-        told = f"{label(method)}, every iteration: thin lines are seeds, the thick one their mean."
+        told = f"{label(method)}, every iteration: thin lines are seeds, the thick one their mean. "
+        told += f"Drawn are weights from {LEAST:g} and k-hat up to {HEAVIEST[1]:g}."
         if "k_hat" not in diagnosed(lines):
             told += " There is no k-hat: weights hardly differed, or an iteration drew fewer than 25 steps."
         section.figures.append(
