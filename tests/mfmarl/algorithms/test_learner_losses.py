@@ -62,12 +62,19 @@ def drawn(seed: int, *shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def twice(rows: Sequence[Any], group: int, row: int) -> list[Any]:
-    """Rows of all networks with one of them there twice."""
-    index = torch.cat([torch.arange(len(rows[group].inputs)), torch.tensor([row])])
-    fields = {f.name: getattr(rows[group], f.name) for f in dataclasses.fields(rows[group])}
-    more = {name: value if value is None else value[index] for name, value in fields.items()}
-    return [*rows[:group], type(rows[group])(**more), *rows[group + 1 :]]
+def places(rows: Sequence[Any]) -> list[list[int]]:
+    """Whose row is to count twice: that of one network, but of each where all must have as many (one a step)."""
+    return [list(range(len(rows)))] if len(rows) >= BATCHED_FROM else [[0], [len(rows) - 1]]
+
+
+def twice(rows: Sequence[Any], groups: Sequence[int], row: int) -> list[Any]:
+    """Rows of all networks, where one of these networks is there twice."""
+    found = list(rows)
+    for k in groups:
+        index = torch.cat([torch.arange(len(rows[k].inputs)), torch.tensor([row])])
+        fields = {f.name: getattr(rows[k], f.name) for f in dataclasses.fields(rows[k])}
+        found[k] = type(rows[k])(**{name: value if value is None else value[index] for name, value in fields.items()})
+    return found
 
 
 def count(rows: Sequence[Any]) -> int:
@@ -85,12 +92,12 @@ def make_mfq(huber: bool, **changes: Any) -> tuple[mfq.MFQ, list[mfq.Rows]]:
     width = shape.mean_field().width
     rows = []
     for k in range(len(network.mlp.groups)):
-        n = 4 + k % 2
+        n = 4 if len(network.mlp.groups) >= BATCHED_FROM else 4 + k % 2
         inputs, action = drawn(10 * k, n, network.mlp.inputs), torch.arange(n).unsqueeze(1) % 3
         error = torch.tensor([0.6, -1.5, -0.4, 2.0, 0.2], dtype=torch.float64)[:n]
         rows.append(mfq.Rows(inputs, action, error, drawn(10 * k + 1, n).abs()))
         if network.predictor is not None:
-            played = torch.sigmoid(drawn(10 * k + 2, n, width))
+            played = torch.sigmoid(4 * drawn(10 * k + 2, n, width))
             seen = drawn(10 * k + 3, n, network.predictor.inputs)
             rows[-1] = dataclasses.replace(rows[-1], played=played, predictor_inputs=seen)
     with torch.no_grad():
@@ -113,12 +120,12 @@ def test_gradients_of_mean_field_q(name: str, changes: dict[str, Any], huber: bo
 @pytest.mark.parametrize(("name", "changes", "huber"), MFQ_CASES)
 def test_a_weight_of_two_is_the_row_twice_in_mean_field_q(name: str, changes: dict[str, Any], huber: bool) -> None:
     learner, rows = make_mfq(huber, **changes)
-    for group, row in ((0, 1), (len(rows) - 1, 0)):
-        weight = rows[group].weight.clone()
-        weight[row] *= 2
-        doubled = [*rows[:group], dataclasses.replace(rows[group], weight=weight), *rows[group + 1 :]]
-        both = twice(rows, group, row)
-        parameters = list(learner.network.parameters())
+    parameters = list(learner.network.parameters())
+    for groups in places(rows):
+        doubled = [dataclasses.replace(r, weight=r.weight.clone()) for r in rows]
+        for k in groups:
+            doubled[k].weight[1] *= 2
+        both = twice(rows, groups, 1)
         # a mean over rows, of which there is one more
         scale = count(both) / count(rows)
         assert_same_loss(lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters, scale)
@@ -138,7 +145,8 @@ def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: boo
     """Finite differences have vouched for the gradient in float64; float32 keeps 24 bits of it."""
     learner, rows = make_mfq(huber)
     # more rows than the loops take at a time
-    rows = [mfq.Rows(*(x.repeat(150, *[1] * (x.ndim - 1)) for x in (r.inputs, r.action, r.target, r.weight))) for r in rows]
+    columns = [[x.repeat(150, *[1] * (x.ndim - 1)) for x in (r.inputs, r.action, r.target, r.weight)] for r in rows]
+    rows = [mfq.Rows(*each) for each in columns]
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
@@ -188,7 +196,8 @@ def make_mfac(law: str, value_clip: float | None, **changes: Any) -> tuple[mfac.
     config = MFACConfig(clip=0.2, value_clip=value_clip, entropy_start=0.1, discount=0.5)
     learner = mfac.MFAC(*networks, make_critic(shape, 1), config=config, **shared("is"))
     actors, critic = learner.network.double(), learner.critic.double()
-    randomise([*actors.parameters(), *critic.parameters()])
+    # a density as narrow as outputs of another size make it bends within a step
+    randomise([*actors.parameters(), *critic.parameters()], 0.6 if discrete else 0.35)
     rows = []
     for k in range(len(actors.mlp.groups)):
         inputs = drawn(10 * k, 6, actors.mlp.inputs)
@@ -237,10 +246,11 @@ def test_weights_of_two_are_the_step_twice_in_the_actor_critic(
     network: str, law: str, value_clip: float | None
 ) -> None:
     learner, rows = make_mfac(law, value_clip, **NETWORKS[network])
-    for group, row in ((0, 2), (len(rows) - 1, 4)):
+    for groups in places(rows):
         doubled = [mfac.Rows(r.inputs, r.numbers.clone()) for r in rows]
-        doubled[group].numbers[row, mfac.NUMBERS.index("actor_weight") :] *= 2
-        both = twice(rows, group, row)
+        for k in groups:
+            doubled[k].numbers[2, mfac.NUMBERS.index("actor_weight") :] *= 2
+        both = twice(rows, groups, 2)
         scale = count(both) / count(rows)
         assert_same_loss(
             lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters_of(learner), scale
@@ -254,7 +264,8 @@ def test_v_trace_targets_stand_still_while_the_networks_move(game: type[Matching
     for _ in range(3):
         learner._store([rollout.collect(6)])
     with torch.no_grad():
-        randomise(list(learner.policy.parameters()))
+        randomise(list(learner.policy.parameters()), 0.35)
+        randomise(list(learner.critic.parameters()))
         learner.policy.version += 1
         learner.network.load_state_dict(learner.policy.state_dict())
     segments = learner._segments(6)
