@@ -82,9 +82,34 @@ class TrainConfig(BaseModel):
         return self.algorithm in BASELINES
 
     @property
+    def corrected(self) -> bool:
+        """Whether stored steps are weighted for the drift of the others' policies."""
+        return not self.is_baseline and self.method in ("is", "is+fresh")
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether the mean action of the next value is recomputed under the policies of now."""
+        return not self.is_baseline and self.method in ("fresh", "is+fresh")
+
+    @property
+    def variant(self) -> str:
+        """The method, with the estimator and what weights act on where they are not the default; a baseline's name."""
+        if self.is_baseline or not self.corrected:
+            return self.algorithm if self.is_baseline else self.method
+        plain, mine = ImportanceConfig(), self.importance
+        words: list[str] = [self.method]
+        words += [mine.estimator] if mine.estimator != plain.estimator else []
+        words += [f"on {mine.acts_on}"] if mine.acts_on != plain.acts_on else []
+        return " ".join(words)
+
+    @property
     def label(self) -> str:
-        """What comparisons call the run: its method, or the baseline's name."""
-        return self.algorithm if self.is_baseline else self.method
+        """What a run alone is called: its variant, after the algorithm where that is not the default.
+
+        Runs that are compared get their names together, from `analysis.labels`.
+        """
+        plain = self.is_baseline or self.algorithm == type(self).model_fields["algorithm"].default
+        return self.variant if plain else f"{self.algorithm} {self.variant}"
 
     @property
     def discount(self) -> float:

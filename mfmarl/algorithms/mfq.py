@@ -151,11 +151,13 @@ class MFQ(Learner):
             if one_weight:
                 bootstrap = here
         value, metrics_next = self._next_value(sample, played, law, bootstrap)
+        if acts_on == "both":
+            metrics_next = {f"{name}/bootstrap": told for name, told in metrics_next.items()}
         reward = sample.reward / self.reward_scale
         if self.mean_reward:
             reward = reward.mean(1, keepdim=True).expand_as(reward)
         target = mean_field_target(reward, self.config.discount, sample.terminated, value)
-        return Target(target, weight, metrics_next or metrics)
+        return Target(target, weight, metrics | metrics_next)
 
     def _next_value(
         self, sample: PopulationSample, played: Tensor, law: Categorical | None, bootstrap: Tensor | None

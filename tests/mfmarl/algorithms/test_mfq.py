@@ -248,6 +248,17 @@ def test_a_bootstrap_weight_multiplies_the_next_value_only(conditioning: str):
     assert float((told.value - plain.value).abs().max()) > 1e-3
 
 
+def test_where_two_weights_act_both_are_told():
+    config = ImportanceConfig(acts_on="both", ess_floor=0.5)
+    rollout, learner = make_pair(MatchingGame(num_envs=8), "is", conditioning="played", importance=config)
+    while learner.episodes < 48:
+        told = learner.learn([rollout.collect(5)])
+    for name in ("weight_mean", "weight_max", "ess", "k_hat", "temper"):
+        assert math.isfinite(told[name])
+        assert math.isfinite(told[f"{name}/bootstrap"])
+    assert told["weight_max"] != told["weight_max/bootstrap"]
+
+
 def _as_method(learner: MFQ, *, corrected: bool) -> MFQ:
     learner.corrected = corrected
     try:
@@ -296,9 +307,14 @@ def test_every_estimator_corrects_and_goes_on_bit_for_bit(estimator: str):
         return make_pair(MatchingGame(num_envs=8), "is", seed, 64, importance=ImportanceConfig(estimator=estimator))
 
     rollout, learner = made(0)
+    lines = []
     while learner.episodes < 48:
         told = learner.learn([rollout.collect(5)])
+        lines.append(told)
     assert 0 < told["ess"] < 1
+    assert {"weight_mean", "weight_max", "drift_tv"} <= told.keys()
+    # an iteration whose largest weights are ties has no tail
+    assert any("k_hat" in line for line in lines)
     tensors, state = learner.get_state()
     tensors = {f: {k: v.copy() for k, v in t.items()} for f, t in tensors.items()}
     _, other = made(9)
