@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from envs.compiled import compiled
 from mfmarl.core.tiles import COLUMNS, ROWS, Array, add_products, affine, affine_relu, filled
 
+Places = NDArray[np.int64]
+"""[CHUNK]: rows of agents, of which each network has every step's own."""
 CHUNK = 64
 """Rows at a time: 16 KiB of 64 columns."""
 Stacked = tuple[Array, ...]
@@ -94,21 +96,25 @@ def biases_of(biases: Stacked, widths: Widths, k: int) -> Array:
 
 
 @compiled
-def fill(x: Array, stride: int, first: Array, second: Array, low: int, number: int, begin: int, rows: int) -> None:
-    """Put agents' inputs into `x`: rows begin..begin+rows of [R, number], of [R, N, a] and [R, N, b] from agent `low`.
-
-    Rows of `x` lie `stride` apart; what fills them up is left alone.
-    """
-    a, b = first.shape[2], second.shape[2]
+def places(agents: int, low: int, number: int, begin: int, place: Places, rows: int) -> None:
+    """Where rows begin..begin+rows of a network's agents low..low+number stand among those of all `agents`, by steps."""
     step, agent = divmod(begin, number)
     for i in range(rows):
-        for j in range(a):
-            x[i * stride + j] = first[step, low + agent, j]
-        for j in range(b):
-            x[i * stride + a + j] = second[step, low + agent, j]
+        place[i] = step * agents + low + agent
         agent += 1
         if agent == number:
             step, agent = step + 1, 0
+
+
+@compiled
+def fill(x: Array, stride: int, first: Array, second: Array, place: Places, rows: int) -> None:
+    """Put the rows at `place` of [R, a] beside those of [R, b] into `x`, `stride` apart; the rest is left alone."""
+    a, b = first.shape[1], second.shape[1]
+    for i in range(rows):
+        for j in range(a):
+            x[i * stride + j] = first[place[i], j]
+        for j in range(b):
+            x[i * stride + a + j] = second[place[i], j]
 
 
 @compiled

@@ -27,6 +27,7 @@ from mfmarl.core.layers import (
     fill,
     hidden_units,
     last_inputs,
+    places,
     through,
     through_hidden,
     transposed_of,
@@ -38,28 +39,25 @@ from mfmarl.core.tiles import COLUMNS, ROWS, Array, filled
 
 @compiled
 def _infer(
-    weights: Stacked, biases: Stacked, agents: NDArray[np.int64], first: Array, second: Array, out: Array
+    weights: Stacked, biases: Stacked, types: NDArray[np.int64], agents: int, first: Array, second: Array, out: Array
 ) -> None:
-    """[R, N, a] and [R, N, b] -> [R, N, A]: agents[k, 0]..agents[k, 1] through network k."""
+    """[R, a] and [R, b], agents step by step, -> [R, A]: agents types[k, 0]..types[k, 1] through network k."""
     widths = widths_of(weights)
     stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
     x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
-    hidden = np.empty(CHUNK * hidden_units(widths), np.float32)
-    for k in range(agents.shape[0]):
-        low, number = agents[k, 0], agents[k, 1] - agents[k, 0]
+    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
+    for k in range(types.shape[0]):
+        low, number = types[k, 0], types[k, 1] - types[k, 0]
         w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
-        total = first.shape[0] * number
+        total = first.shape[0] // agents * number
         for begin in range(0, total, CHUNK):
             rows = min(CHUNK, total - begin)
-            fill(x, stride, first, second, low, number, begin, rows)
+            places(agents, low, number, begin, place, rows)
+            fill(x, stride, first, second, place, rows)
             through(widths, w, b, x, hidden, y, rows)
-            step, agent = divmod(begin, number)
             for i in range(rows):
-                for j in range(out.shape[2]):
-                    out[step, low + agent, j] = y[i * units + j]
-                agent += 1
-                if agent == number:
-                    step, agent = step + 1, 0
+                for j in range(out.shape[1]):
+                    out[place[i], j] = y[i * units + j]
 
 
 @compiled
@@ -120,7 +118,7 @@ def _add(widths: Widths, gw: Array, gb: Array, k: int, to_weights: Stacked, to_b
 
 
 @reordered
-def _dot(a: Array, b: Array) -> float:
+def _dot(a: Array, b: Array) -> np.float32:
     total = np.float32(0)
     for i in range(a.size):
         total += a[i] * b[i]
@@ -191,8 +189,18 @@ def _td(
     return loss / count
 
 
-def _arrays(tensors: Sequence[Tensor]) -> Any:
+def arrays(tensors: Sequence[Tensor]) -> Any:
+    """As compiled loops take them."""
     return tuple(t.detach().numpy() for t in tensors)
+
+
+def inputs_of(parts: Sequence[Tensor], types: Sequence[slice]) -> tuple[NDArray[np.int64], int, Array, Array]:
+    """[R, N, a] (and [R, N, b]) as compiled loops take them: agents of each network [K, 2], N, [R N, a], [R N, b]."""
+    first = np.ascontiguousarray(parts[0].numpy())
+    second = np.ascontiguousarray(parts[1].numpy()) if len(parts) > 1 else np.empty((*first.shape[:2], 0), np.float32)
+    agents, rows = first.shape[1], first.shape[0] * first.shape[1]
+    bounds = np.array([(t.start, t.stop) for t in types], np.int64)
+    return bounds, agents, first.reshape(rows, -1), second.reshape(rows, second.shape[2])
 
 
 def infer(
@@ -203,12 +211,10 @@ def infer(
     Args:
         weights, biases: of each layer, stacked: [K, in, out] and [K, out].
     """
-    first = np.ascontiguousarray(parts[0].numpy())
-    second = np.ascontiguousarray(parts[1].numpy()) if len(parts) > 1 else np.empty((*first.shape[:2], 0), np.float32)
-    out = np.empty((*first.shape[:2], weights[-1].shape[2]), np.float32)
-    agents = np.array([(t.start, t.stop) for t in types], np.int64)
-    _infer(_arrays(weights), _arrays(biases), agents, first, second, out)
-    return torch.from_numpy(out)
+    inputs = inputs_of(parts, types)
+    out = np.empty((inputs[2].shape[0], weights[-1].shape[2]), np.float32)
+    _infer(arrays(weights), arrays(biases), *inputs, out)
+    return torch.from_numpy(out.reshape(*parts[0].shape[:2], -1))
 
 
 @dataclass(frozen=True)
@@ -245,8 +251,8 @@ class TDGradient:
         weights, biases: of each layer, stacked: [K, in, out] and [K, out]; read where they are at every call.
         to_weights, to_biases: stacked likewise; the gradients are added there.
         """
-        self._network = _arrays(weights), _arrays(biases)
-        self._gradient = _arrays(to_weights), _arrays(to_biases)
+        self._network = arrays(weights), arrays(biases)
+        self._gradient = arrays(to_weights), arrays(to_biases)
         self._huber = huber
 
     def __call__(self, rows: Sequence[TDRows]) -> tuple[float, Tensor]:
@@ -282,7 +288,7 @@ class _Stacked(torch.autograd.Function):
         for k, x in enumerate(rows):
             kept = np.empty((-(-x.shape[0] // CHUNK), CHUNK * units), np.float32)
             out = np.empty((x.shape[0], weights[-1].shape[2]), np.float32)
-            _forward(_arrays(weights), _arrays(biases), k, np.ascontiguousarray(x.detach().numpy()), kept, out)
+            _forward(arrays(weights), arrays(biases), k, np.ascontiguousarray(x.detach().numpy()), kept, out)
             hidden.append(torch.from_numpy(kept))
             outputs.append(torch.from_numpy(out))
         context.layers = layers
@@ -300,7 +306,7 @@ class _Stacked(torch.autograd.Function):
         to_biases = [torch.zeros_like(b) for b in biases]
         for k, gradient in enumerate(gradients):
             _backward(
-                _arrays(weights), k, np.ascontiguousarray(rows[k].numpy()), hidden[k].numpy(),
-                np.ascontiguousarray(gradient.numpy()), _arrays(to_weights), _arrays(to_biases),
+                arrays(weights), k, np.ascontiguousarray(rows[k].numpy()), hidden[k].numpy(),
+                np.ascontiguousarray(gradient.numpy()), arrays(to_weights), arrays(to_biases),
             )  # fmt: skip
         return (None, *to_weights, *to_biases, *([None] * networks))

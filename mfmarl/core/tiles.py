@@ -87,7 +87,7 @@ def _tile(relu: bool) -> Any:
             builder.store(value, vector_at(out, out_stride, *place), align=4)
         return context.get_dummy_value()
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def tile(
         typing: Any, out: Any, out_at: Any, out_stride: Any, start: Any, start_at: Any, start_stride: Any,
         a: Any, a_at: Any, a_stride: Any, a_step: Any, b: Any, b_at: Any, b_stride: Any, depth: Any,
