@@ -223,10 +223,7 @@ class MFQ(Learner):
         if given is seen and not self.config.double_q:
             return self.policy.expected_q(obs, given)
         next_q = self.policy.q_values(obs, given)
-        if self.config.double_q:
-            preference = self.network.q_values(obs, seen)
-        else:
-            preference = self.policy.q_values(obs, seen)
+        preference = (self.network if self.config.double_q else self.policy).q_values(obs, seen)
         return mean_field_value(self.policy.probs_of(preference), next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.compiled import compiled
+from mfmarl.core.laws import Played
 from mfmarl.core.layers import (
     CHUNK,
     Stacked,
@@ -25,7 +26,6 @@ from mfmarl.core.layers import (
     weights_of,
     widths_of,
 )
-from mfmarl.core.laws import Played
 from mfmarl.core.perceptron import arrays, inputs_of
 from mfmarl.core.softmax_rows import draw, expect, tempered
 from mfmarl.core.tiles import COLUMNS, Array, filled

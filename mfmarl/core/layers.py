@@ -97,7 +97,7 @@ def biases_of(biases: Stacked, widths: Widths, k: int) -> Array:
 
 @compiled
 def places(agents: int, low: int, number: int, begin: int, place: Places, rows: int) -> None:
-    """Where rows begin..begin+rows of a network's agents low..low+number stand among those of all `agents`, by steps."""
+    """Where rows begin..begin+rows of agents low..low+number stand among those of all `agents`, step by step."""
     step, agent = divmod(begin, number)
     for i in range(rows):
         place[i] = step * agents + low + agent

@@ -62,7 +62,8 @@ def log_prob_of(z: float, e: float, keep: float, added: float, total: float, log
     """Of an action whose weight is keep e + added, out of keep total + A added = total."""
     if added == 0.0:
         return z - log_total
-    return np.log((keep * e + added) / total)
+    share: float = np.log((keep * e + added) / total)
+    return share
 
 
 @compiled
@@ -125,7 +126,7 @@ def expect(
     place: Places,
     out: Array,
 ) -> None:
-    """sum_a pi(a) value(a) of each row into `out[place]`, of the weights `e` of `tempered` and of values `stride` apart."""
+    """sum_a pi(a) value(a) of each row into `out[place]`: weights `e` of `tempered`, values `stride` apart."""
     for i in range(rows):
         total = weighted = plain = 0.0
         for j in range(actions):
