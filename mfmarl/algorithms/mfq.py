@@ -200,11 +200,10 @@ class MFQ(Learner):
 
     def _value(self, obs: Tensor, seen: Tensor, given: Tensor) -> Tensor:
         """[M, N]: sum_a pi(a | obs, seen) Q(obs, a, given)."""
+        if given is seen and not self.config.double_q:
+            return self.policy.expected_q(obs, given)
         next_q = self.policy.q_values(obs, given)
-        if self.config.double_q:
-            preference = self.network.q_values(obs, seen)
-        else:
-            preference = next_q if given is seen else self.policy.q_values(obs, seen)
+        preference = (self.network if self.config.double_q else self.policy).q_values(obs, seen)
         return mean_field_value(self.policy.probs_of(preference), next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
