@@ -8,13 +8,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from mfmarl.errors import UserError
+
 
 def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: bool = False) -> None:
     """Start or join Ray once per process; three attempts, since `ray.init` gives up after 30 s under load.
 
+    Args:
+        num_cpus: of the Ray that is started where there is none to join.
+        address: of the cluster to join; without it that of RAY_ADDRESS, as Ray's own tools do.
+
     Raises:
+        UserError: for an address at which no cluster answers.
         ConnectionError: where Ray could not be started, with what was tried.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -39,8 +47,12 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     configure_logging=verbose,
                 )
             return
-        except (ConnectionError, TimeoutError, RuntimeError) as error:
+        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             ray.shutdown()
+            if address is not None:
+                raise UserError(
+                    f"no Ray cluster answers at {address} ({error}); `ray status --address {address}` says what is there"
+                ) from error
             if attempt == 2:
                 raise ConnectionError(
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
