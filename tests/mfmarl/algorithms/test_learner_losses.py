@@ -257,6 +257,27 @@ def test_weights_of_two_are_the_step_twice_in_the_actor_critic(
         )
 
 
+@pytest.mark.parametrize("case", ["mfap", "softmax", "squashed_gaussian"])
+def test_gradients_in_float32_are_those_in_float64_but_for_rounding(case: str) -> None:
+    """What training runs through: networks of a type are compiled loops there."""
+    learner: Any
+    learner, rows = make_mfq(True, **PREDICTORS[case]) if case in PREDICTORS else make_mfac(case, 0.5)
+    parameters = list(learner.network.parameters()) if case in PREDICTORS else parameters_of(learner)
+
+    def gradient(of: Sequence[Any]) -> Tensor:
+        return torch.cat([g.flatten() for g in torch.autograd.grad(learner.loss(of)[0], parameters)]).double()
+
+    want = gradient(rows)
+    networks = [learner.network] if case in PREDICTORS else [learner.network, learner.critic]
+    for network in networks:
+        network.float()
+    assert learner.network.mlp.compiled(rows[0].inputs.float())
+    got = gradient([
+        type(r)(*(x.float() if x is not None and x.is_floating_point() else x for x in vars(r).values())) for r in rows
+    ])
+    assert float((got - want).norm()) < 2e-6 * float(want.norm())
+
+
 @pytest.mark.parametrize("game", [MatchingGame, AimingGame])
 def test_v_trace_targets_stand_still_while_the_networks_move(game: type[MatchingGame]) -> None:
     """Targets, advantages and ratios of stored steps carry no gradient: the slope is that with them held fixed."""
