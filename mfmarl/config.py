@@ -64,7 +64,9 @@ class TrainConfig(BaseModel):
     num_envs: int = Field(16, ge=1, le=65_536, description="copies of the game that each runner plays together")
     fragment_length: int = Field(13, ge=1, le=100_000, description="environment steps per copy in one iteration")
     num_env_runners: int = Field(0, ge=0, le=4096, description="remote runners; 0 plays in the driver")
-    num_learners: int = Field(0, ge=0, le=1, description="remote learners; 0 learns in the driver")
+    num_learners: int = Field(
+        0, ge=0, le=1024, description="remote learners, each with its runners' share of the replay; 0: in the driver"
+    )
     checkpoint_every: int = Field(50, ge=1, le=10**9, description="iterations between checkpoints")
     mfq: MFQConfig = Field(default_factory=MFQConfig, description="settings of mean-field Q-learning")
     mfac: MFACConfig = Field(default_factory=MFACConfig, description="settings of mean-field actor-critic")
@@ -191,6 +193,7 @@ def config_from(
         _check_baseline(config, where or {}, source)
     else:
         _check_replay(config, source)
+        _check_learners(config, source)
     if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
         place = (where or {}).get(("method",), source)
         raise UserError(
@@ -243,6 +246,25 @@ def _check_replay(config: TrainConfig, source: str) -> None:
             f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the "
             f"replay holds ({slots * copies}), so learning would never start; lower it, or raise "
             f"{config.algorithm}.replay_population_steps"
+        )
+
+
+def _check_learners(config: TrainConfig, source: str) -> None:
+    """Refuse several learners that could not share the work evenly: all take every gradient step together."""
+    learners, batch = config.num_learners, config.learner.batch_population_steps
+    if learners < 2:
+        return
+    if config.num_env_runners == 0 or config.num_env_runners % learners:
+        raise UserError(
+            f"{source}: num_learners={learners} learners share the fragments of the runners evenly; "
+            f"num_env_runners={config.num_env_runners} is no multiple of it: take "
+            f"{max(1, round(config.num_env_runners / learners)) * learners}"
+        )
+    if batch % learners:
+        raise UserError(
+            f"{source}: num_learners={learners} learners share each minibatch evenly; "
+            f"{config.algorithm}.batch_population_steps={batch} is no multiple of it: take "
+            f"{max(1, round(batch / learners)) * learners}"
         )
 
 

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from mfmarl.core.laws import ActionLaw, Categorical, with_exploration
+from mfmarl.core import acting
+from mfmarl.core.laws import ActionLaw, Categorical, Played, with_exploration
 from mfmarl.core.mean_action import Kind, MeanField
 from mfmarl.core.networks import Sharing, StackedMLP
 from mfmarl.core.squashed_gaussian import SquashedGaussian
-from mfmarl.core.value import boltzmann_log_probs
+from mfmarl.core.value import boltzmann_log_probs, mean_field_value
 
 LawName = Literal["boltzmann", "softmax", "squashed_gaussian"]
 Predictor = Literal["none", "obs", "obs_and_last"]
@@ -134,6 +135,31 @@ class PolicyNetwork(nn.Module):
     def law(self, obs: Tensor, seen: Tensor) -> ActionLaw:
         """Laws of the actions given observations [R, N, D] and observed mean actions [R, N, F]; no gradients."""
         return self.law_of(self.q_values(obs, self.acted_on(obs, seen)))
+
+    def play(
+        self, obs: Tensor, seen: Tensor, generator: torch.Generator, *, entropy: bool = False, log_probs: bool = False
+    ) -> Played:
+        """One draw from `law(obs, seen)`; by compiled loops where they can, from other numbers of the generator."""
+        acted_on = self.acted_on(obs, seen)
+        if self.shape.num_actions is not None and self.mlp.compiled(obs):
+            return acting.play(
+                *self.mlp.stacked(), (obs, acted_on), self.mlp.types, temperature=float(self.temperature),
+                epsilon=float(self.epsilon), generator=generator, entropy=entropy, log_probs=log_probs,
+            )  # fmt: skip
+        law = self.law_of(self.q_values(obs, acted_on))
+        action = law.sample(generator)
+        told = law.log_probs if log_probs and isinstance(law, Categorical) else None
+        return Played(action, law.log_prob(action), law.entropy() if entropy else None, told)
+
+    def expected_q(self, obs: Tensor, given: Tensor) -> Tensor:
+        """[R, N]: sum_a pi(a) Q(a) of policies that are Boltzmann in the Q they are valued by, at `given` [R, N, F]."""
+        if self.mlp.compiled(obs):
+            return acting.expected_value(
+                *self.mlp.stacked(), (obs, given), self.mlp.types, temperature=float(self.temperature),
+                epsilon=float(self.epsilon),
+            )  # fmt: skip
+        q = self.q_values(obs, given)
+        return mean_field_value(self.probs_of(q), q)
 
     def law_of(self, output: Tensor) -> ActionLaw:
         """The laws that outputs [..., outputs] stand for."""

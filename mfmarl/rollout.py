@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from envs.population import PopulationEnv, Step, type_slices
-from mfmarl.core.laws import Categorical
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
 
@@ -146,24 +145,25 @@ class Rollout:
             before = self._step
             last, started = torch.from_numpy(self._last_action), torch.from_numpy(self._age == 0)
             seen = self.mean_field.shown(torch.from_numpy(before.mean_action), last, started)
-            law = self.network.law(torch.from_numpy(before.obs), seen)
-            action = law.sample(self._generator)
-            chosen = law.log_prob(action)
-            # the smallest sum is finite exactly when no log-probability is nan or infinite
-            if not bool(torch.isfinite(chosen.sum())):
-                self._refuse("log-probability", chosen.numpy())
-            if t == 0:
-                entropy = float(law.entropy().mean())
+            drawn = self.network.play(
+                torch.from_numpy(before.obs), seen, self._generator, entropy=t == 0, log_probs=self.keep_log_probs
+            )
+            chosen = drawn.log_prob.numpy()
+            # the sum is finite exactly when no log-probability is nan or infinite
+            if not np.isfinite(chosen.sum()):
+                self._refuse("log-probability", chosen)
+            if drawn.entropy is not None:
+                entropy = float(drawn.entropy.mean())
             if batch.log_probs is not None:
-                assert isinstance(law, Categorical)
-                batch.log_probs[t] = law.log_probs.numpy()
-            played = action.numpy()
+                assert drawn.log_probs is not None
+                batch.log_probs[t] = drawn.log_probs.numpy()
+            played = drawn.action.numpy()
             after = env.step(played)
             if not np.isfinite(after.reward).all():
                 self._refuse("reward", after.reward)
             batch.obs[t] = before.obs
             batch.action[t] = played
-            batch.log_prob[t] = chosen.numpy()
+            batch.log_prob[t] = chosen
             batch.reward[t] = after.reward
             batch.started[t] = self._age == 0
             batch.terminated[t] = after.terminated

@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import Stored
-from mfmarl.algorithms.learner import Learner, Metrics
+from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac_config import METHODS, MFACConfig
-from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.losses import weighted_mean
 from mfmarl.core.networks import StackedMLP
@@ -100,48 +99,29 @@ class MFAC(Learner):
         network: PolicyNetwork,
         policy: PolicyNetwork,
         critic: StackedMLP,
-        *,
+        setting: Setting,
         config: MFACConfig,
-        method: str,
-        importance: ImportanceConfig,
-        num_episodes: int,
-        seed: int,
-        mean_reward: bool = False,
-        neighbours: NDArray[np.bool_] | None = None,
-        device: torch.device | None = None,
     ) -> None:
         """Args:
         network: the actors; they are trained in place.
         policy: networks of the same shape that act: the actors as they were at the end of an iteration.
         critic: networks of one output, of the actors' inputs.
-        num_episodes: of the whole run, over all copies: what the schedules end on.
-        seed: of the order of minibatches and the replay's draws.
-        mean_reward: agents learn from the mean reward over agents in place of their own.
-        neighbours: [N, N], or None for everyone else.
 
         Raises:
             ValueError: for a method that actors and critics do not have.
         """
-        if method not in METHODS:
-            raise ValueError(f"mfac has methods {', '.join(METHODS)}; got {method!r}")
-        self.critic = critic.to(device or torch.device("cpu"))
+        if setting.method not in METHODS:
+            raise ValueError(f"mfac has methods {', '.join(METHODS)}; got {setting.method!r}")
+        self.critic = critic.to(setting.device)
         super().__init__(
             network,
             policy,
+            setting,
             parameters=chain(network.parameters(), critic.parameters()),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
-            importance=importance,
-            num_episodes=num_episodes,
-            seed=seed,
-            neighbours=neighbours,
-            device=device,
         )
         self.config = config
-        self.method = method
-        self.mean_reward = mean_reward
-        self.corrected = method in ("is", "is+fresh")
-        self.fresh = method in ("fresh", "is+fresh")
         self.value_offset = torch.zeros(self.types[-1].stop, device=self.device)
         """[N], equal in a type: V = offset + spread x the critic's output, in units of `reward_scale`."""
         # what rewards of spread 1 that know nothing of each other sum up to
@@ -164,7 +144,9 @@ class MFAC(Learner):
         ordered = self._store(batches)
         metrics: Metrics = {}
         segments = self._segments(ordered[0].action.shape[0])
-        if segments is not None and len(self.replay) >= self.config.warmup_population_steps:
+        warm = self.peers.total(len(self.replay)) >= self.config.warmup_population_steps
+        if self.peers.agree(segments is not None) and warm:
+            assert segments is not None
             if self.gradient_steps == 0:
                 self._fix_reward_scale()
             metrics = self._improve(segments)
@@ -231,19 +213,20 @@ class MFAC(Learner):
             trace_limit=c.trace_limit,
         )
         target = found.target.flatten(0, 1)
-        if not bool(torch.isfinite(target.sum())):
+        if not self.peers.agree(bool(torch.isfinite(target.sum()))):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
         known = segments.known.flatten().nonzero().squeeze(1)
         kept = [x[known] for x in (found.advantage.flatten(0, 1), ratio, weight, value, output, target)]
         advantage, ratio, weight, value, output, target = kept
         actor_weight = weight * ratio.clamp_max(c.ratio_limit)
         metrics |= self._told(value, target, ratio)
-        self._move_offset(target - value, weight)
+        self._move_offset(*(self.peers.gathered(x)[0] for x in (target - value, weight)))
+        (advantages, mine), (actor_weights, _) = self.peers.gathered(advantage), self.peers.gathered(actor_weight)
         experience = Experience(
             inputs=torch.cat([steps.obs, seen], -1)[known],
             action=steps.action[known],
             log_prob=log_prob[known],
-            advantage=normalised(advantage, actor_weight, self.types),
+            advantage=normalised(advantages, actor_weights, self.types)[mine],
             target=(target - self.value_offset) / self.value_spread,
             value=output,
             actor_weight=actor_weight,
@@ -327,7 +310,7 @@ class MFAC(Learner):
         """Some epochs of gradient steps."""
         experience, metrics = self.experience(segments)
         count = experience.action.shape[0]
-        parts = max(1, count // self.config.batch_population_steps)
+        parts = max(1, self.peers.total(count) // self.config.batch_population_steps)
         size = count // parts
         losses: list[Tensor] = []
         told: list[LossParts] = []

@@ -14,16 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import Stored
-from mfmarl.algorithms.learner import Learner, Metrics
-from mfmarl.algorithms.methods import Method
+from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfq_config import MFQConfig
-from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
 from mfmarl.core.perceptron import TDGradient, TDRows
@@ -72,41 +68,22 @@ class MFQ(Learner):
         self,
         network: PolicyNetwork,
         policy: PolicyNetwork,
-        *,
+        setting: Setting,
         config: MFQConfig,
-        method: Method,
-        importance: ImportanceConfig,
-        num_episodes: int,
-        seed: int,
-        mean_reward: bool = False,
-        neighbours: NDArray[np.bool_] | None = None,
-        device: torch.device | None = None,
     ) -> None:
         """Args:
         network: the online networks; they are trained in place.
         policy: networks of the same shape that are to hold the average of the online ones: they act, and give targets.
-        num_episodes: of the whole run, over all copies: what the schedules end on.
-        seed: of the replay's draws.
-        mean_reward: agents learn from the mean reward over agents in place of their own.
-        neighbours: [N, N], or None for everyone else.
         """
         super().__init__(
             network,
             policy,
+            setting,
             parameters=network.parameters(),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
-            importance=importance,
-            num_episodes=num_episodes,
-            seed=seed,
-            neighbours=neighbours,
-            device=device,
         )
         self.config = config
-        self.method = method
-        self.mean_reward = mean_reward
-        self.corrected = method in ("is", "is+fresh")
-        self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
         self.observed_q = config.conditioning == "observed" and network.predictor is None
         self._compiled: TDGradient | None = None
@@ -135,10 +112,11 @@ class MFQ(Learner):
         """
         ordered = self._store(batches)
         metrics: Metrics = {}
-        if len(self.replay) >= self.config.warmup_population_steps:
+        if self.peers.total(len(self.replay)) >= self.config.warmup_population_steps:
             if self.gradient_steps == 0:
                 self._fix_reward_scale()
-            self._debt += self.config.gradient_steps_per_step * sum(b.action.shape[0] for b in ordered)
+            played = self.peers.total(sum(b.action.shape[0] for b in ordered))
+            self._debt += self.config.gradient_steps_per_step * played
             steps = int(self._debt)
             self._debt -= steps
             if steps:
@@ -222,11 +200,10 @@ class MFQ(Learner):
 
     def _value(self, obs: Tensor, seen: Tensor, given: Tensor) -> Tensor:
         """[M, N]: sum_a pi(a | obs, seen) Q(obs, a, given)."""
+        if given is seen and not self.config.double_q:
+            return self.policy.expected_q(obs, given)
         next_q = self.policy.q_values(obs, given)
-        if self.config.double_q:
-            preference = self.network.q_values(obs, seen)
-        else:
-            preference = next_q if given is seen else self.policy.q_values(obs, seen)
+        preference = (self.network if self.config.double_q else self.policy).q_values(obs, seen)
         return mean_field_value(self.policy.probs_of(preference), next_q)
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
@@ -279,12 +256,12 @@ class MFQ(Learner):
         return loss.detach(), error
 
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
-        size = self.config.batch_population_steps
+        size = self.config.batch_population_steps // self.peers.number
         sample = self.replay.sample(steps * size, self._rng)
         played = self.mean_field.of(sample.action)
         observed = self.observed(sample)
         target = self.targets(sample, observed, played)
-        if not bool(torch.isfinite(target.value.sum())):
+        if not self.peers.agree(bool(torch.isfinite(target.value.sum()))):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
         losses = []
         rows = self.rows(sample, observed, played, target)

@@ -29,6 +29,20 @@ class ActionLaw(Protocol):
 
 
 @dataclass(frozen=True)
+class Played:
+    """One draw from the laws of [R, N] actions."""
+
+    action: Tensor
+    """[R, N], int64 or float32."""
+    log_prob: Tensor
+    """[R, N], of these actions."""
+    entropy: Tensor | None = None
+    """[R, N], in nats, where it was asked for."""
+    log_probs: Tensor | None = None
+    """[R, N, A], of all actions, where they were asked for."""
+
+
+@dataclass(frozen=True)
 class Categorical:
     """A law over A actions."""
 

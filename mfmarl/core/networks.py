@@ -85,7 +85,7 @@ class StackedMLP(nn.Module):
     def forward_types(self, rows: Sequence[Tensor]) -> list[Tensor]:
         """For each group its rows [R_k, inputs] -> [R_k, outputs]."""
         if self.compiled(rows[0]):
-            return differentiable(list(self.weights), list(self.biases), rows)
+            return differentiable(*self.stacked(), rows)
         if self.sharing == "agent" and len(rows) >= BATCHED_FROM:
             return list(self._batched(torch.stack(list(rows))).unbind(0))
         weights = [w.unbind(0) for w in self.weights]
@@ -124,12 +124,16 @@ class StackedMLP(nn.Module):
         plain = rows.device.type == "cpu" and rows.dtype == self.weights[0].dtype == torch.float32
         return plain and self.sharing == "type"
 
+    def stacked(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Weights and biases of the layers, as compiled loops take them."""
+        return list(self.weights), list(self.biases)
+
     @torch.no_grad()
     def infer(self, *parts: Tensor, chunk_rows: int = 4096) -> Tensor:
         """`forward` without gradients, some rows at a time so that activations stay in cache."""
         steps, agents = parts[0].shape[:2]
         if self.compiled(parts[0]):
-            return infer(list(self.weights), list(self.biases), parts, self.types)
+            return infer(*self.stacked(), parts, self.types)
         size = max(1, chunk_rows // agents)
         if steps <= size or parts[0].is_cuda:
             return self.forward(*parts)

@@ -1,8 +1,7 @@
-"""Layers of small networks as compiled loops over some hundred rows, for the processor.
+"""Small stacked networks on the processor: their outputs, and the gradients that they are trained with.
 
 A layer of 64 units over a thousand rows is a fifth of a millisecond of arithmetic; PyTorch spends as long again on
-calls, on its graph and on passes over memory. Here a chunk of rows goes through all layers, or back through them,
-while it is in the cache, and products are BLAS calls. Arithmetic is float32 in a fixed order, so results repeat.
+calls, on its graph and on passes over memory. Arithmetic is float32 in a fixed order, so results repeat.
 """
 
 from __future__ import annotations
@@ -12,174 +11,125 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  numba calls its products; loaded here, so that its threads can be limited
-import threadpoolctl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.compiled import compiled
-
-# threads that share products this small wait for each other longer than they compute
-threadpoolctl.threadpool_limits(limits=1, user_api="blas")
-
-Array = NDArray[np.float32]
-CHUNK = 512
-"""Rows at a time: activations of 64 units then take 128 KiB a layer."""
-
-
-def _layers(
-    weights: tuple[Array, ...], biases: tuple[Array, ...], h: Array, hidden: Array, out: Array, at: int
-) -> None:
-    """Rows `h` [m, in] through all layers into `out` [m, A]; hidden layers' outputs stand in `hidden`, one block each.
-
-    `hidden` is flat; the block of a layer of width u is its next [rows, u], of which rows at..at+m are written.
-    """
-    m = h.shape[0]
-    rows = hidden.size // _width(weights)
-    start = 0
-    for layer in range(len(weights)):
-        u = weights[layer].shape[1]
-        last = layer == len(weights) - 1
-        to = out if last else hidden[start : start + rows * u].reshape(rows, u)[at : at + m]
-        np.dot(h, weights[layer], to)
-        bias = biases[layer]
-        for i in range(m):
-            for j in range(u):
-                v = to[i, j] + bias[j]
-                to[i, j] = v if last or v > 0 else np.float32(0)
-        h = to
-        start += rows * u
-
-
-def _width(weights: tuple[Array, ...]) -> int:
-    """Units of all hidden layers together."""
-    units = 0
-    for layer in range(len(weights) - 1):
-        units += weights[layer].shape[1]
-    return max(1, units)
-
-
-_width = compiled(_width)
-_layers = compiled(_layers)
+from envs.compiled import compiled, reordered
+from mfmarl.core.layers import (
+    CHUNK,
+    Stacked,
+    Widths,
+    back,
+    biases_of,
+    block,
+    copy_rows,
+    fill,
+    hidden_units,
+    last_inputs,
+    places,
+    through,
+    through_hidden,
+    transposed_of,
+    weights_of,
+    widths_of,
+)
+from mfmarl.core.tiles import COLUMNS, ROWS, Array, filled
 
 
 @compiled
 def _infer(
-    weights: tuple[Array, ...],
-    biases: tuple[Array, ...],
-    first: Array,
-    second: Array,
-    agents: tuple[int, int],
-    out: Array,
+    weights: Stacked, biases: Stacked, types: NDArray[np.int64], agents: int, first: Array, second: Array, out: Array
 ) -> None:
-    """[R, N, a] and [R, N, b] -> [R, N, A] for the agents of one network."""
-    low, high = agents
-    number = high - low
-    a, b, actions = first.shape[2], second.shape[2], out.shape[2]
-    x = np.empty((CHUNK, a + b), np.float32)
-    y = np.empty((CHUNK, actions), np.float32)
-    hidden = np.empty(CHUNK * _width(weights), np.float32)
-    total = first.shape[0] * number
-    for begin in range(0, total, CHUNK):
-        m = min(CHUNK, total - begin)
-        for i in range(m):
-            step, agent = divmod(begin + i, number)
-            for j in range(a):
-                x[i, j] = first[step, low + agent, j]
-            for j in range(b):
-                x[i, a + j] = second[step, low + agent, j]
-        _layers(weights, biases, x[:m], hidden, y[:m], 0)
-        for i in range(m):
-            step, agent = divmod(begin + i, number)
-            for j in range(actions):
-                out[step, low + agent, j] = y[i, j]
+    """[R, a] and [R, b], agents step by step, -> [R, A]: agents types[k, 0]..types[k, 1] through network k."""
+    widths = widths_of(weights)
+    stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
+    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
+    for k in range(types.shape[0]):
+        low, number = types[k, 0], types[k, 1] - types[k, 0]
+        w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
+        total = first.shape[0] // agents * number
+        for begin in range(0, total, CHUNK):
+            rows = min(CHUNK, total - begin)
+            places(agents, low, number, begin, place, rows)
+            fill(x, stride, first, second, place, rows)
+            through(widths, w, b, x, hidden, y, rows)
+            for i in range(rows):
+                for j in range(out.shape[1]):
+                    out[place[i], j] = y[i * units + j]
 
 
 @compiled
-def _forward(weights: tuple[Array, ...], biases: tuple[Array, ...], rows: Array, hidden: Array, out: Array) -> None:
-    """[R, in] -> [R, A], keeping the hidden layers' outputs in `hidden`."""
-    for begin in range(0, rows.shape[0], CHUNK):
-        end = min(begin + CHUNK, rows.shape[0])
-        _layers(weights, biases, rows[begin:end], hidden, out[begin:end], begin)
+def _widest(widths: Widths) -> int:
+    return filled(widths.max(), COLUMNS)
 
 
 @compiled
-def _back(
-    weights: tuple[Array, ...],
-    x: Array,
-    hidden: Array,
-    at: int,
-    gradient: Array,
-    to_weights: tuple[Array, ...],
-    to_biases: tuple[Array, ...],
-    buffers: Array,
-) -> None:
-    """Add the gradients of the weights [in, out] and biases [out] that rows at..at+m of `_layers` have part in.
-
-    `x` [m, in] are the rows, `gradient` [m, A] is that of their outputs; `buffers` [2, room] are written to in turns.
-    """
-    m = x.shape[0]
-    rows = hidden.size // _width(weights)
-    layers = len(weights)
-    start = hidden.size
-    g = gradient
-    for back in range(layers):
-        layer = layers - 1 - back
-        u = weights[layer].shape[0]
-        if layer > 0:
-            start -= rows * u
-            h = hidden[start : start + rows * u].reshape(rows, u)[at : at + m]
-        else:
-            h = x
-        product = np.dot(h.T, g)
-        to = to_weights[layer]
-        for i in range(to.shape[0]):
-            for j in range(to.shape[1]):
-                to[i, j] += product[i, j]
-        bias = to_biases[layer]
+def _forward(weights: Stacked, biases: Stacked, k: int, rows: Array, kept: Array, out: Array) -> None:
+    """[R, in] -> [R, A], keeping the hidden layers' outputs in `kept` [chunks, CHUNK * hidden_units]."""
+    widths = widths_of(weights)
+    stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
+    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
+    for chunk in range(kept.shape[0]):
+        begin = chunk * CHUNK
+        m = min(CHUNK, rows.shape[0] - begin)
+        copy_rows(x, stride, rows, begin, m)
+        through(widths, w, b, x, kept[chunk], y, m)
         for i in range(m):
-            for j in range(g.shape[1]):
-                bias[j] += g[i, j]
-        if layer > 0:
-            below = buffers[back % 2][: m * u].reshape(m, u)
-            np.dot(g, weights[layer].T, below)
-            for i in range(m):
-                for j in range(u):
-                    below[i, j] = below[i, j] if h[i, j] > 0 else np.float32(0)
-            g = below
-
-
-@compiled
-def _widest(weights: tuple[Array, ...]) -> int:
-    units = 0
-    for layer in range(len(weights)):
-        units = max(units, weights[layer].shape[0])
-    return units
+            for j in range(out.shape[1]):
+                out[begin + i, j] = y[i * units + j]
 
 
 @compiled
 def _backward(
-    weights: tuple[Array, ...],
-    rows: Array,
-    hidden: Array,
-    gradient: Array,
-    to_weights: tuple[Array, ...],
-    to_biases: tuple[Array, ...],
+    weights: Stacked, k: int, rows: Array, kept: Array, gradient: Array, to_weights: Stacked, to_biases: Stacked
 ) -> None:
-    """Gradients of all weights and biases from those of the outputs [R, A]; they were zeros before."""
-    buffers = np.empty((2, CHUNK * _widest(weights)), np.float32)
-    for begin in range(0, rows.shape[0], CHUNK):
-        end = min(begin + CHUNK, rows.shape[0])
-        _back(
-            weights, rows[begin:end], hidden, begin, gradient[begin:end], to_weights, to_biases, buffers
-        )
+    """Add the gradients of network k's weights and biases, from those of the outputs [R, A]."""
+    widths = widths_of(weights)
+    stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
+    x, y = np.zeros(CHUNK * stride, np.float32), np.zeros(CHUNK * units, np.float32)
+    transposed = transposed_of(weights, widths, k)
+    gw, gb = np.zeros_like(weights_of(weights, widths, k)), np.zeros(hidden_units(widths) + units, np.float32)
+    spare = np.empty(2 * CHUNK * _widest(widths), np.float32)
+    for chunk in range(kept.shape[0]):
+        begin = chunk * CHUNK
+        m = min(CHUNK, rows.shape[0] - begin)
+        copy_rows(x, stride, rows, begin, m)
+        copy_rows(y, units, gradient, begin, m)
+        back(widths, transposed, x, kept[chunk], y, widths.size - 2, m, gw, gb, spare)
+    _add(widths, gw, gb, k, to_weights, to_biases)
+
+
+@compiled
+def _add(widths: Widths, gw: Array, gb: Array, k: int, to_weights: Stacked, to_biases: Stacked) -> None:
+    """Add gradients in blocks to those of network k."""
+    w = b = 0
+    for layer in range(len(to_weights)):
+        units = filled(widths[layer + 1], COLUMNS)
+        for i in range(widths[layer]):
+            for j in range(widths[layer + 1]):
+                to_weights[layer][k, i, j] += gw[w + i * units + j]
+        for j in range(widths[layer + 1]):
+            to_biases[layer][k, j] += gb[b + j]
+        w += filled(widths[layer], ROWS) * units
+        b += units
+
+
+@reordered
+def _dot(a: Array, b: Array) -> np.float32:
+    total = np.float32(0)
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
 
 
 @compiled
 def _td(
-    weights: tuple[Array, ...],
-    biases: tuple[Array, ...],
+    weights: Stacked,
+    biases: Stacked,
+    k: int,
     rows: Array,
     action: NDArray[np.int64],
     target: Array,
@@ -187,40 +137,70 @@ def _td(
     count: float,
     huber: bool,
     error: Array,
-    to_weights: tuple[Array, ...],
-    to_biases: tuple[Array, ...],
+    to_weights: Stacked,
+    to_biases: Stacked,
 ) -> float:
-    """There and back for the weighted TD loss; returns this network's part of the loss, writes the errors [R]."""
-    actions = biases[-1].shape[0]
-    hidden = np.empty(CHUNK * _width(weights), np.float32)
-    y = np.empty((CHUNK, actions), np.float32)
-    buffers = np.empty((2, CHUNK * max(actions, _widest(weights))), np.float32)
+    """There and back for the weighted TD loss; returns network k's part of the loss, writes the errors [R].
+
+    Only the value of the action that was played has a gradient, so the last layer is one column of it a row.
+    """
+    widths = widths_of(weights)
+    layers, stride = len(weights), filled(widths[0], COLUMNS)
+    x, hidden = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * hidden_units(widths), np.float32)
+    w, b, transposed = weights_of(weights, widths, k), biases_of(biases, widths, k), transposed_of(weights, widths, k)
+    gw, gb = np.zeros_like(w), np.zeros_like(b)
+    spare = np.empty(2 * CHUNK * _widest(widths), np.float32)
+    units = filled(widths[-2], COLUMNS)
+    # the last layer by actions: [A, units]
+    columns = transposed[transposed.size - block(widths[-1], widths[-2]) :]
+    to_columns, to_last = np.zeros_like(columns), to_biases[layers - 1][k]
     loss = 0.0
     for begin in range(0, rows.shape[0], CHUNK):
         m = min(CHUNK, rows.shape[0] - begin)
-        x = rows[begin : begin + m]
-        _layers(weights, biases, x, hidden, y[:m], 0)
+        copy_rows(x, stride, rows, begin, m)
+        through_hidden(widths, w, b, x, hidden, m)
+        source, at, _ = last_inputs(widths, x, hidden)
         for i in range(m):
-            k = action[begin + i]
-            e = y[i, k] - target[begin + i]
+            a = action[begin + i]
+            h = source[at + i * units : at + (i + 1) * units]
+            column, to_column = columns[a * units : (a + 1) * units], to_columns[a * units : (a + 1) * units]
+            e = _dot(h, column) + biases[layers - 1][k, a] - target[begin + i]
             error[begin + i] = e
-            w = weight[begin + i]
-            size = abs(e)
+            size, given = abs(e), weight[begin + i]
             if huber and size > 1:
-                loss += w * (size - np.float32(0.5))
+                loss += given * (size - np.float32(0.5))
                 slope = np.float32(1) if e > 0 else np.float32(-1)
             else:
-                loss += w * np.float32(0.5) * e * e
+                loss += given * np.float32(0.5) * e * e
                 slope = e
-            for j in range(actions):
-                y[i, j] = np.float32(0)
-            y[i, k] = np.float32(w * slope / count)
-        _back(weights, x, hidden, 0, y[:m], to_weights, to_biases, buffers)
+            g = np.float32(given * slope / count)
+            to_last[a] += g
+            below = spare[i * units : (i + 1) * units]
+            for j in range(units):
+                to_column[j] += g * h[j]
+                below[j] = g * column[j] if h[j] > 0 else np.float32(0)
+        if layers > 1:
+            back(widths, transposed, x, hidden, spare, layers - 2, m, gw, gb, spare)
+    last = to_weights[layers - 1]
+    for a in range(widths[-1]):
+        for j in range(widths[-2]):
+            last[k, j, a] += to_columns[a * units + j]
+    _add(widths, gw, gb, k, to_weights, to_biases)
     return loss / count
 
 
-def _arrays(tensors: Sequence[Tensor], network: int) -> tuple[Any, ...]:
-    return tuple(t.detach().numpy()[network] for t in tensors)
+def arrays(tensors: Sequence[Tensor]) -> Any:
+    """As compiled loops take them."""
+    return tuple(t.detach().numpy() for t in tensors)
+
+
+def inputs_of(parts: Sequence[Tensor], types: Sequence[slice]) -> tuple[NDArray[np.int64], int, Array, Array]:
+    """[R, N, a] (and [R, N, b]) as compiled loops take them: agents of each network [K, 2], N, [R N, a], [R N, b]."""
+    first = np.ascontiguousarray(parts[0].numpy())
+    second = np.ascontiguousarray(parts[1].numpy()) if len(parts) > 1 else np.empty((*first.shape[:2], 0), np.float32)
+    agents, rows = first.shape[1], first.shape[0] * first.shape[1]
+    bounds = np.array([(t.start, t.stop) for t in types], np.int64)
+    return bounds, agents, first.reshape(rows, -1), second.reshape(rows, second.shape[2])
 
 
 def infer(
@@ -231,12 +211,10 @@ def infer(
     Args:
         weights, biases: of each layer, stacked: [K, in, out] and [K, out].
     """
-    first = np.ascontiguousarray(parts[0].numpy())
-    second = np.ascontiguousarray(parts[1].numpy()) if len(parts) > 1 else np.empty((*first.shape[:2], 0), np.float32)
-    out = np.empty((*first.shape[:2], weights[-1].shape[2]), np.float32)
-    for k, agents in enumerate(types):
-        _infer(_arrays(weights, k), _arrays(biases, k), first, second, (agents.start, agents.stop), out)
-    return torch.from_numpy(out)
+    inputs = inputs_of(parts, types)
+    out = np.empty((inputs[2].shape[0], weights[-1].shape[2]), np.float32)
+    _infer(arrays(weights), arrays(biases), *inputs, out)
+    return torch.from_numpy(out.reshape(*parts[0].shape[:2], -1))
 
 
 @dataclass(frozen=True)
@@ -273,10 +251,8 @@ class TDGradient:
         weights, biases: of each layer, stacked: [K, in, out] and [K, out]; read where they are at every call.
         to_weights, to_biases: stacked likewise; the gradients are added there.
         """
-        self._networks = [
-            tuple(_arrays(tensors, k) for tensors in (weights, biases, to_weights, to_biases))
-            for k in range(biases[0].shape[0])
-        ]
+        self._network = arrays(weights), arrays(biases)
+        self._gradient = arrays(to_weights), arrays(to_biases)
         self._huber = huber
 
     def __call__(self, rows: Sequence[TDRows]) -> tuple[float, Tensor]:
@@ -284,11 +260,11 @@ class TDGradient:
         count = sum(r.target.shape[0] for r in rows)
         error = np.empty(count, np.float32)
         loss, start = 0.0, 0
-        for r, (weights, biases, to_weights, to_biases) in zip(rows, self._networks, strict=True):
+        for k, r in enumerate(rows):
             end = start + r.target.shape[0]
             loss += _td(
-                weights, biases, r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(), r.weight.numpy(),
-                float(count), self._huber, error[start:end], to_weights, to_biases,
+                *self._network, k, r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(), r.weight.numpy(),
+                float(count), self._huber, error[start:end], *self._gradient,
             )  # fmt: skip
             start = end
         return loss, torch.from_numpy(error)
@@ -307,12 +283,12 @@ class _Stacked(torch.autograd.Function):
     def forward(context: Any, layers: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         """`tensors`: weights, biases, and each network's rows."""
         weights, biases, rows = tensors[:layers], tensors[layers : 2 * layers], tensors[2 * layers :]
-        units = sum(w.shape[2] for w in weights[:-1])
+        units = sum(filled(w.shape[2], COLUMNS) for w in weights[:-1])
         hidden, outputs = [], []
         for k, x in enumerate(rows):
-            kept = np.empty(x.shape[0] * max(1, units), np.float32)
+            kept = np.empty((-(-x.shape[0] // CHUNK), CHUNK * units), np.float32)
             out = np.empty((x.shape[0], weights[-1].shape[2]), np.float32)
-            _forward(_arrays(weights, k), _arrays(biases, k), np.ascontiguousarray(x.detach().numpy()), kept, out)
+            _forward(arrays(weights), arrays(biases), k, np.ascontiguousarray(x.detach().numpy()), kept, out)
             hidden.append(torch.from_numpy(kept))
             outputs.append(torch.from_numpy(out))
         context.layers = layers
@@ -330,11 +306,7 @@ class _Stacked(torch.autograd.Function):
         to_biases = [torch.zeros_like(b) for b in biases]
         for k, gradient in enumerate(gradients):
             _backward(
-                _arrays(weights, k),
-                np.ascontiguousarray(rows[k].numpy()),
-                hidden[k].numpy(),
-                np.ascontiguousarray(gradient.numpy()),
-                _arrays(to_weights, k),
-                _arrays(to_biases, k),
-            )
+                arrays(weights), k, np.ascontiguousarray(rows[k].numpy()), hidden[k].numpy(),
+                np.ascontiguousarray(gradient.numpy()), arrays(to_weights), arrays(to_biases),
+            )  # fmt: skip
         return (None, *to_weights, *to_biases, *([None] * networks))

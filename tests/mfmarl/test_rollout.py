@@ -37,7 +37,7 @@ def test_log_probabilities_are_those_of_the_played_actions():
     q = learner.policy.q_values(torch.from_numpy(batch.obs[0]), torch.zeros(4, 6, 3))
     want = torch.log_softmax(q / learner.policy.temperature, -1)
     played = torch.from_numpy(batch.action[0]).long().unsqueeze(-1)
-    np.testing.assert_array_equal(batch.log_prob[0], want.gather(-1, played).squeeze(-1).numpy())
+    np.testing.assert_allclose(batch.log_prob[0], want.gather(-1, played).squeeze(-1).numpy(), rtol=1e-6)
     assert batch.entropy > 0.9 * math.log(3)
 
 

@@ -65,6 +65,7 @@ def test_without_drift_is_and_mf_update_bit_for_bit_alike():
 def test_without_drift_weights_are_exactly_one_on_the_market_too():
     import envs
     from envs.population import type_slices
+    from mfmarl.algorithms.learner import Setting
     from mfmarl.algorithms.mfq_config import MFQConfig
     from mfmarl.network import NetworkShape, PolicyNetwork, types_of
     from mfmarl.rollout import Rollout
@@ -74,7 +75,7 @@ def test_without_drift_weights_are_exactly_one_on_the_market_too():
     shape = NetworkShape(types_of(type_slices(env.agent_types)), width, actions, (64, 64))
     networks = [PolicyNetwork(shape, 0) for _ in range(4)]
     learners = [
-        MFQ(a, b, config=MFQConfig(), method=m, importance=ImportanceConfig(), num_episodes=100, seed=0)
+        MFQ(a, b, Setting(m, ImportanceConfig(), num_episodes=100, seed=0), MFQConfig())
         for m, a, b in (("is", *networks[:2]), ("mf", *networks[2:]))
     ]
     batch = Rollout(env, learners[0].policy, discount=0.99, env_seed=0, action_seed=0).collect(13)
