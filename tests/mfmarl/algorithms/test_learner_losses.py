@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mfmarl.algorithms import mfac, mfq
+from mfmarl.algorithms.learner import Setting
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
@@ -54,8 +55,8 @@ def shape_of(**changes: Any) -> NetworkShape:
     return NetworkShape(**({"types": FEW, "observations": 3, "num_actions": 3, "hidden": (6, 5)} | changes))
 
 
-def shared(method: str) -> dict[str, Any]:
-    return {"method": method, "importance": ImportanceConfig(), "num_episodes": 10, "seed": 0}
+def setting(method: Any) -> Setting:
+    return Setting(method, ImportanceConfig(), num_episodes=10, seed=0)
 
 
 def drawn(seed: int, *shape: int) -> Tensor:
@@ -86,7 +87,7 @@ def make_mfq(huber: bool, **changes: Any) -> tuple[mfq.MFQ, list[mfq.Rows]]:
     shape = shape_of(**changes)
     networks = [PolicyNetwork(shape, 0) for _ in range(2)]
     method = {"none": "is", "obs": "mfp", "obs_and_last": "mfap"}[shape.predictor]
-    learner = mfq.MFQ(*networks, config=MFQConfig(huber=huber), **shared(method))
+    learner = mfq.MFQ(*networks, setting(method), MFQConfig(huber=huber))
     network = learner.network.double()
     randomise(list(network.parameters()))
     width = shape.mean_field().width
@@ -143,10 +144,11 @@ def compiled(network: PolicyNetwork, rows: Sequence[TDRows], huber: bool) -> tup
 @pytest.mark.parametrize("huber", [True, False])
 def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: bool) -> None:
     """Finite differences have vouched for the gradient in float64; float32 keeps 24 bits of it."""
-    learner, rows = make_mfq(huber)
-    # more rows than the loops take at a time
-    columns = [[x.repeat(150, *[1] * (x.ndim - 1)) for x in (r.inputs, r.action, r.target, r.weight)] for r in rows]
-    rows = [mfq.Rows(*each) for each in columns]
+    learner, _ = make_mfq(huber)
+    # more rows than the loops take at a time, and not a multiple
+    n, width = 1300, learner.network.mlp.inputs
+    action = torch.arange(n).unsqueeze(1) % 3
+    rows = [mfq.Rows(drawn(k, n, width), action, 2 * drawn(k + 2, n), drawn(k + 4, n).abs()) for k in range(2)]
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
@@ -194,7 +196,7 @@ def make_mfac(law: str, value_clip: float | None, **changes: Any) -> tuple[mfac.
     shape = shape_of(**(changes | {"law": law} | mean_action))
     networks = [PolicyNetwork(shape, 0) for _ in range(2)]
     config = MFACConfig(clip=0.2, value_clip=value_clip, entropy_start=0.1, discount=0.5)
-    learner = mfac.MFAC(*networks, make_critic(shape, 1), config=config, **shared("is"))
+    learner = mfac.MFAC(*networks, make_critic(shape, 1), setting("is"), config)
     actors, critic = learner.network.double(), learner.critic.double()
     # a density as narrow as outputs of another size make it bends within a step
     randomise([*actors.parameters(), *critic.parameters()], 0.6 if discrete else 0.35)
