@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mfmarl.algorithms import mfac_config
 from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
@@ -194,12 +193,6 @@ def config_from(
     else:
         _check_replay(config, source)
         _check_learners(config, source)
-    if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
-        place = (where or {}).get(("method",), source)
-        raise UserError(
-            f"{place}: method: got {config.method!r}; algorithm mfac has {', '.join(mfac_config.METHODS)}, "
-            "and mfq has all"
-        )
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)

@@ -88,6 +88,7 @@ def make_actors(
         game.num_actions if discrete else None,
         config.hidden,
         law="softmax" if discrete else "squashed_gaussian",
+        predictor=PREDICTORS.get(method, "none"),
         mean_action="none" if method == "independent" else "one_hot" if discrete else "scalar",
     )
     learner = MFAC(

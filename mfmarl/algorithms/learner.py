@@ -57,7 +57,7 @@ class Setting:
     neighbours: NDArray[np.bool_] | None = None
     """[N, N], or None for everyone else."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    peers: Peers = Peers()
+    peers: Peers = field(default_factory=Peers)
 
 
 class Learner(ABC):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-METHODS: tuple[str, ...] = ("mf", "is", "fresh", "is+fresh", "independent")
-"""Methods that MF-AC has: its actors act on the mean action they observe, so nothing predicts one."""
-
 
 class MFACConfig(BaseModel):
     """Mean-field actor-critic (Yang et al. 2018) with the clipped surrogate (PPO) and V-trace."""
@@ -34,6 +31,6 @@ class MFACConfig(BaseModel):
         0.7, gt=0, le=1, description="share of the run after which the entropy schedule ends"
     )
     replayed: float = Field(0.0, ge=0, le=100, description="older segments drawn from the replay for each new one")
-    replay_population_steps: int = Field(1024, ge=8, description="population steps that the replays of all learners keep")
+    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replays of all learners")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")
     max_grad_norm: float = Field(10.0, gt=0, description="gradients are scaled down to this norm")

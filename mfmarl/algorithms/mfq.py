@@ -20,6 +20,7 @@ from torch import Tensor
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfq_config import MFQConfig
+from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
 from mfmarl.core.perceptron import TDGradient, TDRows
@@ -217,8 +218,7 @@ class MFQ(Learner):
         columns = [by_type(sample.obs, given)]
         columns += [by_type(sample.action.unsqueeze(-1)), by_type(target.value), by_type(target.weight)]
         if self.network.predictor is not None:
-            seen = (observed,) if self.network.shape.predictor == "obs_and_last" else ()
-            columns += [by_type(played), by_type(sample.obs, *seen)]
+            columns += [by_type(played), by_type(*predictor_inputs(self.network, sample.obs, observed))]
         return [Rows(*parts) for parts in zip(*columns, strict=True)]
 
     def loss(self, rows: Sequence[Rows]) -> tuple[Tensor, Tensor]:
@@ -230,18 +230,10 @@ class MFQ(Learner):
         weight = torch.cat([r.weight for r in rows])
         loss = weighted_mean(td_loss(error, self.config.huber), weight, error.numel())
         if self.network.predictor is not None:
-            loss = loss + self._prediction_loss(self.network.predictor.forward_types(_predictor_inputs(rows)), rows)
+            inputs = [r.predictor_inputs for r in rows if r.predictor_inputs is not None]
+            played = torch.cat([r.played for r in rows if r.played is not None])
+            loss = loss + prediction_loss(self.network, inputs, played, weight, error.numel())
         return loss, error.detach()
-
-    def _prediction_loss(self, outputs: Sequence[Tensor], rows: Sequence[Rows]) -> Tensor:
-        """Half the squared error of the predicted mean action, summed over its entries; weighted as the TD errors.
-
-        The mean of a law minimises its expected squared error, so the prediction is the expected mean action.
-        """
-        predicted = torch.cat([self.network.as_mean_action(o) for o in outputs])
-        played = torch.cat([r.played for r in rows if r.played is not None])
-        error = 0.5 * (predicted - played).square().sum(-1)
-        return weighted_mean(error, torch.cat([r.weight for r in rows]), error.numel())
 
     def _gradient_step(self, rows: Sequence[Rows]) -> tuple[Tensor | float, Tensor]:
         """One optimiser step on `loss`; by compiled loops where they can, which give the same gradient."""
@@ -276,7 +268,3 @@ class MFQ(Learner):
             "q_mean": float((target.value * self.reward_scale).mean()),
             "drift_tv": self._drift(sample, fresh),
         }
-
-
-def _predictor_inputs(rows: Sequence[Rows]) -> list[Tensor]:
-    return [r.predictor_inputs for r in rows if r.predictor_inputs is not None]

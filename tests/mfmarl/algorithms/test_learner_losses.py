@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mfmarl.algorithms import mfac, mfq
 from mfmarl.algorithms.learner import Setting
+from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
@@ -38,6 +39,7 @@ PREDICTORS: dict[str, dict[str, Any]] = {
     "mfap all": {"predictor": "obs_and_last", "sharing": "all"},
     "mfp agent": {"predictor": "obs", "sharing": "agent"},
 }
+METHOD_OF: dict[str, Method] = {"none": "is", "obs": "mfp", "obs_and_last": "mfap"}
 MFQ_CASES = [(n, c, h) for n, c in NETWORKS.items() for h in (True, False)] + [
     (name, changes, True) for name, changes in PREDICTORS.items()
 ]
@@ -46,7 +48,8 @@ MFAC_CASES = [
     for network, law, value_clip in [
         ("type", "softmax", None), ("type", "softmax", 0.5), ("type", "squashed_gaussian", None),
         ("type", "squashed_gaussian", 0.5), ("all", "softmax", 0.5), ("all", "squashed_gaussian", None),
-        ("agent", "softmax", None), ("many agents", "squashed_gaussian", 0.5),
+        ("agent", "softmax", None), ("many agents", "squashed_gaussian", 0.5), ("mfp", "softmax", None),
+        ("mfap scalar", "squashed_gaussian", None), ("mfap all", "softmax", 0.5),
     ]
 ]  # fmt: skip
 
@@ -55,7 +58,7 @@ def shape_of(**changes: Any) -> NetworkShape:
     return NetworkShape(**({"types": FEW, "observations": 3, "num_actions": 3, "hidden": (6, 5)} | changes))
 
 
-def setting(method: Any) -> Setting:
+def setting(method: Method) -> Setting:
     return Setting(method, ImportanceConfig(), num_episodes=10, seed=0)
 
 
@@ -86,8 +89,7 @@ def make_mfq(huber: bool, **changes: Any) -> tuple[mfq.MFQ, list[mfq.Rows]]:
     """A learner in float64, and random rows whose TD errors lie on both sides of 1, and not near it."""
     shape = shape_of(**changes)
     networks = [PolicyNetwork(shape, 0) for _ in range(2)]
-    method = {"none": "is", "obs": "mfp", "obs_and_last": "mfap"}[shape.predictor]
-    learner = mfq.MFQ(*networks, setting(method), MFQConfig(huber=huber))
+    learner = mfq.MFQ(*networks, setting(METHOD_OF[shape.predictor]), MFQConfig(huber=huber))
     network = learner.network.double()
     randomise(list(network.parameters()))
     width = shape.mean_field().width
@@ -156,7 +158,8 @@ def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: boo
         learner.network, [TDRows(r.inputs.float(), r.action, r.target.float(), r.weight.float()) for r in rows], huber
     )
     assert got_loss == pytest.approx(float(loss.detach()), rel=1e-6)
-    assert float((got - want).norm()) < 1e-6 * float(want.norm())
+    # sums over 600 rows round up to some tens of times
+    assert float((got - want).norm()) < 5e-6 * float(want.norm())
 
 
 @pytest.mark.parametrize("huber", [True, False])
@@ -192,11 +195,11 @@ def test_a_weight_of_two_is_the_row_twice_in_the_compiled_loops(huber: bool) -> 
 def make_mfac(law: str, value_clip: float | None, **changes: Any) -> tuple[mfac.MFAC, list[mfac.Rows]]:
     """A learner in float64, and random rows with ratios and values on both sides of their clips, and not near them."""
     discrete = law == "softmax"
-    mean_action = {} if discrete else {"mean_action": "scalar", "num_actions": None}
+    mean_action: dict[str, Any] = {} if discrete else {"mean_action": "scalar", "num_actions": None}
     shape = shape_of(**(changes | {"law": law} | mean_action))
     networks = [PolicyNetwork(shape, 0) for _ in range(2)]
     config = MFACConfig(clip=0.2, value_clip=value_clip, entropy_start=0.1, discount=0.5)
-    learner = mfac.MFAC(*networks, make_critic(shape, 1), setting("is"), config)
+    learner = mfac.MFAC(*networks, make_critic(shape, 1), setting(METHOD_OF[shape.predictor]), config)
     actors, critic = learner.network.double(), learner.critic.double()
     # a density as narrow as outputs of another size make it bends within a step
     randomise([*actors.parameters(), *critic.parameters()], 0.6 if discrete else 0.35)
@@ -216,6 +219,10 @@ def make_mfac(law: str, value_clip: float | None, **changes: Any) -> tuple[mfac.
         weights = drawn(10 * k + 1, 6).abs(), drawn(10 * k + 2, 6).abs()
         columns = [action, before, advantage, value + short, value - moved, *weights]
         rows.append(mfac.Rows(inputs, torch.stack(columns, -1)))
+        if actors.predictor is not None:
+            played = torch.sigmoid(4 * drawn(10 * k + 3, 6, shape.mean_field().width))
+            seen = drawn(10 * k + 4, 6, actors.predictor.inputs)
+            rows[-1] = dataclasses.replace(rows[-1], played=played, predictor_inputs=seen)
     return learner, rows
 
 
@@ -225,7 +232,7 @@ def parameters_of(learner: mfac.MFAC) -> list[Tensor]:
 
 @pytest.mark.parametrize(("network", "law", "value_clip"), MFAC_CASES)
 def test_gradients_of_the_actor_critic(network: str, law: str, value_clip: float | None) -> None:
-    learner, rows = make_mfac(law, value_clip, **NETWORKS[network])
+    learner, rows = make_mfac(law, value_clip, **(NETWORKS | PREDICTORS)[network])
     assert_gradient(lambda: learner.loss(rows)[0], parameters_of(learner))
     assert float(learner.loss(rows)[1].clipped) == pytest.approx(4 / 6)
 
@@ -247,9 +254,9 @@ def test_gradients_of_the_surrogate_and_the_entropy_each_alone(law: str) -> None
 def test_weights_of_two_are_the_step_twice_in_the_actor_critic(
     network: str, law: str, value_clip: float | None
 ) -> None:
-    learner, rows = make_mfac(law, value_clip, **NETWORKS[network])
+    learner, rows = make_mfac(law, value_clip, **(NETWORKS | PREDICTORS)[network])
     for groups in places(rows):
-        doubled = [mfac.Rows(r.inputs, r.numbers.clone()) for r in rows]
+        doubled = [dataclasses.replace(r, numbers=r.numbers.clone()) for r in rows]
         for k in groups:
             doubled[k].numbers[2, mfac.NUMBERS.index("actor_weight") :] *= 2
         both = twice(rows, groups, 2)
@@ -295,6 +302,7 @@ def test_v_trace_targets_stand_still_while_the_networks_move(game: type[Matching
     assert segments is not None
     experience, _ = learner.experience(segments)
     fields = {f.name: getattr(experience, f.name) for f in dataclasses.fields(experience)}
+    fields = {name: value for name, value in fields.items() if value is not None}
     assert not any(value.requires_grad for value in fields.values())
     before = {name: value.clone() for name, value in fields.items()}
     learner.network.double()
