@@ -146,10 +146,11 @@ def compiled(network: PolicyNetwork, rows: Sequence[TDRows], huber: bool) -> tup
 @pytest.mark.parametrize("huber", [True, False])
 def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: bool) -> None:
     """Finite differences have vouched for the gradient in float64; float32 keeps 24 bits of it."""
-    learner, rows = make_mfq(huber)
-    # more rows than the loops take at a time
-    columns = [[x.repeat(150, *[1] * (x.ndim - 1)) for x in (r.inputs, r.action, r.target, r.weight)] for r in rows]
-    rows = [mfq.Rows(*each) for each in columns]
+    learner, _ = make_mfq(huber)
+    # more rows than the loops take at a time, and not a multiple
+    n, width = 1300, learner.network.mlp.inputs
+    action = torch.arange(n).unsqueeze(1) % 3
+    rows = [mfq.Rows(drawn(k, n, width), action, 2 * drawn(k + 2, n), drawn(k + 4, n).abs()) for k in range(2)]
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
@@ -263,6 +264,27 @@ def test_weights_of_two_are_the_step_twice_in_the_actor_critic(
         assert_same_loss(
             lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters_of(learner), scale
         )
+
+
+@pytest.mark.parametrize("case", ["mfap", "softmax", "squashed_gaussian"])
+def test_gradients_in_float32_are_those_in_float64_but_for_rounding(case: str) -> None:
+    """What training runs through: networks of a type are compiled loops there."""
+    learner: Any
+    learner, rows = make_mfq(True, **PREDICTORS[case]) if case in PREDICTORS else make_mfac(case, 0.5)
+    parameters = list(learner.network.parameters()) if case in PREDICTORS else parameters_of(learner)
+
+    def gradient(of: Sequence[Any]) -> Tensor:
+        return torch.cat([g.flatten() for g in torch.autograd.grad(learner.loss(of)[0], parameters)]).double()
+
+    want = gradient(rows)
+    networks = [learner.network] if case in PREDICTORS else [learner.network, learner.critic]
+    for network in networks:
+        network.float()
+    assert learner.network.mlp.compiled(rows[0].inputs.float())
+    got = gradient([
+        type(r)(*(x.float() if x is not None and x.is_floating_point() else x for x in vars(r).values())) for r in rows
+    ])
+    assert float((got - want).norm()) < 2e-6 * float(want.norm())
 
 
 @pytest.mark.parametrize("game", [MatchingGame, AimingGame])
