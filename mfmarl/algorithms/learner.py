@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import DriftCorrection
+from mfmarl.core.adam import VectorAdam
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.mean_action import MeanField, total_variation
 from mfmarl.errors import TrainingFailed
@@ -74,7 +75,7 @@ class Learner(ABC):
         self.policy.load_state_dict(self.network.state_dict())
         self.parameters = list(parameters)
         self.flat = flattened(self.parameters)
-        self.optimiser = torch.optim.Adam([self.flat], lr=learning_rate, fused=True)
+        self.optimiser = VectorAdam(self.flat, learning_rate)
         self.gradient = torch.zeros_like(self.flat)
         """Of `flat`; `slopes` are its parts, one a parameter."""
         self.slopes = views(self.gradient, self.parameters)
