@@ -174,8 +174,7 @@ class Learner(ABC):
                 f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
                 f"that step was not taken and the last checkpoint stands: {self.remedy}"
             )
-        self.flat.grad = gradient.mul_(max_norm / norm) if norm > max_norm else gradient
-        self.optimiser.step()
+        self.optimiser.move(gradient.mul_(max_norm / norm) if norm > max_norm else gradient)
         self.gradient_steps += 1
 
     def _set_learning_rate(self, start: float, end: float) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from mfmarl.core.adam import VectorAdam
@@ -12,10 +13,11 @@ def test_steps_are_those_of_adam_in_double_precision():
     ours, theirs = VectorAdam(fast, 1e-2), torch.optim.Adam([plain], lr=1e-2)
     for step in range(50):
         gradient = torch.from_numpy(rng.normal(size=1003) * 10.0 ** rng.integers(-6, 3))
-        fast.grad, plain.grad = gradient.float(), gradient
         for optimiser in (ours, theirs):
             optimiser.param_groups[0]["lr"] = 1e-2 * 0.9**step
-            optimiser.step()
+        ours.move(gradient.float())
+        plain.grad = gradient
+        theirs.step()
     assert float((plain.detach() - torch.from_numpy(start)).abs().max()) > 0.02
     torch.testing.assert_close(fast.detach().double(), plain.detach(), rtol=1e-5, atol=1e-6)
     for name in ("step", "exp_avg", "exp_avg_sq"):
@@ -27,14 +29,23 @@ def test_steps_are_those_of_adam_in_double_precision():
 def test_state_goes_into_pytorchs_own_adam():
     vector = torch.nn.Parameter(torch.ones(5))
     ours = VectorAdam(vector, 0.1)
-    vector.grad = torch.arange(5.0)
-    ours.step()
+    gradient = torch.arange(5.0)
+    ours.move(gradient)
     other = torch.nn.Parameter(vector.detach().clone())
     theirs = torch.optim.Adam([other], lr=0.1, fused=True)
     theirs.load_state_dict(ours.state_dict())
-    other.grad = vector.grad.clone()
-    ours.step()
+    ours.move(gradient)
+    other.grad = gradient
     theirs.step()
     torch.testing.assert_close(vector.detach(), other.detach())
     # a parameter without a gradient does not move
     assert float(vector.detach()[0]) == 1.0
+
+
+def test_averages_of_gradients_that_stay_zero_become_zero():
+    vector = torch.nn.Parameter(torch.ones(2))
+    optimiser = VectorAdam(vector, 1e-3)
+    optimiser.move(torch.ones(2))
+    for _ in range(800):
+        optimiser.move(torch.tensor([0.0, 1.0]))
+    assert optimiser.state[vector]["exp_avg"].tolist() == [0.0, pytest.approx(1.0)]
