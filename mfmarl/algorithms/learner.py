@@ -16,6 +16,7 @@ from torch import Tensor
 from mfmarl.algorithms.drift import DriftCorrection
 from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.peers import Peers
+from mfmarl.core.adam import VectorAdam
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.mean_action import MeanField, total_variation
 from mfmarl.errors import TrainingFailed
@@ -92,7 +93,7 @@ class Learner(ABC):
         self.policy.load_state_dict(self.network.state_dict())
         self.parameters = list(parameters)
         self.flat = flattened(self.parameters)
-        self.optimiser = torch.optim.Adam([self.flat], lr=learning_rate, fused=True)
+        self.optimiser = VectorAdam(self.flat, learning_rate)
         self.gradient = torch.zeros_like(self.flat)
         """Of `flat`; `slopes` are its parts, one a parameter."""
         self.slopes = views(self.gradient, self.parameters)
@@ -199,8 +200,7 @@ class Learner(ABC):
                 f"the gradient is not finite in iteration {self.iteration}, gradient step {self.gradient_steps}; "
                 f"that step was not taken and the last checkpoint stands: {self.remedy}"
             )
-        self.flat.grad = gradient.mul_(max_norm / norm) if norm > max_norm else gradient
-        self.optimiser.step()
+        self.optimiser.move(gradient.mul_(max_norm / norm) if norm > max_norm else gradient)
         self.gradient_steps += 1
 
     def _set_learning_rate(self, start: float, end: float) -> None:

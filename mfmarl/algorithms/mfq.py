@@ -23,7 +23,7 @@ from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
-from mfmarl.core.perceptron import TDGradient, TDRows
+from mfmarl.core.td_gradient import TDGradient, TDSteps
 from mfmarl.core.value import mean_field_target, mean_field_value
 from mfmarl.errors import TrainingFailed
 from mfmarl.network import PolicyNetwork
@@ -32,9 +32,17 @@ from mfmarl.rollout import PopulationBatch
 
 
 @dataclass(frozen=True)
-class Rows(TDRows):
-    """What the loss needs of R agent steps that share a network; inputs are observation and mean action."""
+class Rows:
+    """What the loss needs of R agent steps that share a network."""
 
+    inputs: Tensor
+    """[R, D + F]: observation and mean action."""
+    action: Tensor
+    """int64 [R, 1]"""
+    target: Tensor
+    """[R]"""
+    weight: Tensor
+    """[R]"""
     played: Tensor | None = None
     """[R, F]: the mean action that was played, which predictors learn."""
     predictor_inputs: Tensor | None = None
@@ -91,7 +99,7 @@ class MFQ(Learner):
         if network.predictor is None and network.mlp.compiled(self.flat):
             layers, mlp = len(network.mlp.weights), network.mlp
             self._compiled = TDGradient(
-                list(mlp.weights), list(mlp.biases), self.slopes[:layers], self.slopes[layers:], huber=config.huber
+                *mlp.stacked(), self.slopes[:layers], self.slopes[layers:], mlp.types, huber=config.huber
             )
         self._schedule()
 
@@ -235,17 +243,29 @@ class MFQ(Learner):
             loss = loss + prediction_loss(self.network, inputs, played, weight, error.numel())
         return loss, error.detach()
 
-    def _gradient_step(self, rows: Sequence[Rows]) -> tuple[Tensor | float, Tensor]:
-        """One optimiser step on `loss`; by compiled loops where they can, which give the same gradient."""
-        loss: Tensor | float
+    def _descents(
+        self, steps: int, sample: PopulationSample, observed: Tensor, played: Tensor, target: Target
+    ) -> tuple[list[Tensor | float], Tensor]:
+        """Optimiser steps on `loss`, each on its part of the sample: (losses, the last one's TD errors).
+
+        By compiled loops where they can, which give the same gradient.
+        """
+        losses: list[Tensor | float] = []
         if self._compiled is not None:
-            self.gradient.zero_()
-            loss, error = self._compiled(rows)
-            self._move(self.gradient, self.config.max_grad_norm)
-            return loss, error
-        loss, error = self.loss(rows)
-        self._descend(loss, self.config.max_grad_norm)
-        return loss.detach(), error
+            given = observed if self.observed_q else played
+            whole = TDSteps(sample.obs, given, sample.action, target.value, target.weight)
+            for i in range(steps):
+                self.gradient.zero_()
+                value, error = self._compiled(whole.part(i, steps))
+                self._move(self.gradient, self.config.max_grad_norm)
+                losses.append(value)
+            return losses, error
+        rows = self.rows(sample, observed, played, target)
+        for i in range(steps):
+            loss, error = self.loss([r.part(i, steps) for r in rows])
+            self._descend(loss, self.config.max_grad_norm)
+            losses.append(loss.detach())
+        return losses, error
 
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
         size = self.config.batch_population_steps // self.peers.number
@@ -255,11 +275,7 @@ class MFQ(Learner):
         target = self.targets(sample, observed, played)
         if not self.peers.agree(bool(torch.isfinite(target.value.sum()))):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
-        losses = []
-        rows = self.rows(sample, observed, played, target)
-        for i in range(steps):
-            loss, error = self._gradient_step([r.part(i, steps) for r in rows])
-            losses.append(loss)
+        losses, error = self._descents(steps, sample, observed, played, target)
         with torch.no_grad():
             self._averages.lerp_(self.flat, self.config.target_rate)
         return target.metrics | {

@@ -111,18 +111,22 @@ def fill(x: Array, stride: int, first: Array, second: Array, place: Places, rows
     """Put the rows at `place` of [R, a] beside those of [R, b] into `x`, `stride` apart; the rest is left alone."""
     a, b = first.shape[1], second.shape[1]
     for i in range(rows):
+        # views of rows, since an index that is computed may be negative and is then counted from the end
+        source, to = first[place[i]], x[i * stride : i * stride + a]
         for j in range(a):
-            x[i * stride + j] = first[place[i], j]
+            to[j] = source[j]
+        source, to = second[place[i]], x[i * stride + a : i * stride + a + b]
         for j in range(b):
-            x[i * stride + a + j] = second[place[i], j]
+            to[j] = source[j]
 
 
 @compiled
 def copy_rows(x: Array, stride: int, source: Array, begin: int, rows: int) -> None:
     """Put rows begin..begin+rows of `source` [R, width] into `x`, `stride` apart; what fills them up is left alone."""
     for i in range(rows):
-        for j in range(source.shape[1]):
-            x[i * stride + j] = source[begin + i, j]
+        row, to = source[begin + i], x[i * stride : i * stride + source.shape[1]]
+        for j in range(to.size):
+            to[j] = row[j]
 
 
 @compiled

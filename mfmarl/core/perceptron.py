@@ -7,7 +7,6 @@ calls, on its graph and on passes over memory. Arithmetic is float32 in a fixed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,26 +14,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.compiled import compiled, reordered
+from envs.compiled import compiled
 from mfmarl.core.layers import (
     CHUNK,
     Stacked,
     Widths,
     back,
     biases_of,
-    block,
     copy_rows,
     fill,
     hidden_units,
-    last_inputs,
     places,
     through,
-    through_hidden,
     transposed_of,
     weights_of,
     widths_of,
 )
 from mfmarl.core.tiles import COLUMNS, ROWS, Array, filled
+from mfmarl.memory import keep_freed_memory
+
+# of every process that plays or learns, which all come here
+keep_freed_memory()
 
 
 @compiled
@@ -61,7 +61,7 @@ def _infer(
 
 
 @compiled
-def _widest(widths: Widths) -> int:
+def widest(widths: Widths) -> int:
     return filled(widths.max(), COLUMNS)
 
 
@@ -92,18 +92,18 @@ def _backward(
     x, y = np.zeros(CHUNK * stride, np.float32), np.zeros(CHUNK * units, np.float32)
     transposed = transposed_of(weights, widths, k)
     gw, gb = np.zeros_like(weights_of(weights, widths, k)), np.zeros(hidden_units(widths) + units, np.float32)
-    spare = np.empty(2 * CHUNK * _widest(widths), np.float32)
+    spare = np.empty(2 * CHUNK * widest(widths), np.float32)
     for chunk in range(kept.shape[0]):
         begin = chunk * CHUNK
         m = min(CHUNK, rows.shape[0] - begin)
         copy_rows(x, stride, rows, begin, m)
         copy_rows(y, units, gradient, begin, m)
         back(widths, transposed, x, kept[chunk], y, widths.size - 2, m, gw, gb, spare)
-    _add(widths, gw, gb, k, to_weights, to_biases)
+    add_blocks(widths, gw, gb, k, to_weights, to_biases)
 
 
 @compiled
-def _add(widths: Widths, gw: Array, gb: Array, k: int, to_weights: Stacked, to_biases: Stacked) -> None:
+def add_blocks(widths: Widths, gw: Array, gb: Array, k: int, to_weights: Stacked, to_biases: Stacked) -> None:
     """Add gradients in blocks to those of network k."""
     w = b = 0
     for layer in range(len(to_weights)):
@@ -115,78 +115,6 @@ def _add(widths: Widths, gw: Array, gb: Array, k: int, to_weights: Stacked, to_b
             to_biases[layer][k, j] += gb[b + j]
         w += filled(widths[layer], ROWS) * units
         b += units
-
-
-@reordered
-def _dot(a: Array, b: Array) -> np.float32:
-    total = np.float32(0)
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
-
-
-@compiled
-def _td(
-    weights: Stacked,
-    biases: Stacked,
-    k: int,
-    rows: Array,
-    action: NDArray[np.int64],
-    target: Array,
-    weight: Array,
-    count: float,
-    huber: bool,
-    error: Array,
-    to_weights: Stacked,
-    to_biases: Stacked,
-) -> float:
-    """There and back for the weighted TD loss; returns network k's part of the loss, writes the errors [R].
-
-    Only the value of the action that was played has a gradient, so the last layer is one column of it a row.
-    """
-    widths = widths_of(weights)
-    layers, stride = len(weights), filled(widths[0], COLUMNS)
-    x, hidden = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * hidden_units(widths), np.float32)
-    w, b, transposed = weights_of(weights, widths, k), biases_of(biases, widths, k), transposed_of(weights, widths, k)
-    gw, gb = np.zeros_like(w), np.zeros_like(b)
-    spare = np.empty(2 * CHUNK * _widest(widths), np.float32)
-    units = filled(widths[-2], COLUMNS)
-    # the last layer by actions: [A, units]
-    columns = transposed[transposed.size - block(widths[-1], widths[-2]) :]
-    to_columns, to_last = np.zeros_like(columns), to_biases[layers - 1][k]
-    loss = 0.0
-    for begin in range(0, rows.shape[0], CHUNK):
-        m = min(CHUNK, rows.shape[0] - begin)
-        copy_rows(x, stride, rows, begin, m)
-        through_hidden(widths, w, b, x, hidden, m)
-        source, at, _ = last_inputs(widths, x, hidden)
-        for i in range(m):
-            a = action[begin + i]
-            h = source[at + i * units : at + (i + 1) * units]
-            column, to_column = columns[a * units : (a + 1) * units], to_columns[a * units : (a + 1) * units]
-            e = _dot(h, column) + biases[layers - 1][k, a] - target[begin + i]
-            error[begin + i] = e
-            size, given = abs(e), weight[begin + i]
-            if huber and size > 1:
-                loss += given * (size - np.float32(0.5))
-                slope = np.float32(1) if e > 0 else np.float32(-1)
-            else:
-                loss += given * np.float32(0.5) * e * e
-                slope = e
-            g = np.float32(given * slope / count)
-            to_last[a] += g
-            below = spare[i * units : (i + 1) * units]
-            for j in range(units):
-                to_column[j] += g * h[j]
-                below[j] = g * column[j] if h[j] > 0 else np.float32(0)
-        if layers > 1:
-            back(widths, transposed, x, hidden, spare, layers - 2, m, gw, gb, spare)
-    last = to_weights[layers - 1]
-    for a in range(widths[-1]):
-        for j in range(widths[-2]):
-            last[k, j, a] += to_columns[a * units + j]
-    _add(widths, gw, gb, k, to_weights, to_biases)
-    return loss / count
 
 
 def arrays(tensors: Sequence[Tensor]) -> Any:
@@ -215,59 +143,6 @@ def infer(
     out = np.empty((inputs[2].shape[0], weights[-1].shape[2]), np.float32)
     _infer(arrays(weights), arrays(biases), *inputs, out)
     return torch.from_numpy(out.reshape(*parts[0].shape[:2], -1))
-
-
-@dataclass(frozen=True)
-class TDRows:
-    """R agent steps of one network, for `TDGradient`."""
-
-    inputs: Tensor
-    """[R, in]"""
-    action: Tensor
-    """int64 [R, 1]"""
-    target: Tensor
-    """[R]"""
-    weight: Tensor
-    """[R]"""
-
-
-class TDGradient:
-    """The weighted TD loss of stacked networks and its gradient, both computed where the parameters lie.
-
-    The loss is `weighted_mean(td_loss(error), weight, count)` with the number of rows as count; every row is taken
-    through its network and back while it is in the cache.
-    """
-
-    def __init__(
-        self,
-        weights: Sequence[Tensor],
-        biases: Sequence[Tensor],
-        to_weights: Sequence[Tensor],
-        to_biases: Sequence[Tensor],
-        *,
-        huber: bool,
-    ) -> None:
-        """Args:
-        weights, biases: of each layer, stacked: [K, in, out] and [K, out]; read where they are at every call.
-        to_weights, to_biases: stacked likewise; the gradients are added there.
-        """
-        self._network = arrays(weights), arrays(biases)
-        self._gradient = arrays(to_weights), arrays(to_biases)
-        self._huber = huber
-
-    def __call__(self, rows: Sequence[TDRows]) -> tuple[float, Tensor]:
-        """The loss, and the errors [R_1 + ... + R_K]."""
-        count = sum(r.target.shape[0] for r in rows)
-        error = np.empty(count, np.float32)
-        loss, start = 0.0, 0
-        for k, r in enumerate(rows):
-            end = start + r.target.shape[0]
-            loss += _td(
-                *self._network, k, r.inputs.numpy(), r.action.numpy().reshape(-1), r.target.numpy(), r.weight.numpy(),
-                float(count), self._huber, error[start:end], *self._gradient,
-            )  # fmt: skip
-            start = end
-        return loss, torch.from_numpy(error)
 
 
 def differentiable(weights: Sequence[Tensor], biases: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:

@@ -86,33 +86,33 @@ def draw(
         place: [rows], where a row's number in [0, 1) is read, and where what is drawn is written.
         entropy, log_probs: [R], [R, A], in nats, or of size 0 where they are not asked for.
     """
+    cumulated = np.empty(actions, np.float64)
+    keep = 1.0 - epsilon
     for i in range(rows):
         at, to = i * actions, place[i]
+        weights = e[at : at + actions]
         total = 0.0
         for j in range(actions):
-            total += e[at + j]
-        keep, added = 1.0 - epsilon, epsilon * total / actions
-        # in the same order as below, so that the last sum exceeds its share whatever was rounded
-        whole = 0.0
+            total += weights[j]
+            cumulated[j] = total
+        added = epsilon * total / actions
+        # the whole is computed as the last of those that it is compared with, so that it exceeds its share
+        bar, chosen = uniform[to] * (keep * total + actions * added), 0
         for j in range(actions):
-            whole += keep * e[at + j] + added
-        bar, cumulated, chosen = uniform[to] * whole, 0.0, 0
-        for j in range(actions):
-            cumulated += keep * e[at + j] + added
-            chosen += cumulated <= bar
+            chosen += keep * cumulated[j] + (j + 1) * added <= bar
         log_total = np.log(total)
         action[to] = chosen
-        log_prob[to] = log_prob_of(z[at + chosen], e[at + chosen], keep, added, total, log_total)
+        log_prob[to] = log_prob_of(z[at + chosen], weights[chosen], keep, added, total, log_total)
         if entropy.size:
-            sum_ = 0.0
+            nats = 0.0
             for j in range(actions):
-                share = (keep * e[at + j] + added) / total
+                share = (keep * weights[j] + added) / total
                 if share != 0.0:
-                    sum_ -= share * log_prob_of(z[at + j], e[at + j], keep, added, total, log_total)
-            entropy[to] = sum_
+                    nats -= share * log_prob_of(z[at + j], weights[j], keep, added, total, log_total)
+            entropy[to] = nats
         if log_probs.size:
             for j in range(actions):
-                log_probs[to, j] = log_prob_of(z[at + j], e[at + j], keep, added, total, log_total)
+                log_probs[to, j] = log_prob_of(z[at + j], weights[j], keep, added, total, log_total)
 
 
 @compiled
@@ -129,8 +129,9 @@ def expect(
     """sum_a pi(a) value(a) of each row into `out[place]`: weights `e` of `tempered`, values `stride` apart."""
     for i in range(rows):
         total = weighted = plain = 0.0
+        weights, row = e[i * actions : (i + 1) * actions], values[i * stride : i * stride + actions]
         for j in range(actions):
-            weight, value = np.float64(e[i * actions + j]), np.float64(values[i * stride + j])
+            weight, value = np.float64(weights[j]), np.float64(row[j])
             total += weight
             weighted += weight * value
             plain += value

@@ -9,6 +9,7 @@ from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.mfq import MFQ, Target
 from mfmarl.config import config_from
 from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.core.td_gradient import TDSteps
 from mfmarl.errors import TrainingFailed
 from mfmarl.trainer import LocalTrainer
 from tests.games import MatchingGame, make_pair
@@ -368,9 +369,9 @@ def test_the_compiled_gradient_is_that_of_the_loss(huber: bool):
     want = torch.autograd.grad(loss, learner.parameters)
     assert learner._compiled is not None
     learner.gradient.zero_()
-    got, errors = learner._compiled(rows)
+    got, errors = learner._compiled(TDSteps(sample.obs, observed, sample.action, target, weight))
     assert got == pytest.approx(float(loss.detach()), rel=1e-5)
-    torch.testing.assert_close(errors, error)
+    torch.testing.assert_close(torch.cat([errors[:, agents].flatten() for agents in learner.types]), error)
     for a, b in zip(learner.slopes, want, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
     assert float(learner.gradient.abs().max()) > 1e-3

@@ -1,4 +1,4 @@
-"""Runners and learners on other nodes: a cluster of two Ray nodes, each with processes and an object store of its own."""
+"""Runners and learners on other nodes: two Ray nodes, each with processes and an object store of its own."""
 
 from __future__ import annotations
 
