@@ -39,7 +39,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         try:
             with nullcontext() if verbose else _without_stderr():
                 ray.init(
-                    address=address,
+                    # "local" starts one even where another Ray of this machine runs
+                    address=address or "local",
                     num_cpus=num_cpus if address is None else None,
                     include_dashboard=False if address is None else None,
                     log_to_driver=verbose,
@@ -50,8 +51,9 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             ray.shutdown()
             if address is not None:
+                told = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise UserError(
-                    f"no Ray cluster answers at {address} ({error}); `ray status --address {address}` says what is there"
+                    f"no Ray cluster answers at {address} ({told}); try `ray status --address {address}`"
                 ) from error
             if attempt == 2:
                 raise ConnectionError(

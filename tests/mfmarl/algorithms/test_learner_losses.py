@@ -17,7 +17,7 @@ from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.networks import BATCHED_FROM
-from mfmarl.core.perceptron import TDGradient, TDRows
+from mfmarl.core.td_gradient import TDGradient, TDSteps
 from mfmarl.network import NetworkShape, PolicyNetwork
 from mfmarl.trainer import make_critic
 from tests.games import AimingGame, MatchingGame, make_actors
@@ -134,12 +134,24 @@ def test_a_weight_of_two_is_the_row_twice_in_mean_field_q(name: str, changes: di
         assert_same_loss(lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters, scale)
 
 
-def compiled(network: PolicyNetwork, rows: Sequence[TDRows], huber: bool) -> tuple[float, Tensor]:
-    """Loss and gradient by the compiled loops, in float32."""
+def compiled(network: PolicyNetwork, rows: Sequence[mfq.Rows], huber: bool) -> tuple[float, Tensor]:
+    """Loss and gradient by the compiled loops, in float32, of rows that fill whole population steps."""
     weights, biases = list(network.mlp.weights), list(network.mlp.biases)
     slopes = [torch.zeros_like(p) for p in (*weights, *biases)]
-    gradient = TDGradient(weights, biases, slopes[: len(weights)], slopes[len(weights) :], huber=huber)
-    loss, _ = gradient(rows)
+    types = network.shape.slices()
+    gradient = TDGradient(weights, biases, slopes[: len(weights)], slopes[len(weights) :], types, huber=huber)
+
+    def populated(column: str) -> Tensor:
+        parts = [getattr(r, column).unflatten(0, (-1, s.stop - s.start)) for r, s in zip(rows, types, strict=True)]
+        return torch.cat(parts, 1)
+
+    inputs = populated("inputs").float()
+    obs, given = inputs.split([network.shape.observations, inputs.shape[-1] - network.shape.observations], -1)
+    steps = TDSteps(
+        obs.contiguous(), given.contiguous(), populated("action").squeeze(-1), populated("target").float(),
+        populated("weight").float(),
+    )  # fmt: skip
+    loss, _ = gradient(steps)
     return loss, torch.cat([s.flatten() for s in slopes]).double()
 
 
@@ -147,25 +159,24 @@ def compiled(network: PolicyNetwork, rows: Sequence[TDRows], huber: bool) -> tup
 def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: bool) -> None:
     """Finite differences have vouched for the gradient in float64; float32 keeps 24 bits of it."""
     learner, _ = make_mfq(huber)
-    # more rows than the loops take at a time, and not a multiple
-    n, width = 1300, learner.network.mlp.inputs
-    action = torch.arange(n).unsqueeze(1) % 3
-    rows = [mfq.Rows(drawn(k, n, width), action, 2 * drawn(k + 2, n), drawn(k + 4, n).abs()) for k in range(2)]
+    # more rows than the loops take at a time, and not a multiple: of 430 population steps
+    width, rows = learner.network.mlp.inputs, []
+    for k, n in enumerate((2 * 430, 3 * 430)):
+        action = torch.arange(n).unsqueeze(1) % 3
+        rows.append(mfq.Rows(drawn(k, n, width), action, 2 * drawn(k + 2, n), drawn(k + 4, n).abs()))
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
-    got_loss, got = compiled(
-        learner.network, [TDRows(r.inputs.float(), r.action, r.target.float(), r.weight.float()) for r in rows], huber
-    )
+    got_loss, got = compiled(learner.network, rows, huber)
     assert got_loss == pytest.approx(float(loss.detach()), rel=1e-6)
-    # sums over 600 rows round up to some tens of times
+    # sums over a thousand rows round up to some tens of times
     assert float((got - want).norm()) < 5e-6 * float(want.norm())
 
 
 @pytest.mark.parametrize("huber", [True, False])
 def test_a_weight_of_two_is_the_row_twice_in_the_compiled_loops(huber: bool) -> None:
     """Of whole multiples of 1/4, and with 16 rows either way, float32 is exact: both must agree in every bit."""
-    learner, _ = make_mfq(huber, hidden=(4,))
+    learner, _ = make_mfq(huber, hidden=(4,), types=((0, 2), (2, 4)))
     network = learner.network.float()
     generator = torch.Generator().manual_seed(5)
 
@@ -184,7 +195,7 @@ def test_a_weight_of_two_is_the_row_twice_in_the_compiled_loops(huber: bool) -> 
         doubled[k, row] *= 2
         doubled[k, 7], both[k, 7] = 0, weight[k, row]
     (first, slope), (second, other) = (
-        compiled(network, [TDRows(inputs[k], action[k], target[k], w[k]) for k in range(2)], huber)
+        compiled(network, [mfq.Rows(inputs[k], action[k], target[k], w[k]) for k in range(2)], huber)
         for w in (doubled, both)
     )
     assert first == second > 0
