@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,6 +24,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         ConnectionError: where Ray could not be started, with what was tried.
     """
     address = address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        _check_answers(address)
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -52,14 +55,29 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
             ray.shutdown()
             if address is not None:
                 told = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise UserError(
-                    f"no Ray cluster answers at {address} ({told}); try `ray status --address {address}`"
-                ) from error
+                raise UserError(f"no Ray cluster to join at {address}: {told}") from error
             if attempt == 2:
                 raise ConnectionError(
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
                 ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nothing listens; Ray itself would try for minutes.
+
+    Raises:
+        UserError: names the address, and what one looks like.
+    """
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        raise UserError(f"the Ray address is {address!r}; want auto, or HOST:PORT as `ray start --head` prints it")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"nothing answers at the Ray address {address}: {error}") from None
 
 
 @contextmanager

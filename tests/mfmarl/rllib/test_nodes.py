@@ -60,9 +60,18 @@ def test_runners_play_on_both_nodes_and_the_numbers_are_those_of_one_process(tmp
     assert told["complete"]
 
 
-def test_an_address_without_a_cluster_is_refused(tmp_path: Path) -> None:
-    script = "from mfmarl.rllib.quiet import start_ray; start_ray(address='127.0.0.1:1')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=False)
-    assert "UserError: no Ray cluster answers at 127.0.0.1:1" in done.stderr
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:1", "nothing answers at the Ray address 127.0.0.1:1: "),
+        ("head-node", "want auto, or HOST:PORT as `ray start --head` prints it"),
+        ("ray://127.0.0.1:10001", "HOST:PORT"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused(address: str, told: str, tmp_path: Path) -> None:
+    from mfmarl.rllib.quiet import start_ray
+
+    with pytest.raises(UserError, match=told):
+        start_ray(address=address)
     with pytest.raises(UserError, match="leave one out"):
-        train(config(num_learners=1), tmp_path, backend="local", address="auto")
+        train(config(num_learners=1), tmp_path, backend="local", address=address)
