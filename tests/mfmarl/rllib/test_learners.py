@@ -80,6 +80,13 @@ def test_new_learners_go_on_bit_for_bit(trainer: Any) -> None:
         np.testing.assert_array_equal(got, want)
 
 
+def test_a_killed_learner_ends_the_run_by_name(trainer: Any) -> None:
+    """The last one of `trainer`."""
+    ray.kill(trainer.algorithm.learner_group._workers[1])
+    with pytest.raises(TrainingFailed, match="the last checkpoint stands"):
+        trainer.iterate()
+
+
 def test_one_learner_that_fails_is_named_at_once() -> None:
     chosen = started(config(algorithm="mfac"))
     for _ in range(3):
@@ -97,17 +104,6 @@ def test_one_learner_that_fails_is_named_at_once() -> None:
     try:
         # at once: the other would wait half an hour for its gradients
         with pytest.raises(TrainingFailed, match="MemoryError in learner 1: no room for the replay"):
-            chosen.iterate()
-    finally:
-        chosen.close()
-
-
-def test_a_killed_learner_is_told() -> None:
-    chosen = started(config())
-    chosen.iterate()
-    ray.kill(chosen.algorithm.learner_group._workers[1])
-    try:
-        with pytest.raises(TrainingFailed, match="the last checkpoint stands"):
             chosen.iterate()
     finally:
         chosen.close()
