@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.labels import labels
 from mfmarl.errors import UserError
 from mfmarl.runs.journal import read_journal
 from mfmarl.runs.schema import RunInfo, open_run
@@ -28,10 +29,12 @@ class Study:
     """Evaluated runs of one environment."""
 
     runs: list[RunInfo]
+    labels: list[str]
+    """What each run is called: runs of one name differ by their seed alone."""
     evaluations: list[Evaluation]
     agents: pd.DataFrame
-    """One row per run, policy and agent: method, seed, policy, agent, type, and the mean of each metric over episodes;
-    policy is the method's name for trained policies. A metric that is missing is NaN."""
+    """One row per run, policy and agent: method (the run's label), seed, policy, agent, type, and the mean of each
+    metric over episodes; policy is the run's label for trained policies. A metric that is missing is NaN."""
     episodes: pd.DataFrame
     """One row per run, policy, episode and agent with `profit` and `return`: what the density figures show."""
     journal: pd.DataFrame
@@ -41,8 +44,8 @@ class Study:
 
     @property
     def methods(self) -> list[str]:
-        """Methods in the order of the alphabet."""
-        return sorted({run.config.label for run in self.runs})
+        """Labels in the order of the alphabet."""
+        return sorted(set(self.labels))
 
     @property
     def type_names(self) -> list[str]:
@@ -69,14 +72,16 @@ def load_study(folders: Sequence[Path]) -> Study:
         raise BadRun("no runs given; want e.g. mfmarl report runs/*")
     infos = [open_run(Path(folder)) for folder in folders]
     evaluations = [_evaluation(Path(folder)) for folder in folders]
-    _check_comparable(folders, infos, evaluations)
-    journals = [_journal(Path(folder), info) for folder, info in zip(folders, infos, strict=True)]
-    pairs = list(zip(infos, evaluations, strict=True))
+    names = labels([info.config for info in infos])
+    _check_comparable(folders, infos, names, evaluations)
+    journals = [_journal(*each) for each in zip(map(Path, folders), infos, names, strict=True)]
+    told = list(zip(infos, names, evaluations, strict=True))
     return Study(
         infos,
+        names,
         evaluations,
-        pd.concat([_agents(info, evaluation) for info, evaluation in pairs], ignore_index=True),
-        pd.concat([_episodes(info, evaluation) for info, evaluation in pairs], ignore_index=True),
+        pd.concat([_agents(*each) for each in told], ignore_index=True),
+        pd.concat([_episodes(*each) for each in told], ignore_index=True),
         pd.concat(journals, ignore_index=True),
         {m: why for e in evaluations for t in e.policies.values() for m, why in t.why.items()},
     )
@@ -88,7 +93,9 @@ def _evaluation(folder: Path) -> Evaluation:
     return read_evaluation(folder / EVALUATION)
 
 
-def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations: list[Evaluation]) -> None:
+def _check_comparable(
+    folders: Sequence[Path], infos: list[RunInfo], names: list[str], evaluations: list[Evaluation]
+) -> None:
     kinds = [
         (i.config.env, i.num_agents, e.split, e.discount, e.periods, _options(i))
         for i, e in zip(infos, evaluations, strict=True)
@@ -100,7 +107,7 @@ def _check_comparable(folders: Sequence[Path], infos: list[RunInfo], evaluations
                 f"{folder} is of {say.format(*kind)}, but {folders[0]} of {say.format(*kinds[0])}; "
                 "one report compares runs of one environment"
             )
-    seen = Counter((info.config.label, info.seed) for info in infos)
+    seen = Counter((name, info.seed) for name, info in zip(names, infos, strict=True))
     for (method, seed), count in seen.items():
         if count > 1:
             raise BadRun(f"{count} runs of method {method} have seed {seed}; give one run per method and seed")
@@ -112,22 +119,21 @@ def _options(info: RunInfo) -> str:
     return ", ".join(f"{k}={v}" for k, v in mine.items()) or "none"
 
 
-def _journal(folder: Path, info: RunInfo) -> pd.DataFrame:
+def _journal(folder: Path, info: RunInfo, name: str) -> pd.DataFrame:
     lines = read_journal(folder)
     rows = [{k: v for k, v in line.items() if k != "metrics"} | dict(line["metrics"]) for line in lines]
-    return pd.DataFrame(rows).assign(method=info.config.label, seed=info.seed)
+    return pd.DataFrame(rows).assign(method=name, seed=info.seed)
 
 
-def _agents(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
+def _agents(info: RunInfo, name: str, evaluation: Evaluation) -> pd.DataFrame:
     types = [evaluation.type_names[k] for k in evaluation.agent_types]
     tables = []
     for policy, table in evaluation.policies.items():
         with np.errstate(all="ignore"):
             columns = {m: _mean(values) for m, values in table.metrics.items()}
-        name = info.config.label if policy == "trained" else policy
         tables.append(
             pd.DataFrame({"agent": evaluation.agent_names, "type": types, **columns}).assign(
-                policy=name, method=info.config.label, seed=info.seed
+                policy=name if policy == "trained" else policy, method=name, seed=info.seed
             )
         )
     return pd.concat(tables, ignore_index=True)
@@ -142,7 +148,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def _episodes(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
+def _episodes(info: RunInfo, name: str, evaluation: Evaluation) -> pd.DataFrame:
     types = np.array(evaluation.type_names)[evaluation.agent_types]
     tables = []
     for policy, table in evaluation.policies.items():
@@ -150,7 +156,7 @@ def _episodes(info: RunInfo, evaluation: Evaluation) -> pd.DataFrame:
         tables.append(
             pd.DataFrame(
                 {
-                    "policy": info.config.label if policy == "trained" else policy,
+                    "policy": name if policy == "trained" else policy,
                     "seed": info.seed,
                     "episode": np.repeat(np.arange(profit.shape[0]), profit.shape[1]),
                     "type": np.tile(types, profit.shape[0]),

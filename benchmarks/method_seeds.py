@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 
 from analysis.statistics import paired_difference  # noqa: E402
-from mfmarl.config import TrainConfig, config_from, config_hash  # noqa: E402
+from mfmarl.config import TrainConfig, config_from, config_hash, parse_set  # noqa: E402
 from mfmarl.rollout import Rollout  # noqa: E402
 from mfmarl.seeding import stream  # noqa: E402
 from mfmarl.trainer import LocalTrainer, make_env  # noqa: E402
@@ -56,6 +56,19 @@ def measured(config: TrainConfig, episodes: int) -> dict[str, Any]:
     return {"profit": float(returns.mean()), "ess": sum(shares) / len(shares), "cpu_s": used}
 
 
+def merged(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
+    """Settings with each `key.sub=value` put in."""
+    for text in sets:
+        key, value = parse_set(text)
+        *sections, last = key.split(".")
+        place = settings = dict(settings)
+        for section in sections:
+            place[section] = dict(place.get(section, {}))
+            place = place[section]
+        place[last] = value
+    return settings
+
+
 def main() -> int:
     """Train what is missing, and print each method's difference to `mf`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -64,9 +77,12 @@ def main() -> int:
     parser.add_argument("--num-episodes", type=int, default=320)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="any configuration key")
     parser.add_argument("--episodes", type=int, default=64, help="evaluation episodes")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "method_seeds.csv", help="CSV to write and resume")
     options = parser.parse_args()
+    if options.seeds < 3:
+        parser.error("--seeds: an interval needs 3 or more")
     torch.set_num_threads(1)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     known: dict[str, dict[str, str]] = {}
@@ -77,7 +93,7 @@ def main() -> int:
     for seed in range(1, options.seeds + 1):
         for name in options.methods:
             shared = {"env": options.env, "num_agents": options.num_agents, "num_episodes": options.num_episodes}
-            config = config_from(shared | {"seed": seed} | METHODS[name])
+            config = config_from(merged(shared | {"seed": seed} | METHODS[name], options.set))
             digest = config_hash(config)
             if digest not in known:
                 row = {"config": digest, "method": name, "seed": seed, **measured(config, options.episodes)}

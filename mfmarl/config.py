@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mfmarl.algorithms import mfac_config
 from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
@@ -64,7 +63,9 @@ class TrainConfig(BaseModel):
     num_envs: int = Field(16, ge=1, le=65_536, description="copies of the game that each runner plays together")
     fragment_length: int = Field(13, ge=1, le=100_000, description="environment steps per copy in one iteration")
     num_env_runners: int = Field(0, ge=0, le=4096, description="remote runners; 0 plays in the driver")
-    num_learners: int = Field(0, ge=0, le=1, description="remote learners; 0 learns in the driver")
+    num_learners: int = Field(
+        0, ge=0, le=1024, description="remote learners, each with its runners' share of the replay; 0: in the driver"
+    )
     checkpoint_every: int = Field(50, ge=1, le=10**9, description="iterations between checkpoints")
     mfq: MFQConfig = Field(default_factory=MFQConfig, description="settings of mean-field Q-learning")
     mfac: MFACConfig = Field(default_factory=MFACConfig, description="settings of mean-field actor-critic")
@@ -80,9 +81,34 @@ class TrainConfig(BaseModel):
         return self.algorithm in BASELINES
 
     @property
+    def corrected(self) -> bool:
+        """Whether stored steps are weighted for the drift of the others' policies."""
+        return not self.is_baseline and self.method in ("is", "is+fresh")
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether the mean action of the next value is recomputed under the policies of now."""
+        return not self.is_baseline and self.method in ("fresh", "is+fresh")
+
+    @property
+    def variant(self) -> str:
+        """The method, with the estimator and what weights act on where they are not the default; a baseline's name."""
+        if self.is_baseline or not self.corrected:
+            return self.algorithm if self.is_baseline else self.method
+        plain, mine = ImportanceConfig(), self.importance
+        words: list[str] = [self.method]
+        words += [mine.estimator] if mine.estimator != plain.estimator else []
+        words += [f"on {mine.acts_on}"] if mine.acts_on != plain.acts_on else []
+        return " ".join(words)
+
+    @property
     def label(self) -> str:
-        """What comparisons call the run: its method, or the baseline's name."""
-        return self.algorithm if self.is_baseline else self.method
+        """What a run alone is called: its variant, after the algorithm where that is not the default.
+
+        Runs that are compared get their names together, from `analysis.labels`.
+        """
+        plain = self.is_baseline or self.algorithm == type(self).model_fields["algorithm"].default
+        return self.variant if plain else f"{self.algorithm} {self.variant}"
 
     @property
     def discount(self) -> float:
@@ -166,12 +192,7 @@ def config_from(
         _check_baseline(config, where or {}, source)
     else:
         _check_replay(config, source)
-    if config.algorithm == "mfac" and config.method not in mfac_config.METHODS:
-        place = (where or {}).get(("method",), source)
-        raise UserError(
-            f"{place}: method: got {config.method!r}; algorithm mfac has {', '.join(mfac_config.METHODS)}, "
-            "and mfq has all"
-        )
+        _check_learners(config, source)
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)
@@ -218,6 +239,25 @@ def _check_replay(config: TrainConfig, source: str) -> None:
             f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the "
             f"replay holds ({slots * copies}), so learning would never start; lower it, or raise "
             f"{config.algorithm}.replay_population_steps"
+        )
+
+
+def _check_learners(config: TrainConfig, source: str) -> None:
+    """Refuse several learners that could not share the work evenly: all take every gradient step together."""
+    learners, batch = config.num_learners, config.learner.batch_population_steps
+    if learners < 2:
+        return
+    if config.num_env_runners == 0 or config.num_env_runners % learners:
+        raise UserError(
+            f"{source}: num_learners={learners} learners share the fragments of the runners evenly; "
+            f"num_env_runners={config.num_env_runners} is no multiple of it: take "
+            f"{max(1, round(config.num_env_runners / learners)) * learners}"
+        )
+    if batch % learners:
+        raise UserError(
+            f"{source}: num_learners={learners} learners share each minibatch evenly; "
+            f"{config.algorithm}.batch_population_steps={batch} is no multiple of it: take "
+            f"{max(1, round(batch / learners)) * learners}"
         )
 
 

@@ -60,6 +60,8 @@ def train(
     progress = progress or Progress(quiet=True)
     if config.is_baseline and backend == "local":
         raise UserError(f"{config.algorithm} is RLlib's own and does not train without Ray; leave out --local")
+    if config.num_learners > 1 and backend == "local":
+        raise UserError(f"{config.num_learners} learners need Ray; leave out --local, or --num-learners")
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})

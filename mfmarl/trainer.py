@@ -6,8 +6,8 @@ a fixed staleness of one, the same here, which keeps runs deterministic and both
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 import envs
 from envs.population import PopulationEnv, type_slices
-from mfmarl.algorithms.learner import COUNTERS, Learner, Metrics
+from mfmarl.algorithms.learner import COUNTERS, Learner, Metrics, Setting
 from mfmarl.algorithms.methods import PREDICTORS
 from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfq import MFQ
+from mfmarl.algorithms.peers import Peers
 from mfmarl.config import TrainConfig
 from mfmarl.core.mean_action import Kind
 from mfmarl.core.networks import StackedMLP
@@ -155,23 +156,24 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
     )
 
 
-def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork) -> Learner:
+def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork, peers: Peers | None = None) -> Learner:
     """The learner of `policy` on the best device there is: CUDA where present, else this processor."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    peers = peers or Peers()
     network = make_network(config, env)
-    shared: dict[str, Any] = {
-        "method": config.method,
-        "importance": config.importance,
-        "num_episodes": config.num_episodes,
-        "seed": stream(root_seed(config), "replay"),
-        "mean_reward": config.reward == "mean",
-        "neighbours": env.neighbours,
-        "device": device,
-    }
+    setting = Setting(
+        method=config.method,
+        importance=config.importance,
+        num_episodes=config.num_episodes,
+        seed=stream(root_seed(config), "replay", peers.rank),
+        mean_reward=config.reward == "mean",
+        neighbours=env.neighbours,
+        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        peers=peers,
+    )
     if config.algorithm == "mfq":
-        return MFQ(network, policy, config=config.mfq, **shared)
+        return MFQ(network, policy, setting, config.mfq)
     critic = make_critic(network.shape, stream(root_seed(config), "critic"))
-    return MFAC(network, policy, critic, config=config.mfac, **shared)
+    return MFAC(network, policy, critic, setting, config.mfac)
 
 
 def make_critic(shape: NetworkShape, seed: int) -> StackedMLP:
@@ -194,11 +196,27 @@ def set_rollout_state(rollout: Rollout, arrays: Mapping[str, NDArray[Any]], rest
     rollout.set_state({k: v for k, v in arrays.items() if not k.startswith("acting/")} | dict(rest))
 
 
-def journal_metrics(batches: list[PopulationBatch], types: list[slice], type_names: list[str]) -> Metrics:
-    """What the fragments say of play: returns of the episodes that ended, per type too, and the policies' entropy."""
-    returns = np.concatenate([b.returns for b in batches])
-    profits = np.concatenate([b.profits for b in batches])
-    metrics = {"entropy": float(np.mean([b.entropy for b in batches]))}
+class Played(NamedTuple):
+    """What a fragment says of play."""
+
+    runner: int
+    returns: NDArray[np.float64]
+    """[episodes that ended, N]: discounted return."""
+    profits: NDArray[np.float64]
+    """[episodes that ended, N]: mean reward per step."""
+    entropy: float
+
+    @classmethod
+    def of(cls, batch: PopulationBatch) -> Played:
+        """Without the steps themselves."""
+        return cls(batch.runner, batch.returns, batch.profits, batch.entropy)
+
+
+def journal_metrics(played: Sequence[Played], types: list[slice], type_names: list[str]) -> Metrics:
+    """Returns of the episodes that ended, per type too, and the policies' entropy."""
+    returns = np.concatenate([p.returns for p in played])
+    profits = np.concatenate([p.profits for p in played])
+    metrics = {"entropy": float(np.mean([p.entropy for p in played]))}
     if returns.shape[0]:
         metrics |= {"return_mean": float(returns.mean()), "profit_mean": float(profits.mean())}
         metrics |= {
@@ -207,17 +225,28 @@ def journal_metrics(batches: list[PopulationBatch], types: list[slice], type_nam
     return metrics
 
 
+def merged(metrics: Sequence[Metrics]) -> Metrics:
+    """What several learners tell of one iteration: means, and the largest of what is called `_max`."""
+    names = dict.fromkeys(name for one in metrics for name in one)
+    found = {name: [one[name] for one in metrics if name in one] for name in names}
+    return {name: max(v) if name.endswith("_max") else sum(v) / len(v) for name, v in found.items()}
+
+
 def pack_state(
-    learner: Learner, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]
+    tensors: Tensors, states: States, runners: list[tuple[Any, Any]], pending: list[PopulationBatch]
 ) -> tuple[Tensors, States]:
     """Everything a resumed run needs, as checkpoint files: learner, runners, and the fragment asked for ahead."""
-    tensors, learner_state = learner.get_state()
-    states: States = {"learner": learner_state, "policy": learner.policy.shape.to_json()}
     for r, (arrays, rest) in enumerate(runners):
         tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest
     for r, batch in enumerate(pending):
         tensors[f"pending_{r}"], states[f"pending_{r}"] = batch_arrays(batch)
     return tensors, states
+
+
+def learner_state(learner: Learner) -> tuple[Tensors, States]:
+    """The learner as checkpoint files."""
+    tensors, state = learner.get_state()
+    return tensors, {"learner": state, "policy": learner.policy.shape.to_json()}
 
 
 def unpack_pending(tensors: Tensors, states: States) -> list[PopulationBatch]:
@@ -250,7 +279,7 @@ class LocalTrainer:
         weights = {k: v.cpu() for k, v in self.learner.policy.state_dict().items()}
         for rollout in self.rollouts:
             rollout.network.load_state_dict(weights)
-        return metrics | journal_metrics(batches, self.types, self.type_names)
+        return metrics | journal_metrics([Played.of(b) for b in batches], self.types, self.type_names)
 
     def progress(self) -> dict[str, int]:
         """The counters of the run so far."""
@@ -258,7 +287,7 @@ class LocalTrainer:
 
     def get_state(self) -> tuple[Tensors, States]:
         """Checkpoint contents."""
-        return pack_state(self.learner, [rollout_state(r) for r in self.rollouts], self._pending)
+        return pack_state(*learner_state(self.learner), [rollout_state(r) for r in self.rollouts], self._pending)
 
     def set_state(self, tensors: Tensors, states: States) -> None:
         """Go on from checkpoint contents, bit for bit."""

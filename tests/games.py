@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from envs.one_shot import OneShotGame
 from envs.one_shot.identity import Identity, IdentityConfig
 from envs.population import Step, type_slices
+from mfmarl.algorithms.learner import Setting
 from mfmarl.algorithms.methods import PREDICTORS
 from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfac_config import MFACConfig
@@ -87,17 +88,15 @@ def make_actors(
         game.num_actions if discrete else None,
         config.hidden,
         law="softmax" if discrete else "squashed_gaussian",
+        predictor=PREDICTORS.get(method, "none"),
         mean_action="none" if method == "independent" else "one_hot" if discrete else "scalar",
     )
     learner = MFAC(
         PolicyNetwork(shape, seed),
         PolicyNetwork(shape, seed),
         make_critic(shape, seed + 1),
-        config=config,
-        method=method,
-        importance=importance or ImportanceConfig(),
-        num_episodes=num_episodes,
-        seed=seed,
+        Setting(method, importance or ImportanceConfig(), num_episodes, seed),  # type: ignore[arg-type]
+        config,
     )
     return Rollout(game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed), learner
 
@@ -125,11 +124,8 @@ def make_pair(
     learner = MFQ(
         network(),
         network(),
-        config=config,
-        method=method,  # type: ignore[arg-type]
-        importance=importance or ImportanceConfig(),
-        num_episodes=num_episodes,
-        seed=seed,
+        Setting(method, importance or ImportanceConfig(), num_episodes, seed),  # type: ignore[arg-type]
+        config,
     )
     rollout = Rollout(
         game, learner.policy, discount=config.discount, env_seed=seed, action_seed=seed,

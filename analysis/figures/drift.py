@@ -1,36 +1,29 @@
-"""What drift did to the weights while learning: effective sample size, mean and largest weight, drift of the field."""
+"""How far the field drifted while learning, and how much of the replay the weights left in use: all methods."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.learning_curves import over_seeds
-from analysis.figures.style import colour, label, legend_above, panels
+from analysis.figures.learning_curves import draw_over_seeds, over_seeds
+from analysis.figures.style import legend_above, palette, panels
 
-PANELS = {
-    "ess": "effective sample size / n",
-    "weight_mean": "mean weight",
-    "weight_max": "largest weight",
-    "drift_tv": "drift of the mean action (total variation)",
-}
+PANELS = {"drift_tv": "drift of the mean action (total variation)", "ess": "effective sample size / n"}
 
 
-def drift(journal: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """The figure, and the table behind it."""
-    known = [m for m in PANELS if m in journal]
-    tables = [over_seeds(journal, metric).assign(metric=metric) for metric in known]
-    table = pd.concat(tables, ignore_index=True)
-    figure, axes = panels(2, 2, height=2.2)
-    for axis, metric in zip(axes, known, strict=False):
-        for method, lines in table[table["metric"] == metric].groupby("method"):
-            x = lines["env_steps"] / 1e3
-            axis.plot(x, lines["mean"], color=colour(str(method)), label=label(str(method)), linewidth=1.4)
-            axis.fill_between(x, lines["low"], lines["high"], color=colour(str(method)), alpha=0.2, linewidth=0)
+def drift(journal: pd.DataFrame, weighted: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
+    """The figure, and the table behind it; effective sample sizes are those of the methods in `weighted`."""
+    colours = palette(sorted(journal["method"].unique()))
+    shown = [m for m in PANELS if m == "drift_tv" or weighted]
+    figure, axes = panels(1, len(shown), height=2.6)
+    tables = []
+    for axis, metric in zip(axes, shown, strict=True):
+        lines = journal if metric == "drift_tv" else journal[journal["method"].isin(weighted)]
+        tables.append(over_seeds(lines, metric).assign(metric=metric))
+        draw_over_seeds(axis, tables[-1], colours)
         axis.set_title(PANELS[metric], loc="left")
-    for axis in axes[2:]:
-        axis.set_xlabel("environment steps (thousands)")
-    for axis in axes[len(known) :]:
-        axis.set_visible(False)
+        axis.set_ylim(bottom=0)
     legend_above(figure, axes[0], 4)
-    return figure, table
+    return figure, pd.concat(tables, ignore_index=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import colour, label, legend_above, panels
+from analysis.figures.style import label, legend_above, palette, panels
 
 TITLES = {
     "profit": "profit, $ / period",
@@ -24,7 +24,8 @@ def intervals(table: pd.DataFrame, metrics: Sequence[str], policies: Sequence[st
     """Draw `table` (columns metric, type, policy, estimate, low, high); without an interval only the mean is shown."""
     rows = int(np.ceil(len(metrics) / 2))
     names = list(dict.fromkeys(table["type"]))
-    figure, axes = panels(rows, 2, height=0.9 + 0.42 * len(names))
+    figure, axes = panels(rows, 2, height=0.9 + max(0.42, 0.075 * len(policies)) * len(names))
+    colours = palette(policies)
     offsets = np.linspace(-0.3, 0.3, len(policies))
     for axis, metric in zip(axes, metrics, strict=False):
         for offset, policy in zip(offsets, policies, strict=True):
@@ -38,7 +39,7 @@ def intervals(table: pd.DataFrame, metrics: Sequence[str], policies: Sequence[st
                 xerr=np.nan_to_num(np.vstack([low, high])).clip(0),
                 fmt="o",
                 markersize=4,
-                color=colour(policy),
+                color=colours[policy],
                 label=label(policy),
                 linewidth=1.4,
             )

@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from analysis.figures.style import colour, label, legend_above, panels
+from analysis.figures.style import label, legend_above, palette, panels
 
 
 def profit_density(
@@ -17,7 +17,7 @@ def profit_density(
 ) -> tuple[Figure, pd.DataFrame]:
     """The figure, and the density on its grid (columns type, policy, profit, density)."""
     figure, axes = panels(len(type_names), 1, height=2.0)
-    tables = []
+    tables, colours = [], palette(policies)
     for axis, name in zip(axes, type_names, strict=True):
         mine = episodes[episodes["type"] == name]
         for policy in policies:
@@ -25,9 +25,9 @@ def profit_density(
             if values.size < 3 or np.ptp(values) == 0:
                 continue
             sns.kdeplot(
-                x=values, ax=axis, color=colour(policy), label=label(policy), linewidth=1.6, fill=True, alpha=0.12
+                x=values, ax=axis, color=colours[policy], label=label(policy), linewidth=1.6, fill=True, alpha=0.12
             )
-            sns.kdeplot(x=values, ax=axis, color=colour(policy), linewidth=1.6)
+            sns.kdeplot(x=values, ax=axis, color=colours[policy], linewidth=1.6)
             line = axis.lines[-1].get_xydata()
             tables.append(
                 pd.DataFrame({"type": name, "policy": policy, "profit": line[:, 0], "density": line[:, 1]})  # type: ignore[index]

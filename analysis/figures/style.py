@@ -20,8 +20,11 @@ COLOURS = {
     "constant": "#7A7A7A",
     "random": "#CC79A7",
 }
-SPARE = ("#56B4E9", "#E69F00", "#F0E442", "#000000")
-LABELS = {"is": "IS", "mf": "MF", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN"}
+SPARE = ("#56B4E9", "#E69F00", "#000000", "#8C510A", "#6A3D9A")
+LABELS = {
+    "is": "IS", "mf": "MF", "is+fresh": "IS+fresh", "mfq": "MF-Q", "mfac": "MF-AC",
+    "gaussian_one_hot": "gaussian one-hot", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN",
+}  # fmt: skip
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mfmarl",
@@ -39,14 +42,19 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-def colour(policy: str) -> str:
-    """The colour of a method or reference policy, the same in every figure."""
-    return COLOURS.get(policy) or SPARE[sum(map(ord, policy)) % len(SPARE)]
+def palette(policies: Sequence[str]) -> dict[str, str]:
+    """A colour for each method or reference policy, no two alike: its own, or the next spare one in this order.
+
+    Figures of one report agree as long as methods come in one order, since references have colours of their own.
+    """
+    others = [policy for policy in policies if policy not in COLOURS]
+    spare = [*SPARE, *sns.husl_palette(max(1, len(others) - len(SPARE)), s=0.7, l=0.45).as_hex()]
+    return COLOURS | dict(zip(others, spare, strict=False))
 
 
 def label(policy: str) -> str:
     """How a policy is called in figures."""
-    return LABELS.get(policy, policy)
+    return " ".join(LABELS.get(word, word) for word in policy.split(" "))
 
 
 def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> tuple[Figure, list[Axes]]:
@@ -58,9 +66,12 @@ def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> 
 
 
 def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
-    """One legend for the figure, over its panels."""
+    """One legend for the figure, over its panels, in at most so many columns as its width holds."""
     handles, names = axis.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
+    # an inch holds about 13 letters; line and gap of an entry take 7
+    fitting = int(13 * figure.get_figwidth()) // (max(map(len, unique), default=0) + 7)
+    columns = max(1, min(columns, fitting))
     figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns, frameon=False)
 
 

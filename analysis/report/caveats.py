@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.labels import labels
 from analysis.statistics import MIN_RUNS
 from mfmarl.runs.schema import open_run
 
@@ -16,7 +17,7 @@ def caveats(runs: Sequence[Path]) -> str:
     Raises:
         UserError: for a folder that is no run.
     """
-    seeds = Counter(open_run(run).config.label for run in runs)
+    seeds = Counter(labels([open_run(run).config for run in runs]))
     few = [f"{n} seed{'s' * (n != 1)} of {method}" for method, n in sorted(seeds.items()) if n < MIN_RUNS]
     told = [f"no intervals and no tests, as there {'is' if few[0].startswith('1 ') else 'are'} only {' and '.join(few)}"
             f" ({MIN_RUNS} seeds of each method give them)"] if few else []

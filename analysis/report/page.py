@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from analysis.figures.differences import differences
-from analysis.figures.drift import drift
 from analysis.figures.intervals import intervals
 from analysis.figures.learning_curves import learning_curves
 from analysis.figures.profit_density import profit_density
-from analysis.figures.style import label, svg
+from analysis.figures.style import label
 from analysis.load import Study, load_study
+from analysis.report.drift import drift_section
+from analysis.report.parts import Cell, Section, Table, drawing
 from analysis.report.tables import (
     ALL,
     METRICS,
@@ -32,46 +30,6 @@ from analysis.report.tables import (
 )
 from analysis.statistics import MIN_RUNS
 from mfmarl.errors import StorageFailed
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A table's cell: what it says, and what it says smaller below."""
-
-    main: str
-    small: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells; `words` are the columns that hold text."""
-
-    caption: str
-    head: list[str]
-    rows: list[list[Cell]]
-    csv: str = ""
-    words: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure as SVG with its words."""
-
-    svg: Markup
-    alt: str
-    caption: str
-    csv: str = ""
-
-
-@dataclass
-class Section:
-    """A part of the page."""
-
-    id: str
-    title: str
-    text: list[str] = field(default_factory=list)
-    figures: list[Drawing] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
 
 
 def write_report(runs: Sequence[Path], out: Path) -> Path:
@@ -91,7 +49,7 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
         _learning(study, files),
         _density(study, files),
         _by_type(study, table, files),
-        _drift(study, files),
+        drift_section(study, files, min(_counts(study).values())),
         _all_metrics(study, table, files),
         _runs(study, files),
     ]
@@ -99,9 +57,9 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     shown = ", ".join(f"{n} run{'s' * (n != 1)} of {label(m)}" for m, n in _counts(study).items())
     where = "the held-out weeks" if evaluation.split == "test" else f"the {evaluation.split} environment"
     page = _template().render(
-        title=f"{' and '.join(map(label, study.methods))} on {evaluation.env}",
-        subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}; every policy played on "
-        f"{where} over {evaluation.periods} periods. Intervals are over seeds.",
+        title=f"{_listed([label(m) for m in study.methods])} on {evaluation.env}",
+        subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}{_learned(study)}; every "
+        f"policy played on {where} over {evaluation.periods} periods. Intervals are over seeds.",
         answer=headline(study, table, None if found is None else found[1]),
         sections=sections,
     )
@@ -124,13 +82,18 @@ def _template() -> Template:
     return environment.get_template("page.html.j2")
 
 
-def _drawing(figure: Figure, name: str, alt: str, caption: str, csv: str = "") -> Drawing:
-    # names in figures are escaped by matplotlib's SVG writer
-    return Drawing(Markup(svg(figure, name)), alt, caption, csv)
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _learned(study: Study) -> str:
+    """By which algorithm, where the names of the methods do not say it."""
+    found = {run.config.algorithm for run in study.runs if not run.config.is_baseline}
+    return f", learned by {label(found.pop())}" if len(found) == 1 else ""
 
 
 def _counts(study: Study) -> dict[str, int]:
-    return {m: sum(r.config.label == m for r in study.runs) for m in study.methods}
+    return {m: study.labels.count(m) for m in study.methods}
 
 
 def _interval_words(study: Study) -> str:
@@ -196,7 +159,7 @@ def _difference(
     if found is None:
         section.text.append(
             f"No paired comparison: it needs two methods with {MIN_RUNS} or more seeds in common; "
-            f"there are {', '.join(f'{n} of {m}' for m, n in _counts(study).items())}."
+            f"there are {', '.join(f'{n} of {label(m)}' for m, n in _counts(study).items())}."
         )
         return section
     pairs, tests = found
@@ -207,7 +170,7 @@ def _difference(
         "in pairs. Marks: *** p < .001, ** p < .01, * p < .05, n.s. not significant; over types Holm's correction."
     )
     section.figures.append(
-        _drawing(
+        drawing(
             differences(pairs, tests, f"profit of {label(first)} minus {label(second)}, $ / period"),
             "differences",
             f"Paired differences in profit, {label(first)} minus {label(second)}, by type",
@@ -240,7 +203,7 @@ def _learning(study: Study, files: dict[str, pd.DataFrame]) -> Section:
     figure, files["learning_curves.csv"] = learning_curves(study.journal)
     caption = "Discounted return of the episodes played while learning, exploration included; mean over seeds"
     caption += f" and 95 % t interval (n = {min(_counts(study).values())})."
-    drawn = _drawing(figure, "learning", "Return while learning, by method", caption, "learning_curves.csv")
+    drawn = drawing(figure, "learning", "Return while learning, by method", caption, "learning_curves.csv")
     section.figures.append(drawn)
     return section
 
@@ -250,7 +213,7 @@ def _density(study: Study, files: dict[str, pd.DataFrame]) -> Section:
     policies = policies_of(study)
     figure, files["profit_density.csv"] = profit_density(study.episodes, policies, study.type_names)
     section.figures.append(
-        _drawing(
+        drawing(
             figure,
             "density",
             "Density of per-agent episode profit, by type and policy",
@@ -274,36 +237,12 @@ def _by_type(study: Study, table: pd.DataFrame, files: dict[str, pd.DataFrame]) 
     if "backlog" not in metrics:
         section.text.append("Backlog is zero throughout: unmet demand is lost in this environment.")
     section.figures.append(
-        _drawing(
+        drawing(
             intervals(chosen, metrics, policies),
             "types",
             "Profit, stock, lost sales and fill rate by type and policy",
             _interval_words(study) + " Random orders are left out here; they stand in the tables.",
             "by_type.csv",
-        )
-    )
-    return section
-
-
-def _drift(study: Study, files: dict[str, pd.DataFrame]) -> Section:
-    section = Section("drift", "Drift and weights")
-    if "ess" not in study.journal:
-        section.text.append("No gradient step was taken, so there are no weights to show.")
-        return section
-    figure, files["drift.csv"] = drift(study.journal)
-    section.text.append(
-        "IS weights each stored population step by the ratio of the neighbours' joint action probabilities, now "
-        "against when it was played. The effective sample size says how much of the replay these weights leave in use; "
-        "for MF all weights are 1 by definition."
-    )
-    section.figures.append(
-        _drawing(
-            figure,
-            "drift",
-            "Effective sample size, weights and drift of the mean action while learning",
-            f"Means over seeds with 95 % t intervals (n = {min(_counts(study).values())}). Drift is total variation "
-            "between the mean action of the drawn replay and that of the newest fragment.",
-            "drift.csv",
         )
     )
     return section

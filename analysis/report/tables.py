@@ -130,13 +130,13 @@ def _plain(policy: str) -> str:
 def run_table(study: Study) -> pd.DataFrame:
     """One row per run: what ran, for how long, and what it ended with."""
     rows = []
-    for info in study.runs:
-        mine = study.journal[(study.journal["method"] == info.config.label) & (study.journal["seed"] == info.seed)]
+    for info, name in zip(study.runs, study.labels, strict=True):
+        mine = study.journal[(study.journal["method"] == name) & (study.journal["seed"] == info.seed)]
         last = mine.iloc[-1]
         rows.append(
             {
                 "run": info.name,
-                "method": info.config.label,
+                "method": name,
                 "seed": info.seed,
                 "episodes": int(last["episodes"]),
                 "env_steps": int(last["env_steps"]),

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mfmarl.algorithms.peers import Peers
 from mfmarl.core.importance import (
     action_moments,
     drift_weights,
@@ -64,8 +65,9 @@ class Stored:
 class DriftCorrection:
     """Ratios by the configured estimator, and the weights made of them."""
 
-    def __init__(self, config: ImportanceConfig, mean_field: MeanField) -> None:
+    def __init__(self, config: ImportanceConfig, mean_field: MeanField, peers: Peers) -> None:
         self.config = config
+        self.peers = peers
         self.neighbours = mean_field.neighbours
         self._past: dict[int, dict[str, NDArray[Any]]] = {}
         self._shares: dict[int, float] = {}
@@ -86,13 +88,14 @@ class DriftCorrection:
         log_ratio = self._log_ratio(law, stored, policy)
         if stored.ended is not None:
             log_ratio = log_ratio.masked_fill(stored.ended.unsqueeze(-1), 0.0)
-        found = drift_weights(log_ratio, self.config)
+        everywhere, mine = self.peers.gathered(log_ratio)
+        found = drift_weights(everywhere, self.config)
         told = {"weight_mean": found.mean, "weight_max": found.maximum, "ess": found.effective_share}
         if found.k_hat is not None:
             told["k_hat"] = found.k_hat
         if self.config.temper < 1 or self.config.ess_floor > 0:
             told["temper"] = found.temper
-        return found.weight, told
+        return found.weight[mine], told
 
     def _log_ratio(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> Tensor:
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch

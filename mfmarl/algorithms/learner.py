@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import DriftCorrection
+from mfmarl.algorithms.methods import Method
+from mfmarl.algorithms.peers import Peers
 from mfmarl.core.adam import VectorAdam
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.mean_action import MeanField, total_variation
@@ -40,6 +43,24 @@ def views(flat: Tensor, parameters: Sequence[torch.nn.Parameter]) -> list[Tensor
     return [part.view(p.shape) for part, p in zip(parts, parameters, strict=True)]
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What every learner is told of its run, whatever it learns."""
+
+    method: Method
+    importance: ImportanceConfig
+    num_episodes: int
+    """Of the whole run, over all copies: what the schedules end on."""
+    seed: int
+    """Of the replay's draws."""
+    mean_reward: bool = False
+    """Agents learn from the mean reward over agents in place of their own."""
+    neighbours: NDArray[np.bool_] | None = None
+    """[N, N], or None for everyone else."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    peers: Peers = field(default_factory=Peers)
+
+
 class Learner(ABC):
     """The part of MFQ and MFAC that does not depend on what they learn from."""
 
@@ -50,26 +71,23 @@ class Learner(ABC):
         self,
         network: PolicyNetwork,
         policy: PolicyNetwork,
+        setting: Setting,
         *,
         parameters: Iterable[torch.nn.Parameter],
         learning_rate: float,
         replay_population_steps: int,
-        importance: ImportanceConfig,
-        num_episodes: int,
-        seed: int,
-        neighbours: NDArray[np.bool_] | None,
-        device: torch.device | None,
     ) -> None:
         """Args:
         network: the online networks; they are trained in place.
         policy: the networks that act; at first equal to the online ones.
         parameters: what the optimiser moves.
-        num_episodes: of the whole run, over all copies: what the schedules end on.
-        seed: of the replay's draws.
-        neighbours: [N, N], or None for everyone else.
+        replay_population_steps: that the replays of all learners hold.
         """
-        self.device = device or torch.device("cpu")
-        self.num_episodes = num_episodes
+        self.device, self.peers = setting.device, setting.peers
+        self.num_episodes = setting.num_episodes
+        self.mean_reward = setting.mean_reward
+        self.corrected = setting.method in ("is", "is+fresh")
+        self.fresh = setting.method in ("fresh", "is+fresh")
         self.network = network.to(self.device)
         self.policy = policy.to(self.device)
         self.policy.load_state_dict(self.network.state_dict())
@@ -80,13 +98,13 @@ class Learner(ABC):
         """Of `flat`; `slopes` are its parts, one a parameter."""
         self.slopes = views(self.gradient, self.parameters)
         self._averages = flattened(list(self.policy.parameters()))
-        self.replay = PopulationReplay(replay_population_steps, self.device)
-        graph = None if neighbours is None else torch.from_numpy(neighbours).to(self.device)
+        self.replay = PopulationReplay(replay_population_steps // self.peers.number, self.device)
+        graph = None if setting.neighbours is None else torch.from_numpy(setting.neighbours).to(self.device)
         self.mean_field: MeanField = network.shape.mean_field(graph)
-        self.drift = DriftCorrection(importance, self.mean_field)
+        self.drift = DriftCorrection(setting.importance, self.mean_field, self.peers)
         self.types = network.shape.slices()
         self.reward_scale = torch.ones(self.types[-1].stop, device=self.device)
-        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self._rng = np.random.Generator(np.random.PCG64(setting.seed))
         self.iteration = self.env_steps = self.agent_steps = self.gradient_steps = self.episodes = 0
         self._debt = 0.0
 
@@ -110,20 +128,26 @@ class Learner(ABC):
             TrainingFailed: where a reward is not finite; nothing was stored.
         """
         ordered = sorted(batches, key=lambda b: b.runner)
-        for batch in ordered:
-            if not np.isfinite(batch.reward).all():
-                t, copy, agent = (int(i) for i in np.argwhere(~np.isfinite(batch.reward))[0])
-                raise TrainingFailed(
-                    f"agent {agent} of copy {copy} has reward {batch.reward[t, copy, agent]} at step {t} of the "
-                    f"fragment of runner {batch.runner} in iteration {self.iteration}; nothing was learned from it"
-                )
+        if told := self.peers.first(self._not_finite(ordered)):
+            raise TrainingFailed(told)
         self.replay.add(ordered)
         self.drift.remember(self.policy, self.replay)
         self.iteration += 1
-        self.env_steps += sum(b.env_steps() for b in ordered)
-        self.agent_steps += sum(b.agent_steps() for b in ordered)
-        self.episodes += sum(b.returns.shape[0] for b in ordered)
+        self.env_steps += self.peers.total(sum(b.env_steps() for b in ordered))
+        self.agent_steps += self.peers.total(sum(b.agent_steps() for b in ordered))
+        self.episodes += self.peers.total(sum(b.returns.shape[0] for b in ordered))
         return ordered
+
+    def _not_finite(self, batches: Sequence[PopulationBatch]) -> str | None:
+        """Where a reward is not finite, in words."""
+        for batch in batches:
+            if not np.isfinite(batch.reward).all():
+                t, copy, agent = (int(i) for i in np.argwhere(~np.isfinite(batch.reward))[0])
+                return (
+                    f"agent {agent} of copy {copy} has reward {batch.reward[t, copy, agent]} at step {t} of the "
+                    f"fragment of runner {batch.runner} in iteration {self.iteration}; nothing was learned from it"
+                )
+        return None
 
     def observed(self, sample: PopulationSample) -> Tensor:
         """[M, N, F]: the mean action of the step before, which agents saw when they acted; zeros at a start."""
@@ -138,16 +162,17 @@ class Learner(ABC):
         return float(total_variation(learned, played))
 
     def _histogram(self, action: Tensor) -> Tensor:
-        """Shares of the actions; of ten equal parts of the range where they are continuous."""
+        """Shares of the actions over all learners; of ten equal parts of the range where they are continuous."""
         actions = self.network.shape.num_actions
         if actions is None:
             action, actions = (action * 10).clamp_max(9), 10
-        counts = torch.bincount(action.flatten().long(), minlength=actions).double()
+        counts = self.peers.average_(torch.bincount(action.flatten().long(), minlength=actions).double())
         return counts / counts.sum()
 
     def _fix_reward_scale(self) -> None:
         """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""
         rewards = torch.cat([ring.columns["reward"][: ring.size].flatten(0, 1) for ring in self.replay.rings.values()])
+        rewards, _ = self.peers.gathered(rewards)
         for agents in self.types:
             spread = float(rewards[:, agents].std())
             self.reward_scale[agents] = spread if spread > 1e-8 else 1.0
@@ -163,11 +188,12 @@ class Learner(ABC):
         self._move(self.gradient, max_norm)
 
     def _move(self, gradient: Tensor, max_norm: float) -> None:
-        """One optimiser step along a gradient of all parameters, scaled down to `max_norm` where it is longer.
+        """One optimiser step along the learners' mean gradient, scaled down to `max_norm` where it is longer.
 
         Raises:
             TrainingFailed: where the gradient is not finite; the step was not taken.
         """
+        self.peers.average_(gradient)
         norm = float(torch.linalg.vector_norm(gradient))
         if not math.isfinite(norm):
             raise TrainingFailed(
@@ -201,6 +227,10 @@ class Learner(ABC):
             tensors["behaviours"] = past
         state = {name: getattr(self, name) for name in COUNTERS}
         return tensors, state | {"debt": self._debt, "rng": self._rng.bit_generator.state}
+
+    def get_shard(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What learners of one run do not have in common: (replay, state of the generator)."""
+        return self.replay.get_state(), dict(self._rng.bit_generator.state)
 
     def set_state(self, tensors: Mapping[str, dict[str, NDArray[Any]]], state: Mapping[str, Any]) -> None:
         """Take back what `get_state` gave; training then goes on bit for bit."""

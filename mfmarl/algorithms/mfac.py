@@ -1,7 +1,8 @@
 """Mean-field actor-critic (Yang et al. 2018) with the clipped surrogate (PPO) and V-trace.
 
 Actor pi(a | s, ā) and critic V(s, ā) are given the mean action that agents have observed, that of the step before:
-agents know it when they act, and with the observation it says what the population will do next.
+agents know it when they act, and with the observation it says what the population will do next. Methods mfp and mfap
+give them a predicted one in its place, which stands still while an iteration lasts.
 
 One iteration: the newest segments (and older ones, where `replayed` says so) get values, V-trace targets and
 advantages with the policies as they are, pi_0; then some epochs of the clipped surrogate around pi_0. An older step
@@ -13,7 +14,7 @@ decoupled surrogate of Hilton et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -23,9 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import Stored
-from mfmarl.algorithms.learner import Learner, Metrics
-from mfmarl.algorithms.mfac_config import METHODS, MFACConfig
-from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.algorithms.learner import Learner, Metrics, Setting
+from mfmarl.algorithms.mfac_config import MFACConfig
+from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
 from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.losses import weighted_mean
 from mfmarl.core.networks import StackedMLP
@@ -61,6 +62,10 @@ class Experience:
     """Truncated own-action ratio times drift weight."""
     critic_weight: Tensor
     """Drift weight."""
+    played: Tensor | None = None
+    """[M, N, F]: the mean action that was played, which predictors learn."""
+    predictor_inputs: Tensor | None = None
+    """[M, N, D] or [M, N, D + F]"""
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,15 @@ class Rows:
     """[R, D + F]"""
     numbers: Tensor
     """[R, 7]: the `NUMBERS` of `Experience`."""
+    played: Tensor | None = None
+    """[R, F]: as in `Experience`."""
+    predictor_inputs: Tensor | None = None
 
     def part(self, i: int, size: int) -> Rows:
         """The i-th `size` rows, without copying."""
         cut = slice(i * size, (i + 1) * size)
-        return Rows(self.inputs[cut], self.numbers[cut])
+        columns = (self.inputs, self.numbers, self.played, self.predictor_inputs)
+        return Rows(*(None if c is None else c[cut] for c in columns))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -100,48 +109,24 @@ class MFAC(Learner):
         network: PolicyNetwork,
         policy: PolicyNetwork,
         critic: StackedMLP,
-        *,
+        setting: Setting,
         config: MFACConfig,
-        method: str,
-        importance: ImportanceConfig,
-        num_episodes: int,
-        seed: int,
-        mean_reward: bool = False,
-        neighbours: NDArray[np.bool_] | None = None,
-        device: torch.device | None = None,
     ) -> None:
         """Args:
         network: the actors; they are trained in place.
         policy: networks of the same shape that act: the actors as they were at the end of an iteration.
         critic: networks of one output, of the actors' inputs.
-        num_episodes: of the whole run, over all copies: what the schedules end on.
-        seed: of the order of minibatches and the replay's draws.
-        mean_reward: agents learn from the mean reward over agents in place of their own.
-        neighbours: [N, N], or None for everyone else.
-
-        Raises:
-            ValueError: for a method that actors and critics do not have.
         """
-        if method not in METHODS:
-            raise ValueError(f"mfac has methods {', '.join(METHODS)}; got {method!r}")
-        self.critic = critic.to(device or torch.device("cpu"))
+        self.critic = critic.to(setting.device)
         super().__init__(
             network,
             policy,
+            setting,
             parameters=chain(network.parameters(), critic.parameters()),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
-            importance=importance,
-            num_episodes=num_episodes,
-            seed=seed,
-            neighbours=neighbours,
-            device=device,
         )
         self.config = config
-        self.method = method
-        self.mean_reward = mean_reward
-        self.corrected = method in ("is", "is+fresh")
-        self.fresh = method in ("fresh", "is+fresh")
         self.value_offset = torch.zeros(self.types[-1].stop, device=self.device)
         """[N], equal in a type: V = offset + spread x the critic's output, in units of `reward_scale`."""
         # what rewards of spread 1 that know nothing of each other sum up to
@@ -164,7 +149,9 @@ class MFAC(Learner):
         ordered = self._store(batches)
         metrics: Metrics = {}
         segments = self._segments(ordered[0].action.shape[0])
-        if segments is not None and len(self.replay) >= self.config.warmup_population_steps:
+        warm = self.peers.total(len(self.replay)) >= self.config.warmup_population_steps
+        if self.peers.agree(segments is not None) and warm:
+            assert segments is not None
             if self.gradient_steps == 0:
                 self._fix_reward_scale()
             metrics = self._improve(segments)
@@ -201,13 +188,14 @@ class MFAC(Learner):
             TrainingFailed: where a target is not finite.
         """
         steps, c = segments.steps, self.config
-        seen = self.observed(steps)
-        law = self.policy.law(steps.obs, seen)
+        observed = self.observed(steps)
+        seen = self.policy.acted_on(steps.obs, observed)
+        law = self.policy.law_of(self.policy.q_values(steps.obs, seen))
         log_prob = law.log_prob(steps.action)
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
         same = (steps.version == self.policy.version).unsqueeze(-1)
         ratio = (log_prob - torch.where(same, log_prob, steps.log_prob)).exp()
-        weight, bootstrap, metrics = self._drift_weights(law, steps, seen)
+        weight, bootstrap, metrics = self._drift_weights(law, steps, observed)
         output = self.critic.infer(steps.obs, seen).squeeze(-1)
         value = self.value_offset + self.value_spread * output
         following = self._next_value(law, steps)
@@ -231,39 +219,47 @@ class MFAC(Learner):
             trace_limit=c.trace_limit,
         )
         target = found.target.flatten(0, 1)
-        if not bool(torch.isfinite(target.sum())):
+        if not self.peers.agree(bool(torch.isfinite(target.sum()))):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
         known = segments.known.flatten().nonzero().squeeze(1)
         kept = [x[known] for x in (found.advantage.flatten(0, 1), ratio, weight, value, output, target)]
         advantage, ratio, weight, value, output, target = kept
         actor_weight = weight * ratio.clamp_max(c.ratio_limit)
         metrics |= self._told(value, target, ratio)
-        self._move_offset(target - value, weight)
+        self._move_offset(*(self.peers.gathered(x)[0] for x in (target - value, weight)))
+        (advantages, mine), (actor_weights, _) = self.peers.gathered(advantage), self.peers.gathered(actor_weight)
         experience = Experience(
             inputs=torch.cat([steps.obs, seen], -1)[known],
             action=steps.action[known],
             log_prob=log_prob[known],
-            advantage=normalised(advantage, actor_weight, self.types),
+            advantage=normalised(advantages, actor_weights, self.types)[mine],
             target=(target - self.value_offset) / self.value_spread,
             value=output,
             actor_weight=actor_weight,
             critic_weight=weight,
         )
+        if self.policy.predictor is not None:
+            given = torch.cat(predictor_inputs(self.policy, steps.obs, observed), -1)[known]
+            played = self.mean_field.of(steps.action)[known]
+            experience = replace(experience, played=played, predictor_inputs=given)
         return experience, metrics
 
-    def _drift_weights(self, law: ActionLaw, steps: PopulationSample, seen: Tensor) -> tuple[Tensor, Tensor, Metrics]:
+    def _drift_weights(
+        self, law: ActionLaw, steps: PopulationSample, observed: Tensor
+    ) -> tuple[Tensor, Tensor, Metrics]:
         """Weights of the losses and of the next values [M, N]."""
         ones = torch.ones_like(steps.reward)
         if not self.corrected:
             return ones, ones, {"weight_mean": 1.0, "weight_max": 1.0, "ess": 1.0}
-        found, metrics = self.drift.weights(law, Stored.here(steps, seen), self.policy)
+        found, metrics = self.drift.weights(law, Stored.here(steps, observed), self.policy)
         acts_on = self.drift.config.acts_on
         return ones if acts_on == "bootstrap" else found, ones if acts_on == "loss" else found, metrics
 
     def _next_value(self, law: ActionLaw, steps: PopulationSample) -> Tensor:
         """V(s', ā) [M, N] at the mean action that agents observe there: the one played here, or recomputed."""
         if not self.fresh:
-            return self.values(steps.next_obs, self.mean_field.of(steps.action))
+            played = self.mean_field.of(steps.action)
+            return self.values(steps.next_obs, self.policy.acted_on(steps.next_obs, played))
         draws = self.drift.config.fresh_samples
         if draws == 0:
             return self.values(steps.next_obs, self._expected(law))
@@ -300,11 +296,13 @@ class MFAC(Learner):
         """Population steps in this order as contiguous rows of each network: a minibatch of steps is a view of them."""
         numbers = torch.stack([getattr(experience, name).to(experience.inputs.dtype) for name in NUMBERS], -1)
         by_type = self.network.mlp.by_type
-        columns = by_type(experience.inputs[order]), by_type(numbers[order])
+        columns = [by_type(experience.inputs[order]), by_type(numbers[order])]
+        if experience.played is not None and experience.predictor_inputs is not None:
+            columns += [by_type(experience.played[order]), by_type(experience.predictor_inputs[order])]
         return [Rows(*parts) for parts in zip(*columns, strict=True)]
 
     def loss(self, rows: Sequence[Rows]) -> tuple[Tensor, LossParts]:
-        """Clipped surrogate + squared error of the values - entropy, each weighted, as means over the rows."""
+        """Clipped surrogate + squared error of the values (and of predictions) - entropy, weighted means over rows."""
         inputs = [r.inputs for r in rows]
         law = self.network.law_of(torch.cat(self.network.mlp.forward_types(inputs)))
         value = torch.cat(self.critic.forward_types(inputs)).squeeze(-1)
@@ -321,13 +319,17 @@ class MFAC(Learner):
             kl = kl_estimate(log_ratio).mean()
             clipped = ((log_ratio.exp() - 1.0).abs() > self.config.clip).float().mean()
         total = actor + critic - self.entropy_weight * entropy
+        if self.network.predictor is not None:
+            given = [r.predictor_inputs for r in rows if r.predictor_inputs is not None]
+            played = torch.cat([r.played for r in rows if r.played is not None])
+            total = total + prediction_loss(self.network, given, played, critic_weight, count)
         return total, LossParts(actor.detach(), critic.detach(), kl, clipped)
 
     def _improve(self, segments: Segments) -> Metrics:
         """Some epochs of gradient steps."""
         experience, metrics = self.experience(segments)
         count = experience.action.shape[0]
-        parts = max(1, count // self.config.batch_population_steps)
+        parts = max(1, self.peers.total(count) // self.config.batch_population_steps)
         size = count // parts
         losses: list[Tensor] = []
         told: list[LossParts] = []

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-METHODS: tuple[str, ...] = ("mf", "is", "fresh", "is+fresh", "independent")
-"""Methods that MF-AC has: its actors act on the mean action they observe, so nothing predicts one."""
-
 
 class MFACConfig(BaseModel):
     """Mean-field actor-critic (Yang et al. 2018) with the clipped surrogate (PPO) and V-trace."""
@@ -23,7 +20,7 @@ class MFACConfig(BaseModel):
     )
     trace_limit: float = Field(1.0, gt=0, description="c-bar: ratios above it are cut where they pass errors back")
     epochs: int = Field(4, ge=1, le=100, description="passes over an iteration's segments")
-    batch_population_steps: int = Field(16, ge=1, description="population steps in one gradient step")
+    batch_population_steps: int = Field(16, ge=1, description="population steps in one gradient step of all learners")
     clip: float = Field(0.2, gt=0, lt=1, description="the surrogate stops rewarding ratios beyond 1 -+ clip")
     value_clip: float | None = Field(
         None, gt=0, description="largest change of a value within an iteration, in units of the reward's spread"
@@ -34,6 +31,6 @@ class MFACConfig(BaseModel):
         0.7, gt=0, le=1, description="share of the run after which the entropy schedule ends"
     )
     replayed: float = Field(0.0, ge=0, le=100, description="older segments drawn from the replay for each new one")
-    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replay of each learner")
+    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replays of all learners")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")
     max_grad_norm: float = Field(10.0, gt=0, description="gradients are scaled down to this norm")

@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.drift import Stored
-from mfmarl.algorithms.learner import Learner, Metrics
-from mfmarl.algorithms.methods import Method
+from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfq_config import MFQConfig
-from mfmarl.core.importance_config import ImportanceConfig
+from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
 from mfmarl.core.td_gradient import TDGradient, TDSteps
@@ -80,41 +77,22 @@ class MFQ(Learner):
         self,
         network: PolicyNetwork,
         policy: PolicyNetwork,
-        *,
+        setting: Setting,
         config: MFQConfig,
-        method: Method,
-        importance: ImportanceConfig,
-        num_episodes: int,
-        seed: int,
-        mean_reward: bool = False,
-        neighbours: NDArray[np.bool_] | None = None,
-        device: torch.device | None = None,
     ) -> None:
         """Args:
         network: the online networks; they are trained in place.
         policy: networks of the same shape that are to hold the average of the online ones: they act, and give targets.
-        num_episodes: of the whole run, over all copies: what the schedules end on.
-        seed: of the replay's draws.
-        mean_reward: agents learn from the mean reward over agents in place of their own.
-        neighbours: [N, N], or None for everyone else.
         """
         super().__init__(
             network,
             policy,
+            setting,
             parameters=network.parameters(),
             learning_rate=config.learning_rate,
             replay_population_steps=config.replay_population_steps,
-            importance=importance,
-            num_episodes=num_episodes,
-            seed=seed,
-            neighbours=neighbours,
-            device=device,
         )
         self.config = config
-        self.method = method
-        self.mean_reward = mean_reward
-        self.corrected = method in ("is", "is+fresh")
-        self.fresh = method in ("fresh", "is+fresh")
         # predictors stand in for what is being played, so Q is a function of that
         self.observed_q = config.conditioning == "observed" and network.predictor is None
         self._compiled: TDGradient | None = None
@@ -143,10 +121,11 @@ class MFQ(Learner):
         """
         ordered = self._store(batches)
         metrics: Metrics = {}
-        if len(self.replay) >= self.config.warmup_population_steps:
+        if self.peers.total(len(self.replay)) >= self.config.warmup_population_steps:
             if self.gradient_steps == 0:
                 self._fix_reward_scale()
-            self._debt += self.config.gradient_steps_per_step * sum(b.action.shape[0] for b in ordered)
+            played = self.peers.total(sum(b.action.shape[0] for b in ordered))
+            self._debt += self.config.gradient_steps_per_step * played
             steps = int(self._debt)
             self._debt -= steps
             if steps:
@@ -181,11 +160,13 @@ class MFQ(Learner):
             if one_weight:
                 bootstrap = here
         value, metrics_next = self._next_value(sample, played, law, bootstrap)
+        if acts_on == "both":
+            metrics_next = {f"{name}/bootstrap": told for name, told in metrics_next.items()}
         reward = sample.reward / self.reward_scale
         if self.mean_reward:
             reward = reward.mean(1, keepdim=True).expand_as(reward)
         target = mean_field_target(reward, self.config.discount, sample.terminated, value)
-        return Target(target, weight, metrics_next or metrics)
+        return Target(target, weight, metrics | metrics_next)
 
     def _next_value(
         self, sample: PopulationSample, played: Tensor, law: Categorical | None, bootstrap: Tensor | None
@@ -245,8 +226,7 @@ class MFQ(Learner):
         columns = [by_type(sample.obs, given)]
         columns += [by_type(sample.action.unsqueeze(-1)), by_type(target.value), by_type(target.weight)]
         if self.network.predictor is not None:
-            seen = (observed,) if self.network.shape.predictor == "obs_and_last" else ()
-            columns += [by_type(played), by_type(sample.obs, *seen)]
+            columns += [by_type(played), by_type(*predictor_inputs(self.network, sample.obs, observed))]
         return [Rows(*parts) for parts in zip(*columns, strict=True)]
 
     def loss(self, rows: Sequence[Rows]) -> tuple[Tensor, Tensor]:
@@ -258,18 +238,10 @@ class MFQ(Learner):
         weight = torch.cat([r.weight for r in rows])
         loss = weighted_mean(td_loss(error, self.config.huber), weight, error.numel())
         if self.network.predictor is not None:
-            loss = loss + self._prediction_loss(self.network.predictor.forward_types(_predictor_inputs(rows)), rows)
+            inputs = [r.predictor_inputs for r in rows if r.predictor_inputs is not None]
+            played = torch.cat([r.played for r in rows if r.played is not None])
+            loss = loss + prediction_loss(self.network, inputs, played, weight, error.numel())
         return loss, error.detach()
-
-    def _prediction_loss(self, outputs: Sequence[Tensor], rows: Sequence[Rows]) -> Tensor:
-        """Half the squared error of the predicted mean action, summed over its entries; weighted as the TD errors.
-
-        The mean of a law minimises its expected squared error, so the prediction is the expected mean action.
-        """
-        predicted = torch.cat([self.network.as_mean_action(o) for o in outputs])
-        played = torch.cat([r.played for r in rows if r.played is not None])
-        error = 0.5 * (predicted - played).square().sum(-1)
-        return weighted_mean(error, torch.cat([r.weight for r in rows]), error.numel())
 
     def _descents(
         self, steps: int, sample: PopulationSample, observed: Tensor, played: Tensor, target: Target
@@ -296,12 +268,12 @@ class MFQ(Learner):
         return losses, error
 
     def _gradient_steps(self, steps: int, fresh: Sequence[PopulationBatch]) -> Metrics:
-        size = self.config.batch_population_steps
+        size = self.config.batch_population_steps // self.peers.number
         sample = self.replay.sample(steps * size, self._rng)
         played = self.mean_field.of(sample.action)
         observed = self.observed(sample)
         target = self.targets(sample, observed, played)
-        if not bool(torch.isfinite(target.value.sum())):
+        if not self.peers.agree(bool(torch.isfinite(target.value.sum()))):
             raise TrainingFailed(f"a target is not finite in iteration {self.iteration}; {self.remedy}")
         losses, error = self._descents(steps, sample, observed, played, target)
         with torch.no_grad():
@@ -312,7 +284,3 @@ class MFQ(Learner):
             "q_mean": float((target.value * self.reward_scale).mean()),
             "drift_tv": self._drift(sample, fresh),
         }
-
-
-def _predictor_inputs(rows: Sequence[Rows]) -> list[Tensor]:
-    return [r.predictor_inputs for r in rows if r.predictor_inputs is not None]

@@ -37,8 +37,8 @@ class MFQConfig(BaseModel):
         False, description="online networks choose next actions, averaged ones value them; else the averaged do both"
     )
     huber: bool = Field(True, description="Huber loss with threshold 1 (in units of the reward's spread), else squared")
-    batch_population_steps: int = Field(8, ge=1, description="population steps in one gradient step")
+    batch_population_steps: int = Field(8, ge=1, description="population steps in one gradient step of all learners")
     gradient_steps_per_step: float = Field(2.0, gt=0, description="gradient steps per vector step of the copies")
-    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replay of each learner")
+    replay_population_steps: int = Field(1024, ge=8, description="population steps kept by the replays of all learners")
     warmup_population_steps: int = Field(256, ge=1, description="population steps collected before learning starts")
     max_grad_norm: float = Field(10.0, gt=0, description="gradients are scaled down to this norm")

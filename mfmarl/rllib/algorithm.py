@@ -13,12 +13,14 @@ from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
+from envs.population import type_slices
 from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.env_runner import FailedSample, MeanFieldEnvRunner
 from mfmarl.rllib.learner import MeanFieldLearner
 from mfmarl.rllib.module import PopulationModule
 from mfmarl.rollout import PopulationBatch
+from mfmarl.trainer import journal_metrics, make_env, merged
 
 SAMPLE_TIMEOUT_S = 60.0
 
@@ -79,6 +81,8 @@ class MeanFieldAlgorithm(Algorithm):
     def setup(self, config: AlgorithmConfig) -> None:
         """Build runners and learners."""
         self._pending = []
+        env = make_env(TrainConfig.model_validate(config.train_config), num_envs=1)
+        self._types, self._type_names = type_slices(env.agent_types), list(env.type_names)
         super().setup(config)
 
     def training_step(self) -> None:
@@ -153,11 +157,15 @@ class MeanFieldAlgorithm(Algorithm):
                 "a learner died: its replay and optimiser are gone; `mfmarl train --resume` goes on from the last "
                 "checkpoint, with --verbose for its output"
             )
-        for result in results:
-            if "failed" in result:
-                told = "" if result["kind"] == "TrainingFailed" else f"{result['kind']} in an environment runner: "
-                raise TrainingFailed(told + result["failed"])
-        return dict(results[0])
+        failed = [r for r in results if "failed" in r]
+        if failed:
+            # after one learner the others fail too, for they lose its connection
+            root = min(failed, key=lambda r: r.get("time", 0.0))
+            told = "" if root["kind"] == "TrainingFailed" else f"{root['kind']} in {root['where']}: "
+            raise TrainingFailed(told + root["failed"])
+        played = sorted((p for r in results for p in r["played"]), key=lambda p: p.runner)
+        metrics = merged([r["metrics"] for r in results]) | journal_metrics(played, self._types, self._type_names)
+        return {"metrics": metrics, "progress": results[0]["progress"]}
 
     def _send_weights(self) -> None:
         """Every runner gets the learner's weights before it plays on; runners are idle here, so none is skipped."""

@@ -12,8 +12,7 @@ from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.algorithm import MeanFieldConfig
 from mfmarl.rllib.quiet import start_ray
-from mfmarl.rollout import batch_arrays
-from mfmarl.trainer import States, Tensors, unpack_pending
+from mfmarl.trainer import States, Tensors, learner_state, pack_state, unpack_pending
 
 
 class RLlibTrainer:
@@ -44,11 +43,16 @@ class RLlibTrainer:
         """The counters of the run so far."""
         return self._progress
 
-    def _on_learner(self, function: Any) -> Any:
-        results = list(self.algorithm.learner_group.foreach_learner(function))
-        if len(results) != max(1, self.config.num_learners) or not all(r.ok for r in results):
-            raise TrainingFailed("the learner died; `mfmarl train --resume` goes on from the last checkpoint")
-        return results[0].get()
+    def _on_learners(self, functions: list[Any]) -> list[Any]:
+        """What each learner's function gives, in the order of the learners."""
+        group = self.algorithm.learner_group
+        if self.config.num_learners == 0:
+            return [function(group._learner) for function in functions]
+        asked = [group.foreach_learner(f, remote_actor_ids=[rank]) for rank, f in enumerate(functions)]
+        found = [result for results in asked for result in results]
+        if len(found) != len(functions) or not all(r.ok for r in found):
+            raise TrainingFailed("a learner died; `mfmarl train --resume` goes on from the last checkpoint")
+        return [result.get() for result in found]
 
     def _on_runners(self, functions: list[Any]) -> list[Any]:
         group = self.algorithm.env_runner_group
@@ -60,23 +64,27 @@ class RLlibTrainer:
         return results
 
     def get_state(self) -> tuple[Tensors, States]:
-        """Checkpoint contents, the same as the local trainer's."""
-        tensors, learner, shape = self._on_learner(
-            lambda learner: (*learner.core.get_state(), learner.core.network.shape.to_json())
+        """Checkpoint contents, the same as the local trainer's; further learners add what they hold alone."""
+        others = max(1, self.config.num_learners) - 1
+        (tensors, states), *shards = self._on_learners(
+            [lambda learner: learner_state(learner.core)] + [lambda learner: learner.core.get_shard()] * others
         )
-        states: States = {"learner": learner, "policy": shape}
+        for rank, (replay, rng) in enumerate(shards, 1):
+            tensors[f"replay_{rank}"], states[f"learner_{rank}"] = replay, {"rng": rng}
         runners = self._on_runners([lambda runner: runner.export()] * max(1, self.config.num_env_runners))
-        for r, (arrays, rest) in enumerate(runners):
-            tensors[f"runner_{r}"], states[f"runner_{r}"] = arrays, rest
-        for r, batch in enumerate(self.algorithm.fragments()):
-            tensors[f"pending_{r}"], states[f"pending_{r}"] = batch_arrays(batch)
-        return tensors, states
+        return pack_state(tensors, states, runners, self.algorithm.fragments())
 
     def set_state(self, tensors: Tensors, states: States) -> None:
         """Go on from checkpoint contents, bit for bit."""
-        learner_tensors = {k: v for k, v in tensors.items() if not k.startswith(("runner_", "pending_"))}
-        learner_state = states["learner"]
-        self._on_learner(lambda learner: learner.core.set_state(learner_tensors, learner_state))
+        shared = {k: v for k, v in tensors.items() if not k.startswith(("runner_", "pending_", "replay_"))}
+
+        def part(rank: int) -> Any:
+            mine, state = shared, states["learner"]
+            if rank:
+                mine, state = mine | {"replay": tensors[f"replay_{rank}"]}, state | states[f"learner_{rank}"]
+            return lambda learner: learner.core.set_state(mine, state)
+
+        self._on_learners([part(rank) for rank in range(max(1, self.config.num_learners))])
 
         def give(r: int) -> Any:
             arrays, rest = tensors[f"runner_{r}"], states[f"runner_{r}"]

@@ -9,10 +9,15 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from analysis.figures.style import palette
+from analysis.figures.weights import diagnosed, weights
 from analysis.load import BadRun, load_study
-from analysis.report import write_report
+from analysis.report import caveats, write_report
+from analysis.report.drift import drift_section
 from mfmarl.config import TrainConfig
 from mfmarl.evaluate import evaluate
 from mfmarl.train import train
@@ -39,6 +44,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [make_run(folder, method, seed) for method in ("is", "mf") for seed in (1, 2, 3)]
 
 
+@pytest.fixture(scope="module")
+def page(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(runs, tmp_path_factory.mktemp("report"))
+
+
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -61,10 +71,9 @@ def read(page: Path) -> Page:
     return parser
 
 
-def test_page_is_self_contained_with_every_figure_and_its_csv(runs: list[Path], tmp_path: Path) -> None:
-    page = write_report(runs, tmp_path / "report")
+def test_page_is_self_contained_with_every_figure_and_its_csv(page: Path) -> None:
     parsed = read(page)
-    assert parsed.tags.count("svg") == 5
+    assert parsed.tags.count("svg") == 6
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {link for link in parsed.links if "//" in link} == set()
     files = {link for link in parsed.links if link.endswith(".csv")}
@@ -79,10 +88,9 @@ def test_page_is_self_contained_with_every_figure_and_its_csv(runs: list[Path], 
         assert word in text
 
 
-def test_numbers_are_those_of_the_evaluation(runs: list[Path], tmp_path: Path) -> None:
+def test_numbers_are_those_of_the_evaluation(runs: list[Path], page: Path) -> None:
     from mfmarl.runs.store import read_evaluation
 
-    page = write_report(runs, tmp_path / "report")
     rows = list(csv.DictReader((page.parent / "profit.csv").open()))
     row = next(r for r in rows if r["metric"] == "profit" and r["policy"] == "is" and r["type"] == "all agents")
     means = [read_evaluation(r / "evaluation.h5").policies["trained"].metrics["profit"].mean() for r in runs[:3]]
@@ -90,11 +98,70 @@ def test_numbers_are_those_of_the_evaluation(runs: list[Path], tmp_path: Path) -
     assert (row["n"], row["interval"]) == ("3", "t")
 
 
+def test_diagnostics_are_those_of_the_journal_and_only_of_methods_with_weights(runs: list[Path], page: Path) -> None:
+    study = load_study(runs)
+    lines = study.journal[study.journal["method"] == "is"]
+    table = pd.read_csv(page.parent / "weight_summary.csv").set_index(["method", "diagnostic"])
+    assert set(table.index.get_level_values("method")) == {"is"}
+    for name in ("ess", "k_hat", "weight_mean", "weight_max", "drift_tv"):
+        row = table.loc[("is", name)]
+        assert row["median"] == pytest.approx(lines[name].median())
+        last = [one[name].dropna().iloc[-1] for _, one in lines.groupby("seed")]
+        assert row["last"] == pytest.approx(np.mean(last))
+    # nothing tempered, so there is no exponent to tell
+    assert np.isnan(table.loc[("is", "temper"), "median"])
+    every = pd.read_csv(page.parent / "weights.csv")
+    assert set(every["method"]) == {"is"}
+    assert len(every) == lines["ess"].notna().sum()
+    files: dict[str, pd.DataFrame] = {}
+    section = drift_section(load_study(runs[3:]), files, 3)
+    assert (len(section.figures), len(section.tables), list(files)) == (1, 0, ["drift.csv"])
+
+
+def journal_of(**columns: list[float]) -> pd.DataFrame:
+    told = {"ess": [1.0, 0.5, 0.2], "weight_mean": [1.0, 0.9, 0.8], "weight_max": [1.0, 4.0, 20.0]}
+    told |= {"drift_tv": [0.1, 0.2, 0.3]} | columns
+    return pd.DataFrame({"method": "is", "seed": 1, "iteration": [4, 5, 6]} | told)
+
+
+def test_the_figure_of_weights_draws_what_there_is() -> None:
+    plain = journal_of()
+    assert diagnosed(plain) == ["ess", "weight_max", "drift_tv"]
+    full = journal_of(k_hat=[np.nan, 0.4, 0.9], temper=[1.0, 1.0, 0.3])
+    assert diagnosed(full) == ["ess", "k_hat", "weight_max", "drift_tv", "temper"]
+    # an exponent of 1 throughout tempered nothing
+    assert "temper" not in diagnosed(journal_of(temper=[1.0, 1.0, 1.0]))
+    axes = weights(full, "#0072B2").axes
+    assert [a.get_visible() for a in axes] == [True] * 5 + [False]
+    assert [a.get_yscale() for a in axes[:5]] == ["linear", "linear", "log", "linear", "linear"]
+    assert list(axes[0].lines[0].get_ydata()) == [1.0, 0.5, 0.2]
+    assert 0.7 in [float(np.asarray(line.get_ydata())[0]) for line in axes[1].lines]
+
+
+def test_colours_of_methods_differ() -> None:
+    names = ["is", "mf", *(f"method {i}" for i in range(12)), "random"]
+    found = palette(names)
+    assert len({found[name] for name in names}) == len(names)
+
+
 def test_one_method_or_two_seeds_say_why_there_is_no_comparison(runs: list[Path], tmp_path: Path) -> None:
     one = write_report(runs[:3], tmp_path / "one").read_text()
     assert "No paired comparison" in one
     few = write_report([*runs[:2], *runs[3:5]], tmp_path / "few").read_text()
     assert "no interval: 2 of at least 3 seeds" in few
+
+
+def test_estimators_are_groups_of_their_own(runs: list[Path], tmp_path: Path) -> None:
+    marginal = make_run(tmp_path, "is", 1, importance={"estimator": "marginal"})
+    clipped = make_run(tmp_path / "clipped", "is", 1, importance={"clip": 5.0})
+    study = load_study([*runs, marginal])
+    assert study.methods == ["is", "is marginal", "mf"]
+    assert set(study.journal["method"]) == set(study.methods) <= set(study.agents["policy"])
+    assert len(study.scores("profit", "is")) == 3
+    assert len(study.scores("profit", "is marginal")) == 1
+    assert load_study([runs[0], clipped, marginal]).methods == ["is", "is clip=5.0", "is marginal"]
+    told = caveats([runs[0], clipped])
+    assert "1 seed of is and 1 seed of is clip=5.0" in told
 
 
 def test_names_are_escaped(runs: list[Path], tmp_path: Path) -> None:
@@ -124,11 +191,10 @@ def test_what_cannot_be_compared_is_refused_by_name(runs: list[Path], tmp_path: 
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
-def test_opens_in_chromium_without_console_errors(runs: list[Path], tmp_path: Path) -> None:
-    page = write_report(runs, tmp_path / "report")
+def test_opens_in_chromium_without_console_errors(page: Path, tmp_path: Path) -> None:
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     flags += "--disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
     command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert "CONSOLE" not in done.stderr
-    assert done.stdout.count("<svg") == 5
+    assert done.stdout.count("<svg") == 6

@@ -70,7 +70,6 @@ def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> 
         ("mfq:\n  learning_rat: 1", ["line 2: unknown key mfq.learning_rat; did you mean 'learning_rate'?"]),
         ("learning_rate: 1", ["line 1: unknown key learning_rate; did you mean 'mfq.learning_rate'?"]),
         ("zebra: 1", ["line 1: unknown key zebra; allowed are env, num_agents"]),
-        ("algorithm: mfac\nmethod: mfp", ["line 2: method: got 'mfp'; algorithm mfac has mf, is, fresh"]),
         ("algorithm: mfac\nmfac: {replay_population_steps: 64}", ["mfac.replay_population_steps=64; want at least"]),
         ("method: iss", ["line 1: method: got \"iss\"; want 'mf', 'is', 'fresh'"]),
         ("num_agents: 1", ["num_agents: got 1; want at least 2: a population is two agents or more"]),

@@ -1,13 +1,14 @@
 import dataclasses
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from mfmarl.algorithms.drift import Stored
+from mfmarl.algorithms.methods import Method
 from mfmarl.algorithms.mfac import NUMBERS, Experience, Rows
-from mfmarl.algorithms.mfac_config import METHODS
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.errors import TrainingFailed
 from tests.games import AimingGame, MatchingGame, make_actors
@@ -39,7 +40,7 @@ def drift(learner) -> None:
         learner.policy.version += 1
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", get_args(Method))
 def test_every_method_solves_the_matching_game(method: str):
     rollout, _ = run("discrete", method, episodes=240, replayed=1.0)
     assert rollout.collect(20).reward.mean() > 0.95
@@ -292,9 +293,15 @@ def test_refuses_targets_that_blow_up():
         learner.learn([rollout.collect(5)])
 
 
-def test_methods_that_predict_are_refused_by_name():
-    with pytest.raises(ValueError, match="mfac has methods mf, is, fresh, is\\+fresh, independent; got 'mfp'"):
-        make_actors(MatchingGame(), "mfp")
+def test_predictors_learn_what_the_others_do():
+    # the published mean action follows from the signal that all agents see
+    rollout, learner = run("discrete", "mfp", episodes=240)
+    batch = rollout.collect(20)
+    obs, action = torch.from_numpy(batch.obs).flatten(0, 1), torch.from_numpy(batch.action).flatten(0, 1).long()
+    played = learner.mean_field.of(action)
+    predicted = learner.policy.acted_on(obs, torch.zeros_like(played))
+    knows = (predicted - played).square().sum(-1).mean()
+    assert knows < 0.2 * (played.mean((0, 1)) - played).square().sum(-1).mean()
 
 
 def test_steps_that_a_restart_cut_off_are_not_learned_from():

@@ -66,6 +66,7 @@ def test_without_drift_is_and_mf_update_bit_for_bit_alike():
 def test_without_drift_weights_are_exactly_one_on_the_market_too():
     import envs
     from envs.population import type_slices
+    from mfmarl.algorithms.learner import Setting
     from mfmarl.algorithms.mfq_config import MFQConfig
     from mfmarl.network import NetworkShape, PolicyNetwork, types_of
     from mfmarl.rollout import Rollout
@@ -75,7 +76,7 @@ def test_without_drift_weights_are_exactly_one_on_the_market_too():
     shape = NetworkShape(types_of(type_slices(env.agent_types)), width, actions, (64, 64))
     networks = [PolicyNetwork(shape, 0) for _ in range(4)]
     learners = [
-        MFQ(a, b, config=MFQConfig(), method=m, importance=ImportanceConfig(), num_episodes=100, seed=0)
+        MFQ(a, b, Setting(m, ImportanceConfig(), num_episodes=100, seed=0), MFQConfig())
         for m, a, b in (("is", *networks[:2]), ("mf", *networks[2:]))
     ]
     batch = Rollout(env, learners[0].policy, discount=0.99, env_seed=0, action_seed=0).collect(13)
@@ -248,6 +249,18 @@ def test_a_bootstrap_weight_multiplies_the_next_value_only(conditioning: str):
     assert float((told.value - plain.value).abs().max()) > 1e-3
 
 
+def test_where_two_weights_act_both_are_told():
+    config = ImportanceConfig(acts_on="both", ess_floor=0.5)
+    rollout, learner = make_pair(MatchingGame(num_envs=8), "is", conditioning="played", importance=config)
+    while learner.episodes < 48:
+        told = learner.learn([rollout.collect(5)])
+    for name in ("weight_mean", "weight_max", "ess", "k_hat", "temper"):
+        assert math.isfinite(told[name])
+        assert math.isfinite(told[f"{name}/bootstrap"])
+    # the largest weight may be of one step that both have drawn
+    assert told["weight_mean"] != told["weight_mean/bootstrap"]
+
+
 def _as_method(learner: MFQ, *, corrected: bool) -> MFQ:
     learner.corrected = corrected
     try:
@@ -296,9 +309,14 @@ def test_every_estimator_corrects_and_goes_on_bit_for_bit(estimator: str):
         return make_pair(MatchingGame(num_envs=8), "is", seed, 64, importance=ImportanceConfig(estimator=estimator))
 
     rollout, learner = made(0)
+    lines = []
     while learner.episodes < 48:
         told = learner.learn([rollout.collect(5)])
+        lines.append(told)
     assert 0 < told["ess"] < 1
+    assert {"weight_mean", "weight_max", "drift_tv"} <= told.keys()
+    # an iteration whose largest weights are ties has no tail
+    assert any("k_hat" in line for line in lines)
     tensors, state = learner.get_state()
     tensors = {f: {k: v.copy() for k, v in t.items()} for f, t in tensors.items()}
     _, other = made(9)

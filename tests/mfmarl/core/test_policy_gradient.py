@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import weighted_mean
 from mfmarl.core.policy_gradient import clipped_surrogate, explained_variance, kl_estimate, normalised, value_loss
 from mfmarl.core.squashed_gaussian import SquashedGaussian
@@ -84,37 +83,6 @@ def test_the_expected_gradient_is_that_of_the_expected_reward_of_a_continuous_ga
     (gradient,) = torch.autograd.grad(loss, parameters)
     assert (-gradient).tolist() == pytest.approx(differences, abs=1e-6)
     assert abs(differences[0]) > 0.05
-
-
-LOSSES = {
-    "surrogate": lambda x: clipped_surrogate(0.3 * x, drawn(2, 6), 0.2),
-    "value": lambda x: value_loss(x, drawn(2, 6)),
-    "value, clipped": lambda x: value_loss(x, drawn(2, 6), drawn(3, 6), 0.4),
-    "categorical entropy": lambda x: Categorical(torch.log_softmax(torch.outer(x, wide(1.0, -0.5, 2.0)), -1)).entropy(),
-    "gaussian entropy": lambda x: SquashedGaussian.from_output(torch.outer(x, wide(1.0, -0.5))).entropy(),
-    "kl": lambda x: kl_estimate(x),
-}
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_gradients_are_those_of_finite_differences(name: str):
-    weight = drawn(5, 6).abs()
-    x = drawn(4, 6).requires_grad_()
-    assert torch.autograd.gradcheck(lambda y: weighted_mean(LOSSES[name](y), weight, 6), (x,), eps=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_doubling_a_weight_is_duplicating_the_sample(name: str):
-    loss = LOSSES[name](drawn(4, 6))
-    ones = torch.ones(6, dtype=torch.float64)
-    twice = ones.clone()
-    twice[2] = 2.0
-    duplicated = torch.cat([loss, loss[2:3]])
-    for count in (None, 6):
-        torch.testing.assert_close(
-            weighted_mean(loss, twice, count), weighted_mean(duplicated, torch.ones(7, dtype=torch.float64), count)
-        )
-    assert float(loss[2].abs()) > 0
 
 
 def test_a_clipped_value_loss_worked_by_hand():
