@@ -17,7 +17,7 @@ from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.networks import BATCHED_FROM
-from mfmarl.core.perceptron import TDGradient, TDRows
+from mfmarl.core.td_gradient import TDGradient, TDSteps
 from mfmarl.network import NetworkShape, PolicyNetwork
 from mfmarl.trainer import make_critic
 from tests.games import AimingGame, MatchingGame, make_actors
@@ -134,12 +134,18 @@ def test_a_weight_of_two_is_the_row_twice_in_mean_field_q(name: str, changes: di
         assert_same_loss(lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters, scale)
 
 
-def compiled(network: PolicyNetwork, rows: Sequence[TDRows], huber: bool) -> tuple[float, Tensor]:
-    """Loss and gradient by the compiled loops, in float32."""
-    weights, biases = list(network.mlp.weights), list(network.mlp.biases)
+def compiled(network: PolicyNetwork, rows: Sequence[mfq.Rows], huber: bool) -> tuple[float, Tensor]:
+    """Loss and gradient by the compiled loops, in float32; a network's rows are as many agents at one step."""
+    weights, biases = network.mlp.stacked()
     slopes = [torch.zeros_like(p) for p in (*weights, *biases)]
-    gradient = TDGradient(weights, biases, slopes[: len(weights)], slopes[len(weights) :], huber=huber)
-    loss, _ = gradient(rows)
+    ends = torch.tensor([len(r.target) for r in rows]).cumsum(0).tolist()
+    types = [slice(end - len(r.target), end) for end, r in zip(ends, rows, strict=True)]
+    gradient = TDGradient(weights, biases, slopes[: len(weights)], slopes[len(weights) :], types, huber=huber)
+    inputs, action, target, weight = (
+        torch.cat([getattr(r, name) for r in rows]).unsqueeze(0) for name in ("inputs", "action", "target", "weight")
+    )
+    whole = TDSteps(inputs.float(), inputs[..., :0].float(), action.squeeze(-1), target.float(), weight.float())
+    loss, _ = gradient(whole)
     return loss, torch.cat([s.flatten() for s in slopes]).double()
 
 
@@ -153,9 +159,7 @@ def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: boo
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
-    got_loss, got = compiled(
-        learner.network, [TDRows(r.inputs.float(), r.action, r.target.float(), r.weight.float()) for r in rows], huber
-    )
+    got_loss, got = compiled(learner.network, rows, huber)
     assert got_loss == pytest.approx(float(loss.detach()), rel=1e-6)
     # sums over 600 rows round up to some tens of times
     assert float((got - want).norm()) < 5e-6 * float(want.norm())
@@ -183,7 +187,7 @@ def test_a_weight_of_two_is_the_row_twice_in_the_compiled_loops(huber: bool) -> 
         doubled[k, row] *= 2
         doubled[k, 7], both[k, 7] = 0, weight[k, row]
     (first, slope), (second, other) = (
-        compiled(network, [TDRows(inputs[k], action[k], target[k], w[k]) for k in range(2)], huber)
+        compiled(network, [mfq.Rows(inputs[k], action[k], target[k], w[k]) for k in range(2)], huber)
         for w in (doubled, both)
     )
     assert first == second > 0
