@@ -79,6 +79,8 @@ class Train:
     """Name of the run folder."""
     runs_dir: _RunsDir = Path("runs")
     """Where run folders are."""
+    address: Annotated[str | None, _given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
+    """Ray cluster to train on."""
     local: _Flag = False
     """Train in this process without Ray: the same numbers."""
     quiet: _Flag = False
@@ -117,6 +119,7 @@ class Train:
                 backend="local" if self.local else "rllib",
                 resume=self.resume,
                 progress=progress,
+                address=self.address,
             )
         print(run)
         return 0

@@ -49,8 +49,12 @@ def train(
     backend: Literal["rllib", "local"] = "rllib",
     resume: Path | None = None,
     progress: Progress | None = None,
+    address: str | None = None,
 ) -> Path:
     """Train until `num_episodes` are played, or go on with the run at `resume`; returns the run folder.
+
+    Args:
+        address: of the Ray cluster to train on; without it that of RAY_ADDRESS, or a Ray of this machine.
 
     Raises:
         UserError: for settings, a name or a folder that cannot be used.
@@ -62,18 +66,20 @@ def train(
         raise UserError(f"{config.algorithm} is RLlib's own and does not train without Ray; leave out --local")
     if config.num_learners > 1 and backend == "local":
         raise UserError(f"{config.num_learners} learners need Ray; leave out --local, or --num-learners")
+    if address is not None and backend == "local":
+        raise UserError("--local trains in this process, --address on a cluster; leave one out")
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})
         run, checkpoint = _new_run(config, runs_dir, name), None
         with hold(run):
-            return _train(config, run, checkpoint, backend, progress)
+            return _train(config, run, checkpoint, backend, progress, address)
     run = run_of(resume)
     open_run(run)
     with hold(run):
         resumed = open_resume(resume)
         mark_incomplete(resumed.run)
-        return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress)
+        return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress, address)
 
 
 def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
@@ -95,7 +101,9 @@ def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
     )
 
 
-def _make_trainer(config: TrainConfig, backend: Literal["rllib", "local"], verbose: bool) -> Trainer:
+def _make_trainer(
+    config: TrainConfig, backend: Literal["rllib", "local"], verbose: bool, address: str | None
+) -> Trainer:
     import torch
 
     # small products: more threads than one only wait for each other
@@ -103,14 +111,14 @@ def _make_trainer(config: TrainConfig, backend: Literal["rllib", "local"], verbo
     if config.is_baseline:
         from mfmarl.rllib.baselines import BaselineTrainer
 
-        return BaselineTrainer(config, verbose=verbose)
+        return BaselineTrainer(config, address=address, verbose=verbose)
     if backend == "local":
         from mfmarl.trainer import LocalTrainer
 
         return LocalTrainer(config)
     from mfmarl.rllib.trainer import RLlibTrainer
 
-    return RLlibTrainer(config, verbose=verbose)
+    return RLlibTrainer(config, address=address, verbose=verbose)
 
 
 def _train(
@@ -119,6 +127,7 @@ def _train(
     checkpoint: Checkpoint | None,
     backend: Literal["rllib", "local"],
     progress: Progress,
+    address: str | None,
 ) -> Path:
     began, seconds_before = time.monotonic(), 0.0
     truncate_after(run, checkpoint.iteration if checkpoint else 0)
@@ -126,7 +135,7 @@ def _train(
         line = last_line(run)
         seconds_before = float(line["time_s"]) if line else 0.0
     hashed = config_hash(config)
-    with closing(_make_trainer(config, backend, progress.verbose)) as trainer, Journal(run) as journal:
+    with closing(_make_trainer(config, backend, progress.verbose, address)) as trainer, Journal(run) as journal:
         if checkpoint is not None:
             trainer.set_state(checkpoint.tensors, checkpoint.states)
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0

@@ -13,6 +13,6 @@ def one_ray() -> Iterator[None]:
     ray = pytest.importorskip("ray")
     from mfmarl.rllib.quiet import start_ray
 
-    start_ray(num_cpus=4)
+    start_ray(num_cpus=9)
     yield
     ray.shutdown()

@@ -47,7 +47,7 @@ def settings_of(config: TrainConfig) -> BaselineConfig:
 class BaselineTrainer:
     """One run of RLlib's PPO or DQN; the interface of the other trainers."""
 
-    def __init__(self, config: TrainConfig, *, verbose: bool = False) -> None:
+    def __init__(self, config: TrainConfig, *, address: str | None = None, verbose: bool = False) -> None:
         torch.set_num_threads(1)
         self.config = config
         env = make_env(config)
@@ -63,7 +63,7 @@ class BaselineTrainer:
         self._progress = dict.fromkeys(COUNTERS, 0)
         self._steps_before = 0
         self._verbose = verbose
-        start_ray(num_cpus=max(2, config.num_env_runners + config.num_learners + 1), verbose=verbose)
+        start_ray(config.num_env_runners + config.num_learners + 2, address, verbose)
         self.algorithm = self._build()
 
     def _build(self) -> Algorithm:

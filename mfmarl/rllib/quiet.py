@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+
+from mfmarl.errors import UserError
 
 
 def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: bool = False) -> None:
     """Start or join Ray once per process; three attempts, since `ray.init` gives up after 30 s under load.
 
+    Args:
+        num_cpus: of the Ray that is started where there is none to join.
+        address: of the cluster to join; without it that of RAY_ADDRESS, as Ray's own tools do.
+
     Raises:
+        UserError: for an address at which no cluster answers.
         ConnectionError: where Ray could not be started, with what was tried.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        _check_answers(address)
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -31,7 +42,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         try:
             with nullcontext() if verbose else _without_stderr():
                 ray.init(
-                    address=address,
+                    # "local" starts one even where another Ray of this machine runs
+                    address=address or "local",
                     num_cpus=num_cpus if address is None else None,
                     include_dashboard=False if address is None else None,
                     log_to_driver=verbose,
@@ -39,13 +51,33 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     configure_logging=verbose,
                 )
             return
-        except (ConnectionError, TimeoutError, RuntimeError) as error:
+        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             ray.shutdown()
+            if address is not None:
+                told = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UserError(f"no Ray cluster to join at {address}: {told}") from error
             if attempt == 2:
                 raise ConnectionError(
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
                 ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nothing listens; Ray itself would try for minutes.
+
+    Raises:
+        UserError: names the address, and what one looks like.
+    """
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        raise UserError(f"the Ray address is {address!r}; want auto, or HOST:PORT as `ray start --head` prints it")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"nothing answers at the Ray address {address}: {error}") from None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class RLlibTrainer:
         # Ray sets this in actors only; spinning threads in the driver triple the time of small products
         torch.set_num_threads(1)
         self.config = config
-        start_ray(num_cpus=max(2, config.num_env_runners + config.num_learners + 1), address=address, verbose=verbose)
+        start_ray(config.num_env_runners + config.num_learners + 2, address, verbose)
         self.algorithm = MeanFieldConfig.of(config).build_algo()
         self._progress = dict.fromkeys(COUNTERS, 0)
 

@@ -135,40 +135,48 @@ def test_a_weight_of_two_is_the_row_twice_in_mean_field_q(name: str, changes: di
 
 
 def compiled(network: PolicyNetwork, rows: Sequence[mfq.Rows], huber: bool) -> tuple[float, Tensor]:
-    """Loss and gradient by the compiled loops, in float32; a network's rows are as many agents at one step."""
-    weights, biases = network.mlp.stacked()
+    """Loss and gradient by the compiled loops, in float32, of rows that fill whole population steps."""
+    weights, biases = list(network.mlp.weights), list(network.mlp.biases)
     slopes = [torch.zeros_like(p) for p in (*weights, *biases)]
-    ends = torch.tensor([len(r.target) for r in rows]).cumsum(0).tolist()
-    types = [slice(end - len(r.target), end) for end, r in zip(ends, rows, strict=True)]
+    types = network.shape.slices()
     gradient = TDGradient(weights, biases, slopes[: len(weights)], slopes[len(weights) :], types, huber=huber)
-    inputs, action, target, weight = (
-        torch.cat([getattr(r, name) for r in rows]).unsqueeze(0) for name in ("inputs", "action", "target", "weight")
-    )
-    whole = TDSteps(inputs.float(), inputs[..., :0].float(), action.squeeze(-1), target.float(), weight.float())
-    loss, _ = gradient(whole)
+
+    def populated(column: str) -> Tensor:
+        parts = [getattr(r, column).unflatten(0, (-1, s.stop - s.start)) for r, s in zip(rows, types, strict=True)]
+        return torch.cat(parts, 1)
+
+    inputs = populated("inputs").float()
+    obs, given = inputs.split([network.shape.observations, inputs.shape[-1] - network.shape.observations], -1)
+    steps = TDSteps(
+        obs.contiguous(), given.contiguous(), populated("action").squeeze(-1), populated("target").float(),
+        populated("weight").float(),
+    )  # fmt: skip
+    loss, _ = gradient(steps)
     return loss, torch.cat([s.flatten() for s in slopes]).double()
 
 
 @pytest.mark.parametrize("huber", [True, False])
 def test_the_compiled_gradient_is_the_one_in_float64_but_for_rounding(huber: bool) -> None:
     """Finite differences have vouched for the gradient in float64; float32 keeps 24 bits of it."""
-    learner, rows = make_mfq(huber)
-    # more rows than the loops take at a time
-    columns = [[x.repeat(150, *[1] * (x.ndim - 1)) for x in (r.inputs, r.action, r.target, r.weight)] for r in rows]
-    rows = [mfq.Rows(*each) for each in columns]
+    learner, _ = make_mfq(huber)
+    # more rows than the loops take at a time, and not a multiple: of 430 population steps
+    width, rows = learner.network.mlp.inputs, []
+    for k, n in enumerate((2 * 430, 3 * 430)):
+        action = torch.arange(n).unsqueeze(1) % 3
+        rows.append(mfq.Rows(drawn(k, n, width), action, 2 * drawn(k + 2, n), drawn(k + 4, n).abs()))
     loss, _ = learner.loss(rows)
     want = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(learner.network.mlp.parameters()))])
     learner.network.float()
     got_loss, got = compiled(learner.network, rows, huber)
     assert got_loss == pytest.approx(float(loss.detach()), rel=1e-6)
-    # sums over 600 rows round up to some tens of times
+    # sums over a thousand rows round up to some tens of times
     assert float((got - want).norm()) < 5e-6 * float(want.norm())
 
 
 @pytest.mark.parametrize("huber", [True, False])
 def test_a_weight_of_two_is_the_row_twice_in_the_compiled_loops(huber: bool) -> None:
     """Of whole multiples of 1/4, and with 16 rows either way, float32 is exact: both must agree in every bit."""
-    learner, _ = make_mfq(huber, hidden=(4,))
+    learner, _ = make_mfq(huber, hidden=(4,), types=((0, 2), (2, 4)))
     network = learner.network.float()
     generator = torch.Generator().manual_seed(5)
 
@@ -267,6 +275,27 @@ def test_weights_of_two_are_the_step_twice_in_the_actor_critic(
         assert_same_loss(
             lambda d=doubled: learner.loss(d)[0], lambda b=both: learner.loss(b)[0], parameters_of(learner), scale
         )
+
+
+@pytest.mark.parametrize("case", ["mfap", "softmax", "squashed_gaussian"])
+def test_gradients_in_float32_are_those_in_float64_but_for_rounding(case: str) -> None:
+    """What training runs through: networks of a type are compiled loops there."""
+    learner: Any
+    learner, rows = make_mfq(True, **PREDICTORS[case]) if case in PREDICTORS else make_mfac(case, 0.5)
+    parameters = list(learner.network.parameters()) if case in PREDICTORS else parameters_of(learner)
+
+    def gradient(of: Sequence[Any]) -> Tensor:
+        return torch.cat([g.flatten() for g in torch.autograd.grad(learner.loss(of)[0], parameters)]).double()
+
+    want = gradient(rows)
+    networks = [learner.network] if case in PREDICTORS else [learner.network, learner.critic]
+    for network in networks:
+        network.float()
+    assert learner.network.mlp.compiled(rows[0].inputs.float())
+    got = gradient([
+        type(r)(*(x.float() if x is not None and x.is_floating_point() else x for x in vars(r).values())) for r in rows
+    ])
+    assert float((got - want).norm()) < 2e-6 * float(want.norm())
 
 
 @pytest.mark.parametrize("game", [MatchingGame, AimingGame])

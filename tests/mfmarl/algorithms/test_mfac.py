@@ -97,58 +97,6 @@ def test_the_actors_gradient_is_that_of_the_expected_reward():
     assert float(parts.kl) == pytest.approx(0.0, abs=1e-12)
 
 
-def random_rows(learner, seed: int = 0) -> list[Rows]:
-    generator = torch.Generator().manual_seed(seed)
-
-    def drawn(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, dtype=torch.float64, generator=generator)
-
-    rows = []
-    for _ in learner.types:
-        action = torch.rand(5, dtype=torch.float64, generator=generator)
-        if learner.network.shape.num_actions is not None:
-            action = (action * 3).floor()
-        columns = [action, drawn(5) - 1, drawn(5), drawn(5), drawn(5), drawn(5).abs(), drawn(5).abs()]
-        rows.append(Rows(drawn(5, learner.network.mlp.inputs), torch.stack(columns, -1)))
-    return rows
-
-
-@pytest.mark.parametrize("game", GAMES)
-@pytest.mark.parametrize("value_clip", [None, 0.3])
-def test_gradients_of_the_whole_loss_are_those_of_finite_differences(game: str, value_clip: float | None):
-    _, learner = make_actors(GAMES[game](), hidden=(4,), value_clip=value_clip, entropy_start=0.1)
-    learner.network.double()
-    learner.critic.double()
-    rows = random_rows(learner)
-    parameters = [*learner.network.parameters(), *learner.critic.parameters()]
-    gradients = torch.autograd.grad(learner.loss(rows)[0], parameters)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        flat = parameter.data.view(-1)
-        for i in range(0, flat.numel(), max(1, flat.numel() // 3)):
-            kept, step = float(flat[i]), 1e-6
-            flat[i] = kept + step
-            above = float(learner.loss(rows)[0].detach())
-            flat[i] = kept - step
-            below = float(learner.loss(rows)[0].detach())
-            flat[i] = kept
-            assert float(gradient.view(-1)[i]) == pytest.approx((above - below) / (2 * step), abs=1e-6)
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_doubling_both_weights_is_duplicating_the_step(game: str):
-    _, learner = make_actors(GAMES[game](), entropy_start=0.1)
-    learner.network.double()
-    learner.critic.double()
-    rows = random_rows(learner)
-    twice = [Rows(r.inputs, r.numbers.clone()) for r in rows]
-    twice[1].numbers[2, NUMBERS.index("actor_weight") :] *= 2
-    duplicated = [rows[0], Rows(*(torch.cat([x, x[2:3]]) for x in (rows[1].inputs, rows[1].numbers)))]
-    count, more = (sum(r.numbers.shape[0] for r in part) for part in (twice, duplicated))
-    # a mean over rows: the duplicate is one row more
-    first, second = (float(learner.loss(part)[0].detach()) for part in (twice, duplicated))
-    assert first * count == pytest.approx(second * more, rel=1e-12)
-
-
 def test_without_drift_is_and_mf_update_bit_for_bit_alike():
     told = []
     for method in ("mf", "is"):
@@ -293,15 +241,16 @@ def test_refuses_targets_that_blow_up():
         learner.learn([rollout.collect(5)])
 
 
-def test_predictors_learn_what_the_others_do():
-    # the published mean action follows from the signal that all agents see
-    rollout, learner = run("discrete", "mfp", episodes=240)
+@pytest.mark.parametrize("method", ["mfp", "mfap"])
+def test_predictors_learn_the_mean_action_that_is_played(method: str):
+    rollout, learner = run("discrete", method, episodes=240)
     batch = rollout.collect(20)
     obs, action = torch.from_numpy(batch.obs).flatten(0, 1), torch.from_numpy(batch.action).flatten(0, 1).long()
     played = learner.mean_field.of(action)
-    predicted = learner.policy.acted_on(obs, torch.zeros_like(played))
-    knows = (predicted - played).square().sum(-1).mean()
-    assert knows < 0.2 * (played.mean((0, 1)) - played).square().sum(-1).mean()
+    predicted = learner.policy.acted_on(obs, torch.full_like(played, 1 / 3))
+    # each agent's signal is drawn anew, so nothing tells more than the mean: one third each
+    assert float((predicted - 1 / 3).abs().mean()) < 0.1
+    assert float((played - predicted).square().sum(-1).mean()) < 1.1 * float((played - 1 / 3).square().sum(-1).mean())
 
 
 def test_steps_that_a_restart_cut_off_are_not_learned_from():

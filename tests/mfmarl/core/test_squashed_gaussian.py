@@ -104,13 +104,6 @@ def test_draws_at_the_ends_have_finite_densities_in_single_precision():
     assert bool(torch.isfinite(of.entropy()).all())
 
 
-def test_gradients_are_those_of_finite_differences():
-    output = torch.randn((4, 3, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    action = torch.rand((4, 3), dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    assert torch.autograd.gradcheck(lambda o: SquashedGaussian.from_output(o).log_prob(action), (output,), atol=1e-6)
-    assert torch.autograd.gradcheck(lambda o: SquashedGaussian.from_output(o).entropy(), (output,), atol=1e-6)
-
-
 def test_an_output_of_zero_is_the_middle_of_the_range():
     of = SquashedGaussian.from_output(torch.zeros(1, 1, 2))
     assert float(of.mean_action()) == pytest.approx(0.5)
