@@ -22,7 +22,8 @@ from mfmarl.rllib.module import PopulationModule
 from mfmarl.rollout import PopulationBatch
 from mfmarl.trainer import journal_metrics, make_env, merged
 
-SAMPLE_TIMEOUT_S = 60.0
+SAMPLE_TIMEOUT_S = 600.0
+"""Dead runners are noticed at once; one that plays a long fragment, or compiles its loops first, is waited for."""
 
 
 class MeanFieldConfig(AlgorithmConfig):
@@ -113,7 +114,7 @@ class MeanFieldAlgorithm(Algorithm):
         """References to the fragments asked for, in the order of their runners; dead runners are replaced.
 
         Raises:
-            TrainingFailed: where no fragment came within 60 s of a runner's last sign of life.
+            TrainingFailed: where no fragment came within `SAMPLE_TIMEOUT_S` of a runner's last sign of life.
         """
         if not asked:
             return self._local

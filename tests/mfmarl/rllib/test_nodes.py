@@ -17,47 +17,39 @@ pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
 
 SCRIPT = """
-import json, sys
-from pathlib import Path
+import json
 from ray.cluster_utils import Cluster
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False})
-cluster.add_node(num_cpus=2)
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
 
 import ray
-from mfmarl.rllib.quiet import start_ray
-from mfmarl.rllib.trainer import RLlibTrainer
-from mfmarl.train import train
+from mfmarl.train import _make_trainer
 from mfmarl.trainer import LocalTrainer
 from tests.mfmarl.rllib.test_learners import config
 
-chosen = config(num_env_runners=3, num_learners=1)
-start_ray(address=cluster.address)
-trainer, local = RLlibTrainer(chosen), LocalTrainer(chosen)
+chosen = config(num_env_runners=2, num_learners=1)
+local = LocalTrainer(chosen)
+trainer = _make_trainer(chosen, "rllib", False, cluster.address)
 node = lambda worker: ray.get_runtime_context().get_node_id()
 told = {
     "runners": trainer.algorithm.env_runner_group.foreach_env_runner(node, local_env_runner=False),
     "equal": [trainer.iterate() == local.iterate() for _ in range(4)],
 }
 trainer.close()
-run = train(config(num_env_runners=2, num_episodes=4), Path(sys.argv[1]), name="far", address=cluster.address)
-told["complete"] = (run / "complete.json").exists()
 print(json.dumps(told))
 ray.shutdown()
 cluster.shutdown()
 """
 
 
-def test_runners_play_on_both_nodes_and_the_numbers_are_those_of_one_process(tmp_path: Path) -> None:
+def test_runners_play_on_both_nodes_and_the_numbers_are_those_of_one_process() -> None:
     root = Path(__file__).resolve().parents[3]
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
-    assert len(told["runners"]) == 3
     assert len(set(told["runners"])) == 2
     assert told["equal"] == [True] * 4
-    assert told["complete"]
 
 
 @pytest.mark.parametrize(
