@@ -132,7 +132,7 @@ class Evaluate:
     Examples:
       mfmarl evaluate runs/mfq-is-market-easy-n50-s1-0a1b2c
       mfmarl evaluate runs/store-83 --episodes 50 --split test --seed 7
-  mfmarl evaluate runs/store-83 --ledger play.parquet
+      mfmarl evaluate runs/store-83 --ledger play.parquet
     """
 
     run_folder: Annotated[Path, Positional, _given("RUN")]

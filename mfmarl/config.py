@@ -193,6 +193,7 @@ def config_from(
     else:
         _check_replay(config, source)
         _check_learners(config, source)
+        _check_weights(config, source)
     family = config.env.split("/")[0]
     if family not in ENV_FAMILIES or "/" not in config.env:
         place = (where or {}).get(("env",), source)
@@ -239,6 +240,24 @@ def _check_replay(config: TrainConfig, source: str) -> None:
             f"{source}: {config.algorithm}.warmup_population_steps={learner.warmup_population_steps} is more than the "
             f"replay holds ({slots * copies}), so learning would never start; lower it, or raise "
             f"{config.algorithm}.replay_population_steps"
+        )
+
+
+def _check_weights(config: TrainConfig, source: str) -> None:
+    """Refuse weights where they would correct twice, or where Huber's loss would not find their mean."""
+    acts_on = config.importance.acts_on
+    if config.method not in ("is", "is+fresh") or acts_on == "loss":
+        return
+    played = config.algorithm == "mfq" and config.mfq.conditioning == "played"
+    if acts_on == "both" and not played:
+        raise UserError(
+            f"{source}: importance.acts_on=both: here the loss and its next value are given one mean action, which "
+            "would be corrected twice; take loss or bootstrap, or algorithm mfq with mfq.conditioning=played"
+        )
+    if config.algorithm == "mfq" and config.mfq.huber:
+        raise UserError(
+            f"{source}: importance.acts_on={acts_on} multiplies next values by weights, and Huber's loss does not find "
+            "the mean of what so few large weights make; set mfq.huber=false"
         )
 
 

@@ -218,6 +218,11 @@ class PopulationReplay:
     def __len__(self) -> int:
         return sum(ring.size * ring.columns["action"].shape[1] for ring in self.rings.values())
 
+    @property
+    def drawable(self) -> bool:
+        """Whether there is a step with a predecessor and a successor."""
+        return any(ring.drawable().size for ring in self.rings.values())
+
     def version_shares(self) -> dict[int, float]:
         """Version of the policies -> share of the stored steps that they played."""
         versions = np.concatenate(

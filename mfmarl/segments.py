@@ -24,8 +24,11 @@ class Segments:
 
     @property
     def continues(self) -> Tensor:
-        """bool [T, S]: the segment's next step belongs to the same episode."""
-        return self.known & ~self.steps.ended.view(self.known.shape)
+        """bool [T, S]: the segment's next step belongs to the same episode, and what followed that one is known."""
+        follows = self.known & ~self.steps.ended.view(self.known.shape)
+        # errors of a step whose successor is lost must not reach the steps before it
+        follows[:-1] &= self.known[1:]
+        return follows
 
 
 def newest_segments(replay: PopulationReplay, length: int) -> Segments | None:

@@ -68,6 +68,11 @@ def train(
         raise UserError(f"{config.num_learners} learners need Ray; leave out --local, or --num-learners")
     if address is not None and backend == "local":
         raise UserError("--local trains in this process, --address on a cluster; leave one out")
+    if address is not None:
+        from mfmarl.rllib.quiet import start_ray
+
+        # before a run folder is made, and before Ray is imported
+        start_ray(address=address, verbose=progress.verbose)
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})
@@ -84,9 +89,12 @@ def train(
 
 def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
     # imported here: an unknown environment is told before torch is loaded
-    from mfmarl.trainer import make_env
+    from mfmarl.trainer import make_env, network_shape
 
     env = make_env(config, num_envs=1)
+    if not config.is_baseline:
+        # refuses actions that the algorithm cannot play
+        network_shape(config, env)
     names = getattr(env, "agent_names", None) or [f"agent_{i}" for i in range(env.num_agents)]
     import torch
 

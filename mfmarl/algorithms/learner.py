@@ -169,9 +169,19 @@ class Learner(ABC):
         counts = self.peers.average_(torch.bincount(action.flatten().long(), minlength=actions).double())
         return counts / counts.sum()
 
+    def scaled(self, reward: Tensor) -> Tensor:
+        """Rewards [M, N] as they are learned from: own or the mean's, in units of `reward_scale`."""
+        if self.mean_reward:
+            reward = reward.mean(1, keepdim=True).expand_as(reward)
+        return reward / self.reward_scale
+
     def _fix_reward_scale(self) -> None:
-        """Units of learning: each type's rewards divided by their spread under the starting policy, once for all."""
+        """Units of learning, once for all: the spread of each type's rewards under the starting policy, or of their
+        mean over agents where that is learned from.
+        """
         rewards = torch.cat([ring.columns["reward"][: ring.size].flatten(0, 1) for ring in self.replay.rings.values()])
+        if self.mean_reward:
+            rewards = rewards.mean(1, keepdim=True).expand_as(rewards)
         rewards, _ = self.peers.gathered(rewards)
         for agents in self.types:
             spread = float(rewards[:, agents].std())

@@ -199,9 +199,7 @@ class MFAC(Learner):
         output = self.critic.infer(steps.obs, seen).squeeze(-1)
         value = self.value_offset + self.value_spread * output
         following = self._next_value(law, steps)
-        reward = steps.reward / self.reward_scale
-        if self.mean_reward:
-            reward = reward.mean(1, keepdim=True).expand_as(reward)
+        reward = self.scaled(steps.reward)
         shape = segments.known.shape
 
         def timed(column: Tensor) -> Tensor:
@@ -329,7 +327,7 @@ class MFAC(Learner):
         """Some epochs of gradient steps."""
         experience, metrics = self.experience(segments)
         count = experience.action.shape[0]
-        parts = max(1, self.peers.total(count) // self.config.batch_population_steps)
+        parts = max(1, self.peers.least(count) * self.peers.number // self.config.batch_population_steps)
         size = count // parts
         losses: list[Tensor] = []
         told: list[LossParts] = []

@@ -121,7 +121,8 @@ class MFQ(Learner):
         """
         ordered = self._store(batches)
         metrics: Metrics = {}
-        if self.peers.total(len(self.replay)) >= self.config.warmup_population_steps:
+        warm = self.peers.total(len(self.replay)) >= self.config.warmup_population_steps
+        if self.peers.agree(self.replay.drawable) and warm:
             if self.gradient_steps == 0:
                 self._fix_reward_scale()
             played = self.peers.total(sum(b.action.shape[0] for b in ordered))
@@ -130,9 +131,9 @@ class MFQ(Learner):
             self._debt -= steps
             if steps:
                 metrics = self._gradient_steps(steps, ordered)
-        before = float(self.policy.temperature)
+        before = float(self.policy.temperature), float(self.policy.epsilon)
         self._schedule()
-        if metrics or float(self.policy.temperature) != before:
+        if metrics or (float(self.policy.temperature), float(self.policy.epsilon)) != before:
             self.policy.version += 1
         metrics["temperature"] = float(self.network.temperature)
         if self.config.epsilon_start or self.config.epsilon_end:
@@ -162,9 +163,7 @@ class MFQ(Learner):
         value, metrics_next = self._next_value(sample, played, law, bootstrap)
         if acts_on == "both":
             metrics_next = {f"{name}/bootstrap": told for name, told in metrics_next.items()}
-        reward = sample.reward / self.reward_scale
-        if self.mean_reward:
-            reward = reward.mean(1, keepdim=True).expand_as(reward)
+        reward = self.scaled(sample.reward)
         target = mean_field_target(reward, self.config.discount, sample.terminated, value)
         return Target(target, weight, metrics | metrics_next)
 

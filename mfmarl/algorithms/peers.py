@@ -58,6 +58,10 @@ class Peers:
         """The sum over learners."""
         return number if self.number == 1 else sum(self._all(number))
 
+    def least(self, number: int) -> int:
+        """The smallest over learners."""
+        return number if self.number == 1 else min(self._all(number))
+
     def agree(self, flag: bool) -> bool:
         """Whether it is true of every learner."""
         return flag if self.number == 1 else all(self._all(flag))

@@ -51,7 +51,7 @@ class SquashedGaussian:
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """[R, N]; an action nearer to an end than `MARGIN` is moved to that distance."""
-        noise = torch.randn(self.mean.shape, generator=generator, dtype=self.mean.dtype)
+        noise = torch.randn(self.mean.shape, generator=generator, dtype=self.mean.dtype).to(self.mean.device)
         place = torch.sigmoid(2.0 * (self.mean + self.log_std.exp() * noise)).clamp(MARGIN, 1.0 - MARGIN)
         return self.low + (self.high - self.low) * place
 

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from mfmarl.errors import UserError
 
@@ -25,7 +26,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
     """
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
-        _check_answers(address)
+        check_answers(address)
+        _take_token()
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -55,7 +57,10 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
             ray.shutdown()
             if address is not None:
                 told = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise UserError(f"no Ray cluster to join at {address}: {told}") from error
+                raise UserError(
+                    f"no Ray cluster to join at {address}: {told}; where it asks for a token, put that into "
+                    "~/.ray/auth_token or RAY_AUTH_TOKEN"
+                ) from error
             if attempt == 2:
                 raise ConnectionError(
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
@@ -63,7 +68,14 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
             time.sleep(2.0 * (attempt + 1))
 
 
-def _check_answers(address: str) -> None:
+def _take_token() -> None:
+    """Show the token of this machine, as `ray start` asks for it where there is one; must precede Ray's import."""
+    variables = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    if any(v in os.environ for v in variables) or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def check_answers(address: str) -> None:
     """Refuse an address at which nothing listens; Ray itself would try for minutes.
 
     Raises:

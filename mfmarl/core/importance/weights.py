@@ -29,11 +29,11 @@ class DriftWeights:
     """Weights of M population steps and what they say of the drift."""
 
     weight: Tensor
-    """[M, N], at most `clip` before self-normalisation."""
+    """[M, N], at most `clip`."""
     mean: float
     """Mean weight before self-normalisation; 1 in expectation without stabilisers."""
     maximum: float
-    """Largest weight before self-normalisation."""
+    """Largest weight as it is used."""
     effective_share: float
     """ESS / M, averaged over agents, in (0, 1]; 0 where every weight is 0."""
     k_hat: float | None
@@ -52,7 +52,8 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
     4. ESS floor: where ESS / M, averaged over agents, is below it, w^beta with the largest beta in [0, 1] that reaches
        it (ESS falls with beta; a floor above the share of positive weights is out of reach and gives beta = 0, all
        positive weights equal);
-    5. self-normalise: divide by the mean over steps and agents.
+    5. self-normalise: divide by the mean over steps and agents, and clip at c again: where almost all weights are tiny
+       the mean is too, and would lift the largest ones above c.
 
     All in log space, so ratios from 1e-300 to 1e300 stay finite; equal ratios give weights of exactly 1 when
     self-normalised, and zero log-ratios give exactly 1 either way. A ratio of -inf is a weight of 0.
@@ -84,9 +85,9 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
     weight = plain
     if config.self_normalise:
         scaled = _scaled(log_weight)
-        weight = scaled / scaled.mean().clamp_min(torch.finfo(scaled.dtype).tiny)
+        weight = (scaled / scaled.mean().clamp_min(torch.finfo(scaled.dtype).tiny)).clamp_max(config.clip)
     k_hat = None if tail is None else float(tail.fit.shape.mean())
-    return DriftWeights(weight, float(plain.mean()), float(plain.max()), share, k_hat, config.temper * beta)
+    return DriftWeights(weight, float(plain.mean()), float(weight.max()), share, k_hat, config.temper * beta)
 
 
 def _power(log_weight: Tensor, beta: float) -> Tensor:

@@ -128,15 +128,16 @@ def test_an_older_step_counts_by_its_own_ratio_and_the_others_drift(game: str):
         assert float(mean) == pytest.approx(0.0, abs=1e-3)
 
 
-def written(learner, segments, following: torch.Tensor) -> torch.Tensor:
-    """Targets [T, S, N] with ratios of 1, as lambda-returns written out backwards."""
+def written(learner, segments, following: torch.Tensor, ratio: torch.Tensor | None = None) -> torch.Tensor:
+    """Targets [T, S, N] as lambda-returns written out backwards, with own-action ratios cut at 1."""
     steps, shape = segments.steps, segments.known.shape
     value = learner.values(steps.obs, learner.observed(steps)).view(*shape, -1)
     following, reward = following.view(*shape, -1), (steps.reward / learner.reward_scale).view(*shape, -1)
     target, error = torch.empty_like(value), torch.zeros_like(value[0])
+    cut = torch.ones_like(value) if ratio is None else ratio.clamp_max(1.0).view(*shape, -1)
     for t in reversed(range(shape[0])):
         kept = 0.5 * learner.config.trace_decay * segments.continues[t].float().unsqueeze(-1)
-        error = reward[t] + 0.5 * following[t] - value[t] + kept * error
+        error = cut[t] * (reward[t] + 0.5 * following[t] - value[t] + kept * error)
         target[t] = value[t] + error
     return target
 
@@ -163,6 +164,35 @@ def test_targets_are_the_written_formula(game: str, draws: int):
         else:
             # many sampled joint actions come near to the expected one, and are not it
             assert 0 < float((got - want.flatten(0, 1)).abs().max()) < 0.7 * float((stored - want).abs().max())
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_bootstrap_weight_multiplies_the_next_value_only(game: str):
+    _, learner, segments = with_steps(game, "is", importance=ImportanceConfig(acts_on="bootstrap"))
+    with torch.no_grad():
+        learner.critic.weights[-1].mul_(300.0)
+    drift(learner)
+    steps, observed = segments.steps, learner.observed(segments.steps)
+    law = learner.policy.law(steps.obs, observed)
+    weight, _ = learner.drift.weights(law, Stored.here(steps, observed), learner.policy)
+    ratio = (law.log_prob(steps.action) - steps.log_prob).exp()
+    following = learner.values(steps.next_obs, learner.mean_field.of(steps.action))
+    want, plain = (written(learner, segments, f, ratio).flatten(0, 1) for f in (weight * following, following))
+    experience, _ = learner.experience(segments)
+    got = experience.target * learner.value_spread + learner.value_offset
+    torch.testing.assert_close(got, want)
+    assert float((want - plain).abs().max()) > 0.01
+    assert bool((experience.critic_weight == 1.0).all())
+
+
+def test_a_step_whose_successor_is_lost_reaches_no_other():
+    segments = with_steps()[2]
+    known = segments.known.clone()
+    known[3, 1] = False
+    lost = dataclasses.replace(segments, known=known)
+    assert bool(segments.continues[2, 1])
+    assert not bool(lost.continues[2:4, 1].any())
+    assert torch.equal(lost.continues[:, 0], segments.continues[:, 0])
 
 
 def test_the_offset_takes_up_the_mean_error_of_each_type():
@@ -254,7 +284,7 @@ def test_predictors_learn_the_mean_action_that_is_played(method: str):
 
 
 def test_steps_that_a_restart_cut_off_are_not_learned_from():
-    _, learner, segments = with_steps()
+    segments = with_steps()[2]
     known = segments.known.clone()
     known[2, 1] = False
     experience, _ = learner.experience(dataclasses.replace(segments, known=known))

@@ -11,8 +11,10 @@ from mfmarl.config import config_from
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.td_gradient import TDSteps
 from mfmarl.errors import TrainingFailed
+from mfmarl.network import PolicyNetwork
 from mfmarl.trainer import LocalTrainer
 from tests.games import MatchingGame, make_pair
+from tests.mfmarl.gradients import randomise
 
 
 def run(method: str, seed: int = 0, episodes: int = 200, crowding: float = 0.0, **mfq: object):
@@ -284,6 +286,49 @@ def test_agents_that_learn_from_the_mean_reward_share_one_reward():
     torch.testing.assert_close(own - alone, sample.reward.mean(1, keepdim=True) - sample.reward)
 
 
+def test_the_mean_reward_weighs_a_dollar_of_every_type_alike():
+    rollout, learner = make_pair(MatchingGame(num_envs=4))
+    learner.mean_reward = True
+    batch = rollout.collect(12)
+    batch.reward[..., learner.types[1]] *= 100
+    learner.replay.add([batch])
+    learner._fix_reward_scale()
+    assert float(learner.reward_scale.max()) == float(learner.reward_scale.min()) > 1
+    reward = torch.from_numpy(batch.reward).flatten(0, 1)
+    told = learner.scaled(reward)
+    torch.testing.assert_close(told[:, 0] * learner.reward_scale[0], reward.mean(1))
+    assert torch.equal(told[:, 0], told[:, -1])
+
+
+@pytest.mark.parametrize("conditioning", ["observed", "played"])
+def test_double_q_takes_preferences_from_the_online_networks_and_values_from_the_averaged(conditioning: str):
+    rollout, learner = make_pair(MatchingGame(num_envs=4), double_q=True, conditioning=conditioning)
+    learner.replay.add([rollout.collect(12)])
+    randomise([*learner.network.parameters(), *learner.policy.parameters()])
+    sample = learner.replay.sample(16, np.random.default_rng(0))
+    observed, played = learner.observed(sample), learner.mean_field.of(sample.action)
+    given = played if conditioning == "observed" else learner.mean_field.of(sample.next_action)
+
+    def value(chooses: PolicyNetwork) -> torch.Tensor:
+        probs = torch.softmax(chooses.q_values(sample.next_obs, played) / learner.policy.temperature, -1)
+        return (probs * learner.policy.q_values(sample.next_obs, given)).sum(-1)
+
+    alive = (~sample.terminated).float().unsqueeze(1)
+    want = sample.reward + learner.config.discount * alive * value(learner.network)
+    torch.testing.assert_close(learner.targets(sample, observed, played).value, want)
+    assert float((value(learner.network) - value(learner.policy)).abs().max()) > 0.05
+
+
+def test_waits_until_a_step_has_both_its_neighbours():
+    # a fragment of one step fills the warm-up, and holds nothing to learn from yet
+    rollout, learner = make_pair(MatchingGame(num_envs=40))
+    steps = []
+    for _ in range(4):
+        learner.learn([rollout.collect(1)])
+        steps.append(learner.gradient_steps)
+    assert steps[:2] == [0, 0] < steps[2:]
+
+
 def test_epsilon_falls_with_the_temperature():
     rollout, learner = make_pair(MatchingGame(num_envs=8), epsilon_start=0.5, epsilon_end=0.1, num_episodes=80)
     seen = [learner.learn([rollout.collect(5)])["epsilon"] for _ in range(10)]
@@ -375,3 +420,17 @@ def test_the_compiled_gradient_is_that_of_the_loss(huber: bool):
     for a, b in zip(learner.slopes, want, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
     assert float(learner.gradient.abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("method", ["mf", "is"])
+def test_ten_thousand_agents_train(method: str):
+    settings = {"env": "games/congestion", "num_agents": 10_000, "num_envs": 2, "num_episodes": 8, "seed": 1}
+    small = {"warmup_population_steps": 10, "batch_population_steps": 2, "replay_population_steps": 64}
+    trainer = LocalTrainer(config_from(settings | {"fragment_length": 5, "method": method, "mfq": small}))
+    start = trainer.learner.flat.detach().clone()
+    while trainer.learner.episodes < 8:
+        metrics = trainer.iterate()
+    assert trainer.learner.agent_steps >= 8 * 10 * 10_000
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert float((trainer.learner.flat.detach() - start).abs().max()) > 1e-3
+    assert 0 < metrics["ess"] <= 1

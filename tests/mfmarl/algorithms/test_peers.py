@@ -37,6 +37,8 @@ CASES: dict[str, dict[str, Any]] = {
     "mf": {"method": "mf"},
     "joint with an ESS floor": {"method": "is", "importance": {"ess_floor": 0.9}},
     "marginal, smoothed": {"method": "is", "importance": {"estimator": "marginal", "pareto": True}},
+    "mixture": {"method": "is", "importance": {"estimator": "mixture"}},
+    "gaussian, and fresh means": {"method": "is+fresh", "importance": {"estimator": "gaussian", "bandwidth": 0.1}},
     "mfap": {"method": "mfap"},
     "actor-critic": {"algorithm": "mfac", "method": "is"},
     "continuous actor-critic": {"algorithm": "mfac", "method": "is", "env_options": {"action_mode": "continuous"}},

@@ -171,3 +171,12 @@ def test_joint_ratio_of_impossible_actions():
     assert joint_log_ratio(new, old, chain).tolist() == [[-math.inf, 0.5, 0.0]]
     with pytest.raises(ValueError, match="step 0, agent 1 is inf"):
         joint_log_ratio(old, new)
+
+
+def test_no_weight_that_is_used_exceeds_the_clip() -> None:
+    # where almost all ratios are tiny their mean is too, and dividing by it would lift the largest
+    log_ratio = 10 * torch.randn(208, 50, generator=torch.Generator().manual_seed(0)) - 50
+    for pareto in (False, True):
+        found = drift_weights(log_ratio, ImportanceConfig(clip=20.0, pareto=pareto))
+        assert float(found.weight.max()) == pytest.approx(20.0)
+        assert found.maximum == float(found.weight.max())
