@@ -111,6 +111,17 @@ class TrainConfig(BaseModel):
         return self.variant if plain else f"{self.algorithm} {self.variant}"
 
     @property
+    def doubt(self) -> str | None:
+        """What the correction leaves out under these settings, in words."""
+        estimator = self.importance.estimator
+        if self.corrected and self.mean_action == "one_hot" and estimator in ("marginal", "gaussian"):
+            return (
+                f"estimator {estimator} corrects for the mean place of actions on their scale; agents see shares of "
+                "all actions: set mean_action=scalar, or take joint, mixture or gaussian_one_hot"
+            )
+        return None
+
+    @property
     def discount(self) -> float:
         """Per environment step."""
         section: MFQConfig | MFACConfig | PPOConfig | DQNConfig = getattr(self, self.algorithm)

@@ -148,6 +148,8 @@ def _train(
             trainer.set_state(checkpoint.tensors, checkpoint.states)
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
         saved = checkpoint.iteration if checkpoint else -1
+        if config.doubt is not None:
+            progress.note(f"note: {config.doubt}")
         progress.start(_total_steps(config), f"{run.name}: {config.label} on {config.env}, seed {config.seed}")
         iteration = max(0, saved)
         while done < config.num_episodes:

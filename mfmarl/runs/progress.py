@@ -62,6 +62,11 @@ class Progress:
         else:
             self._print(self._title)
 
+    def note(self, text: str) -> None:
+        """Say something besides a run's progress."""
+        if not self.quiet:
+            self._print(_printable(text))
+
     def update(self, line: Mapping[str, Any]) -> None:
         """Show one journal line."""
         if self.quiet:

@@ -198,3 +198,11 @@ def test_the_configuration_knows_the_names_of_the_registry() -> None:
 def test_configurations_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         TrainConfig().seed = 3  # type: ignore[misc]  # the point of the test
+
+
+def test_an_estimator_of_less_than_agents_see_is_told() -> None:
+    settings: dict[str, Any] = {"importance": {"estimator": "marginal"}}
+    assert "set mean_action=scalar" in str(config_from(settings).doubt)
+    assert config_from(settings | {"mean_action": "scalar"}).doubt is None
+    assert config_from(settings | {"method": "mf"}).doubt is None
+    assert config_from({}).doubt is None

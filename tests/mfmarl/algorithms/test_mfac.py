@@ -284,7 +284,7 @@ def test_predictors_learn_the_mean_action_that_is_played(method: str):
 
 
 def test_steps_that_a_restart_cut_off_are_not_learned_from():
-    segments = with_steps()[2]
+    _, learner, segments = with_steps()
     known = segments.known.clone()
     known[2, 1] = False
     experience, _ = learner.experience(dataclasses.replace(segments, known=known))
