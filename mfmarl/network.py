@@ -148,7 +148,10 @@ class PolicyNetwork(nn.Module):
             )  # fmt: skip
         law = self.law_of(self.q_values(obs, acted_on))
         action = law.sample(generator)
-        told = law.log_probs if log_probs and isinstance(law, Categorical) else None
+        told = None
+        if log_probs:
+            told = torch.stack([law.mean, law.log_std], -1) if isinstance(law, SquashedGaussian) else None
+            told = law.log_probs if isinstance(law, Categorical) else told
         return Played(action, law.log_prob(action), law.entropy() if entropy else None, told)
 
     def expected_q(self, obs: Tensor, given: Tensor) -> Tensor:

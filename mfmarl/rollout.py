@@ -37,7 +37,8 @@ class PopulationBatch:
     truncated: NDArray[np.bool_]
     """[T, B]"""
     log_probs: NDArray[np.float32] | None = None
-    """[T, B, N, A]: of all actions, under the policy that played, where the drift estimator needs them."""
+    """[T, B, N, A]: of all actions, under the policy that played, where the drift estimator needs them; [T, B, N, 2],
+    mean and log std of the law before squashing, where actions are continuous."""
     final_obs: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     """t -> [B, N, D] where some copy was truncated at t."""
     returns: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))

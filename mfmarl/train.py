@@ -137,6 +137,8 @@ def _train(
     progress: Progress,
     address: str | None,
 ) -> Path:
+    from mfmarl.trainer import make_env
+
     began, seconds_before = time.monotonic(), 0.0
     truncate_after(run, checkpoint.iteration if checkpoint else 0)
     if checkpoint is not None:
@@ -148,9 +150,11 @@ def _train(
             trainer.set_state(checkpoint.tensors, checkpoint.states)
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
         saved = checkpoint.iteration if checkpoint else -1
-        if config.doubt is not None:
+        env = make_env(config, num_envs=1)
+        if config.doubt is not None and hasattr(env.action_space, "n"):
             progress.note(f"note: {config.doubt}")
-        progress.start(_total_steps(config), f"{run.name}: {config.label} on {config.env}, seed {config.seed}")
+        steps = config.num_episodes * int(getattr(env, "horizon", 1))
+        progress.start(steps, f"{run.name}: {config.label} on {config.env}, seed {config.seed}")
         iteration = max(0, saved)
         while done < config.num_episodes:
             metrics = trainer.iterate()
@@ -169,9 +173,3 @@ def _train(
         mark_complete(run, iteration)
     progress.end(f"{run.name}: complete after {iteration} iterations; next: mfmarl evaluate {run}")
     return run
-
-
-def _total_steps(config: TrainConfig) -> int:
-    from mfmarl.trainer import make_env
-
-    return config.num_episodes * int(getattr(make_env(config, num_envs=1), "horizon", 1))

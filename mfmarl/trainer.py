@@ -122,10 +122,10 @@ def _check_continuous(config: TrainConfig, env: PopulationEnv) -> None:
         UserError: says which can.
     """
     space = env.action_space
-    if config.method in ("is", "is+fresh") and config.importance.needs_laws:
+    if config.corrected and config.importance.estimator in ("marginal", "gaussian_one_hot"):
         raise UserError(
             f"importance.estimator {config.importance.estimator} is for discrete actions; {config.env} has {space}: "
-            "take joint or mixture"
+            "take joint, gaussian or mixture"
         )
     if config.algorithm != "mfac":
         raise UserError(
@@ -152,7 +152,7 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
         env_seed=stream(root_seed(config), "env", runner, epoch),
         action_seed=stream(root_seed(config), "action", runner, epoch),
         runner=runner,
-        keep_log_probs=config.method in ("is", "is+fresh") and config.importance.needs_laws,
+        keep_log_probs=config.corrected and config.importance.needs_laws,
     )
 
 

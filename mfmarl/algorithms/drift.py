@@ -25,9 +25,13 @@ from mfmarl.core.importance import (
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.mean_action import MeanField
+from mfmarl.core.squashed_gaussian import SquashedGaussian
 from mfmarl.network import PolicyNetwork
 from mfmarl.policy import load_tensors, module_arrays
 from mfmarl.replay import PopulationReplay, PopulationSample
+
+RESOLUTION = 0.01
+"""Continuous actions, from 0 to 1: sums of them that lie nearer are not told apart, however narrow the laws."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Stored:
     version: Tensor
     """int64 [M]"""
     log_probs: Tensor | None
-    """[M, N, A]: of all actions, where runners send them."""
+    """[M, N, A]: of all actions, where runners send them; [M, N, 2], mean and log std of continuous laws."""
     ended: Tensor | None = None
     """bool [M]: nothing was played there, and the weight is 1."""
 
@@ -107,8 +111,18 @@ class DriftCorrection:
             versions = sorted(self._shares)
             shares = torch.tensor([self._shares[v] for v in versions], device=new.device)
             return mixture_log_ratio(new, self._behaviours(stored, policy, new), shares, self.neighbours)
-        if stored.log_probs is None or not isinstance(law, Categorical):
-            raise ValueError(f"estimator {c.estimator} needs the probabilities of all actions; there are none")
+        if stored.log_probs is None:
+            raise ValueError(f"estimator {c.estimator} needs the laws of actions; there are none")
+        if isinstance(law, SquashedGaussian):
+            if c.estimator != "gaussian":
+                raise ValueError(f"estimator {c.estimator} needs the probabilities of all actions; there are none")
+            mean, log_std = stored.log_probs.unbind(-1)
+            old = SquashedGaussian(torch.where(same, law.mean, mean), torch.where(same, law.log_std, log_std))
+            return gaussian_log_ratio(
+                *law.moments(), *old.moments(), stored.action, self.neighbours, bandwidth=c.bandwidth,
+                spacing=RESOLUTION,
+            )  # fmt: skip
+        assert isinstance(law, Categorical)
         laws = (law.log_probs, torch.where(same.unsqueeze(-1), law.log_probs, stored.log_probs))
         if c.estimator == "marginal":
             return marginal_log_ratio(*laws, stored.action, self.neighbours)

@@ -74,6 +74,13 @@ class SquashedGaussian:
         """E[a], by quadrature: [R, N]."""
         return self.low + (self.high - self.low) * self._expected(torch.sigmoid(2.0 * self._nodes()))
 
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the action, by quadrature: [R, N] each."""
+        place = torch.sigmoid(2.0 * self._nodes())
+        mean = self._expected(place)
+        variance = self._expected((place - mean.unsqueeze(-1)).square())
+        return self.low + (self.high - self.low) * mean, (self.high - self.low) ** 2 * variance
+
     def _nodes(self) -> Tensor:
         """u at the quadrature's nodes: [R, N, nodes]."""
         nodes = torch.tensor(_hermite()[0], dtype=self.mean.dtype, device=self.mean.device)

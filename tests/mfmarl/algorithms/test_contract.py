@@ -109,5 +109,5 @@ def test_mean_field_q_refuses_continuous_actions() -> None:
 
 def test_estimators_that_need_probabilities_refuse_continuous_actions() -> None:
     changes = {"env_options": {"action_mode": "continuous"}, "method": "is", "importance": {"estimator": "marginal"}}
-    with pytest.raises(UserError, match=r"marginal is for discrete actions; .*: take joint or mixture"):
+    with pytest.raises(UserError, match=r"marginal is for discrete actions; .*: take joint, gaussian or mixture"):
         LocalTrainer(config("mfac", **changes))

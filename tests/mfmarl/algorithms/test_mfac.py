@@ -185,6 +185,34 @@ def test_a_bootstrap_weight_multiplies_the_next_value_only(game: str):
     assert bool((experience.critic_weight == 1.0).all())
 
 
+def test_gaussian_weights_of_continuous_actions_are_ratios_of_normal_laws_of_their_sum():
+    importance = ImportanceConfig(estimator="gaussian", bandwidth=0.1, self_normalise=False)
+    rollout, learner = make_actors(AimingGame(num_envs=4), "is", importance=importance)
+    rollout.keep_log_probs = True
+    for _ in range(3):
+        learner._store([rollout.collect(6)])
+    segments = learner._segments(6)
+    assert segments is not None
+    steps, observed = segments.steps, learner.observed(segments.steps)
+    before = learner.policy.law(steps.obs, observed)
+    weight, _ = learner.drift.weights(before, Stored.here(steps, observed), learner.policy)
+    assert bool((weight == 1.0).all())
+    drift(learner)
+    law = learner.policy.law(steps.obs, observed)
+    weight, told = learner.drift.weights(law, Stored.here(steps, observed), learner.policy)
+    others = steps.action.shape[1] - 1
+    widened = (0.1 * others) ** 2
+
+    def density(one) -> torch.Tensor:
+        mean, variance = one.moments()
+        sums = [x.sum(1, keepdim=True) - x for x in (mean, variance, steps.action)]
+        return torch.distributions.Normal(sums[0], (sums[1] + widened).sqrt()).log_prob(sums[2])
+
+    torch.testing.assert_close(weight, (density(law) - density(before)).exp(), rtol=1e-4, atol=1e-5)
+    assert float((weight - 1).abs().max()) > 0.01
+    assert told["ess"] < 1
+
+
 def test_a_step_whose_successor_is_lost_reaches_no_other():
     segments = with_steps()[2]
     known = segments.known.clone()

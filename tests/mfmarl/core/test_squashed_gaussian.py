@@ -110,3 +110,13 @@ def test_an_output_of_zero_is_the_middle_of_the_range():
     assert float(of.log_std) == pytest.approx(-0.5)
     with pytest.raises(ValueError, match="two outputs"):
         SquashedGaussian.from_output(torch.zeros(1, 1, 3))
+
+
+def test_moments_are_those_of_many_draws():
+    law = SquashedGaussian(torch.tensor([[-1.0, 0.0, 0.7]]), torch.tensor([[-0.5, 0.0, -2.0]]), low=2.0, high=5.0)
+    mean, variance = law.moments()
+    torch.testing.assert_close(mean, law.mean_action())
+    many = SquashedGaussian(law.mean.expand(200_000, 3), law.log_std.expand(200_000, 3), low=2.0, high=5.0)
+    draws = many.sample(torch.Generator().manual_seed(0))
+    torch.testing.assert_close(draws.mean(0), mean[0], rtol=0, atol=0.01)
+    torch.testing.assert_close(draws.var(0), variance[0], rtol=0.02, atol=0)
