@@ -23,7 +23,14 @@ class RLlibTrainer:
         torch.set_num_threads(1)
         self.config = config
         start_ray(config.num_env_runners + config.num_learners + 2, address, verbose)
-        self.algorithm = MeanFieldConfig.of(config).build_algo()
+        try:
+            self.algorithm = MeanFieldConfig.of(config).build_algo()
+        except (RayError, IndexError) as error:
+            # RLlib looks for the first runner, and where none came up there is none
+            raise TrainingFailed(
+                f"no runner or learner came up on the cluster ({type(error).__name__}); is this version of mfmarl "
+                "installed on every node? --verbose shows the workers' output"
+            ) from error
         self._progress = dict.fromkeys(COUNTERS, 0)
 
     def iterate(self) -> Metrics:
