@@ -123,7 +123,10 @@ class DriftCorrection:
                 spacing=RESOLUTION,
             )  # fmt: skip
         assert isinstance(law, Categorical)
-        laws = (law.log_probs, torch.where(same.unsqueeze(-1), law.log_probs, stored.log_probs))
+        then = stored.log_probs
+        if bool(same.any()):
+            then = torch.where(same.unsqueeze(-1), law.log_probs, then)
+        laws = (law.log_probs, then)
         if c.estimator == "marginal":
             return marginal_log_ratio(*laws, stored.action, self.neighbours)
         if c.estimator == "gaussian_one_hot":

@@ -36,5 +36,5 @@ def action_moments(log_probs: Tensor) -> tuple[Tensor, Tensor]:
     probs = log_probs.exp()
     mean = probs @ index
     # about the mean, since in float32 the difference of two large squares would be noise
-    variance = (probs * (index - mean.unsqueeze(-1)).square()).sum(-1)
+    variance = (index - mean.unsqueeze(-1)).square_().mul_(probs).sum(-1)
     return mean, variance

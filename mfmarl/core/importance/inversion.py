@@ -16,9 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mfmarl.core.importance.inversion_loops import masses_without
 from mfmarl.core.importance.tilt import Tilted
 
 _CHUNK = 1 << 15
@@ -37,7 +39,8 @@ def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: 
     Returns:
         Masses [R, n] or [R], nan where a phi_j is exactly 0, and error bounds [R].
     """
-    rows, agents, actions = tilted.law.shape
+    law = tilted.law
+    rows, agents, actions = law.shape
     total = action.sum(-1)
     mass = tilted.law.new_empty((rows, agents) if leave_one_out else (rows,))
     error = tilted.law.new_empty(rows)
@@ -49,8 +52,16 @@ def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: 
         needed, error[group] = _frequencies(decay[group], angle, length, accuracy, agents)
         for part, count in _chunks(needed, agents):
             chosen = group[part]
+            if leave_one_out and law.device.type == "cpu":
+                without = np.empty((chosen.numel(), agents))
+                masses_without(
+                    law[chosen].numpy(), action[chosen].numpy(), total[chosen].numpy(), angle[:count].numpy(), length,
+                    without,
+                )  # fmt: skip
+                mass[chosen] = torch.from_numpy(without)
+                continue
             mass[chosen] = _invert(
-                tilted.law[chosen], action[chosen] if leave_one_out else None, total[chosen], angle[:count], length
+                law[chosen], action[chosen] if leave_one_out else None, total[chosen], angle[:count], length
             )
     return mass, error
 
@@ -87,7 +98,8 @@ def _frequencies(decay: Tensor, angle: Tensor, length: int, accuracy: float, age
     bound = (1.0 - decay @ (1.0 - torch.cos(apart.unsqueeze(1) * angle))).exp().clamp_max(1.0) * (2.0 / length)
     left = bound.flip(1).cumsum(1).flip(1)
     needed = (left > accuracy).sum(1).clamp_min(1)
-    rounding = 4.0 * agents * torch.finfo(decay.dtype).eps * left[:, 0]
+    # of a product of n complex numbers, each itself a sum of A terms
+    rounding = 8.0 * agents * torch.finfo(decay.dtype).eps * left[:, 0]
     return needed, 2.0 * accuracy + rounding
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from mfmarl.core.importance.pareto import fit_tails, smooth_tails
 from mfmarl.core.importance_config import ImportanceConfig
 
-_DIAGNOSED = 32
+_DIAGNOSED = 16
 """Agents whose tails are fitted for k-hat where no tail is smoothed: enough for a mean, cheap at N = 10,000."""
 
 
