@@ -91,13 +91,15 @@ def test_train_passes_everything_on(jobs: dict[str, Any], tmp_path: Path, capsys
     assert (made.num_env_runners, made.num_learners) == (2, 1)
     assert keywords.pop("progress").quiet
     assert runs_dir == tmp_path
-    assert keywords == {"name": "x", "backend": "local", "resume": None}
+    assert keywords == {"name": "x", "backend": "local", "resume": None, "address": None}
     assert capsys.readouterr().out == "made\n"
 
 
 def test_the_published_command(jobs: dict[str, Any]) -> None:
-    assert run_command(["train", "--method", "is", "--num_agents", "50", "--num_episodes", "1000"]) == 0
+    command = ["train", "--method", "is", "--num_agents", "50", "--num_episodes", "1000", "--address", "head:6379"]
+    assert run_command(command) == 0
     (made, _), keywords = jobs["train"]
+    assert keywords["address"] == "head:6379"
     assert (made.method, made.num_agents, made.num_episodes) == ("is", 50, 1000)
     assert keywords["backend"] == "rllib"
 
