@@ -122,8 +122,11 @@ class PolicyNetwork(nn.Module):
         """The mean action that agents act on [R, N, F]: the observed one `seen`, or what they predict."""
         if self.predictor is None:
             return seen
-        parts = (obs, seen) if self.shape.predictor == "obs_and_last" else (obs,)
-        return self.as_mean_action(self.predictor.infer(*parts))
+        return self.as_mean_action(self.predictor.infer(*self.predictor_inputs(obs, seen)))
+
+    def predictor_inputs(self, obs: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+        """What the predictors are given, side by side, of observations [..., D] and observed mean actions [..., F]."""
+        return (obs, seen) if self.shape.predictor == "obs_and_last" else (obs,)
 
     def as_mean_action(self, output: Tensor) -> Tensor:
         """The predictor's output [..., F] as a mean action: a point of each type's simplex, or of [0, 1]."""

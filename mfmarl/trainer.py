@@ -25,6 +25,7 @@ from mfmarl.config import TrainConfig
 from mfmarl.core.mean_action import Kind
 from mfmarl.core.networks import StackedMLP
 from mfmarl.errors import UserError
+from mfmarl.memory import keep_freed_memory
 from mfmarl.network import LawName, NetworkShape, PolicyNetwork, types_of
 from mfmarl.policy import load_tensors
 from mfmarl.registry import nearest
@@ -144,6 +145,7 @@ def make_network(config: TrainConfig, env: PopulationEnv) -> PolicyNetwork:
 
 def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
     """The sampler of one runner; `epoch` counts its restarts, so that a restarted runner does not repeat itself."""
+    keep_freed_memory()
     env = make_env(config)
     return Rollout(
         env,
@@ -158,6 +160,7 @@ def make_rollout(config: TrainConfig, runner: int, epoch: int = 0) -> Rollout:
 
 def make_learner(config: TrainConfig, env: PopulationEnv, policy: PolicyNetwork, peers: Peers | None = None) -> Learner:
     """The learner of `policy` on the best device there is: CUDA where present, else this processor."""
+    keep_freed_memory()
     peers = peers or Peers()
     network = make_network(config, env)
     setting = Setting(

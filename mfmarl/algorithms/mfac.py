@@ -26,7 +26,7 @@ from torch import Tensor
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac_config import MFACConfig
-from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
+from mfmarl.algorithms.prediction import prediction_loss
 from mfmarl.core.laws import ActionLaw, Categorical
 from mfmarl.core.losses import weighted_mean
 from mfmarl.core.networks import StackedMLP
@@ -237,7 +237,7 @@ class MFAC(Learner):
             critic_weight=weight,
         )
         if self.policy.predictor is not None:
-            given = torch.cat(predictor_inputs(self.policy, steps.obs, observed), -1)[known]
+            given = torch.cat(self.policy.predictor_inputs(steps.obs, observed), -1)[known]
             played = self.mean_field.of(steps.action)[known]
             experience = replace(experience, played=played, predictor_inputs=given)
         return experience, metrics

@@ -20,7 +20,7 @@ from torch import Tensor
 from mfmarl.algorithms.drift import Stored
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfq_config import MFQConfig
-from mfmarl.algorithms.prediction import prediction_loss, predictor_inputs
+from mfmarl.algorithms.prediction import prediction_loss
 from mfmarl.core.laws import Categorical
 from mfmarl.core.losses import td_loss, weighted_mean
 from mfmarl.core.td_gradient import TDGradient, TDSteps
@@ -225,7 +225,7 @@ class MFQ(Learner):
         columns = [by_type(sample.obs, given)]
         columns += [by_type(sample.action.unsqueeze(-1)), by_type(target.value), by_type(target.weight)]
         if self.network.predictor is not None:
-            columns += [by_type(played), by_type(*predictor_inputs(self.network, sample.obs, observed))]
+            columns += [by_type(played), by_type(*self.network.predictor_inputs(sample.obs, observed))]
         return [Rows(*parts) for parts in zip(*columns, strict=True)]
 
     def loss(self, rows: Sequence[Rows]) -> tuple[Tensor, Tensor]:

@@ -11,11 +11,6 @@ from mfmarl.core.losses import weighted_mean
 from mfmarl.network import PolicyNetwork
 
 
-def predictor_inputs(network: PolicyNetwork, obs: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
-    """What the predictors of `network` are given, of observations [..., D] and observed mean actions [..., F]."""
-    return (obs, seen) if network.shape.predictor == "obs_and_last" else (obs,)
-
-
 def prediction_loss(
     network: PolicyNetwork, inputs: Sequence[Tensor], played: Tensor, weight: Tensor, count: int
 ) -> Tensor:
@@ -24,7 +19,7 @@ def prediction_loss(
     The mean of a law minimises its expected squared error, so the prediction is the expected mean action.
 
     Args:
-        inputs: of each network's rows, `predictor_inputs` side by side.
+        inputs: of each network's rows, `PolicyNetwork.predictor_inputs` side by side.
         played: [R, F], the mean actions that were played, in the order of the networks.
         weight: [R]
         count: what the sum is divided by.

@@ -31,10 +31,6 @@ from mfmarl.core.layers import (
     widths_of,
 )
 from mfmarl.core.tiles import COLUMNS, ROWS, Array, filled
-from mfmarl.memory import keep_freed_memory
-
-# of every process that plays or learns, which all come here
-keep_freed_memory()
 
 
 @compiled
