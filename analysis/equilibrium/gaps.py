@@ -1,0 +1,112 @@
+"""Best-response gaps and NashConv with what each certifies.
+
+J_k(pi') is the expected discounted own return of an agent of type k that plays pi' while everyone else plays pi. The
+unilateral gap of type k is max_pi' J_k(pi') - J_k(pi_k), one deviator; NashConv = sum_k share_k gap_k. A type deviation
+lets all agents of a type re-learn together: a coalition, and another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mfmarl.errors import TrainingFailed
+
+By = Literal["exact", "learned", "bound"]
+What = Literal["unilateral gap", "type deviation"]
+CERTIFIES: dict[By, str] = {
+    "exact": "the gap itself, in the game of infinitely many agents",
+    "learned": "a lower bound: what a deviator that was trained gains",
+    "bound": "an upper bound: what an agent could gain that knew the future",
+}
+
+
+class ImpossibleGap(TrainingFailed):
+    """A gap below zero by more than its interval: the best response was not found, or values do not belong together."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over independent episodes or copies with its 95 % interval; exact numbers have none, low = value = high."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def exactly(cls, value: float) -> Estimate:
+        """A number that was not estimated."""
+        return cls(value, value, value)
+
+
+@dataclass(frozen=True)
+class TypeGap:
+    """What an agent of one type gains by leaving the profile, discounted $ per episode from the start."""
+
+    type_name: str
+    share: float
+    """Of the population."""
+    base: Estimate
+    """J_k(pi_k): of an agent that stays."""
+    best: Estimate
+    """Of the deviator, or the bound on it."""
+    gap: Estimate
+    """best - base, on common random numbers where both are simulated, so narrower than their intervals say."""
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """One kind of gap of every type that was asked for, found in one way."""
+
+    what: What
+    by: By
+    types: tuple[TypeGap, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out, or how it was computed, where a reader must know."""
+
+    @property
+    def certifies(self) -> str:
+        """What the numbers prove."""
+        return CERTIFIES[self.by]
+
+    @property
+    def nash_conv(self) -> Estimate:
+        """sum_k share_k gap_k over the types here, shares as they are in the whole population, $ per agent.
+
+        The types' intervals come from separate episodes, so their half-widths add in squares.
+        """
+        shares = np.array([one.share for one in self.types])
+        gaps = np.array([(one.gap.value, one.gap.low, one.gap.high) for one in self.types])
+        value = float(shares @ gaps[:, 0])
+        below = float(np.sqrt(((shares * (gaps[:, 0] - gaps[:, 1])) ** 2).sum()))
+        above = float(np.sqrt(((shares * (gaps[:, 2] - gaps[:, 0])) ** 2).sum()))
+        return Estimate(value, value - below, value + above)
+
+
+def check_gaps(gaps: Gaps, tolerance: float = 1e-6) -> Gaps:
+    """`gaps` as they are.
+
+    Raises:
+        ImpossibleGap: for a gap below zero by more than its interval and `tolerance` of its base value.
+    """
+    for one in gaps.types:
+        least = -tolerance * max(1.0, abs(one.base.value))
+        if one.gap.high < least:
+            why = (
+                "the deviator learned less than it could have kept; train it longer"
+                if gaps.by == "learned"
+                else "staying cannot beat the best response; the game or the policies changed between the two values"
+            )
+            raise ImpossibleGap(
+                f"{one.type_name}: the {gaps.by} {gaps.what} is {one.gap.value:.6g} $ "
+                f"[{one.gap.low:.6g}, {one.gap.high:.6g}], below zero: {why}"
+            )
+    return gaps
+
+
+def largest(gaps: Sequence[TypeGap]) -> TypeGap:
+    """max_k gap_k."""
+    return max(gaps, key=lambda one: one.gap.value)
