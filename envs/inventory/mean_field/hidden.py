@@ -94,7 +94,7 @@ class Hidden:
         on_order = [case.units[index].astype(np.float32) for case, index in zip(self.on_order, orders, strict=True)]
         return cells, Holdings((net + self.kind.low).astype(np.float32), demand.astype(np.float32), on_order)
 
-    def order(self, cells: Integers, probs: Doubles) -> Doubles:
+    def order(self, cells: Integers, probs: NDArray[np.floating]) -> Doubles:
         """Orders by the probabilities [R, A] of `seen` cells: the law of state and action [*state_shape, A].
 
         Other cells order like those that differ in last demand alone, or else like the average.
@@ -108,7 +108,7 @@ class Hidden:
         mass = total[:, None] * average
         at = place[first]
         mass[at] = total[at, None] * (known / known.sum(1, keepdims=True))
-        self.pruned += max(0.0, float(total.sum() - told.sum()))
+        self.pruned += max(0.0, float(total.sum() - flat[cells].sum()))
         mass = mass.reshape(*self.state.shape[:-1], -1)
         self._short = self._backlog(self.state)
         # what arrives now joins before demand, and so do orders where they arrive at once

@@ -96,12 +96,10 @@ def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None 
     return Observed(Profile(tuple(policies)), orders, prices, means, max(walk.pruned for walk in walks), rows)
 
 
-def _told(law: Law, k: int, seen: Floats, mean: Doubles, by_type: Doubles, name: str) -> Doubles:
+def _told(law: Law, k: int, seen: Floats, mean: Doubles, by_type: Doubles, name: str) -> NDArray[np.floating]:
     """Probabilities [R, A] of what type k does, which sum to 1 but for the rounding of float32."""
-    parts = [law(k, seen[i : i + CHUNK], mean, by_type) for i in range(0, seen.shape[0], CHUNK)]
-    probs = np.concatenate(parts).astype(np.float64)
-    total = probs.sum(-1, keepdims=True)
-    if not ((probs >= 0).all() and (abs(total - 1) < 1e-4).all()):
-        row = int(np.argmax(~((probs >= 0).all(-1) & (abs(total[:, 0] - 1) < 1e-4))))
+    probs = np.concatenate([law(k, seen[i : i + CHUNK], mean, by_type) for i in range(0, seen.shape[0], CHUNK)])
+    if not (probs.min() >= 0 and abs(probs.sum(-1) - 1).max() < 1e-4):
+        row = int(np.argmin((probs >= 0).all(-1) & (abs(probs.sum(-1) - 1) < 1e-4)))
         raise ValueError(f"{name}: what its policy plays on observation {seen[row].tolist()} is no law: {probs[row]}")
-    return np.asarray(probs / total)
+    return probs
