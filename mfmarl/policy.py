@@ -86,7 +86,8 @@ class Policy:
         shape, field = self.network.shape, self.mean_field
         if shape.num_actions is None:
             raise ValueError("these policies play continuous actions, which have densities: use act")
-        if obs.ndim != 2 or obs.shape[1] != shape.observations or by_type.shape != (len(shape.types), shape.num_actions):
+        told = (obs.ndim, obs.shape[-1], *by_type.shape)
+        if told != (2, shape.observations, len(shape.types), shape.num_actions):
             raise ValueError(
                 f"this policy plays {len(shape.types)} types on observations of {shape.observations} entries, with "
                 f"{shape.num_actions} actions; got observations {list(obs.shape)}, mean actions {list(by_type.shape)}"
@@ -94,8 +95,8 @@ class Policy:
         means = torch.from_numpy(np.asarray(by_type if shape.by_type else mean_action[None], np.float32))
         if shape.mean_action == "scalar":
             means = (means @ field.scale(means)).unsqueeze(-1)
-        told = means.reshape(1, -1)[:, : field.width].expand(obs.shape[0], -1).contiguous()
-        law = self.network.law_of_type(k, torch.from_numpy(np.ascontiguousarray(obs, np.float32)), told)
+        seen = means.reshape(1, -1)[:, : field.width].expand(obs.shape[0], -1).contiguous()
+        law = self.network.law_of_type(k, torch.from_numpy(np.ascontiguousarray(obs, np.float32)), seen)
         assert isinstance(law, Categorical)
         out: NDArray[np.float32] = law.probs.numpy()
         return out

@@ -100,7 +100,9 @@ def gaps_in(game: MeanFieldMarket, exact: ExactProfile, num_agents: int | None =
             "values are not this market's: audit by learned and bound"
         )
     result = gaps_of(game, found) if num_agents is None else finite_gaps(game, found, num_agents)
-    size = "infinitely many agents" if num_agents is None else f"{num_agents} agents, the deviator's own weight included"
+    size = "infinitely many agents"
+    if num_agents is not None:
+        size = f"{num_agents} agents, the deviator's own weight in the means included"
     left_out = [f"left out: {what}" for what in game.left_out]
     notes = (f"of {size}, exactly", *exact.notes, *left_out)
     return check_gaps(Gaps("unilateral gap", "exact", tuple(_of_types(game, result)), notes))

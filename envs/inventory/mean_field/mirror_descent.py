@@ -29,7 +29,8 @@ def mirror_descent(
     Args:
         game: monotone where the retail price falls with sales and the wholesale price rises with orders.
         iterations: at most this many.
-        step: of the action values, 1/$: actions that are worth 1 / step $ less play e times more seldom, each iteration.
+        step: of the action values, 1/$: an action that is worth 1 / step $ less comes up e times more seldom with
+            every iteration. On `easy` .05 converges and .06 does not.
         tol: stop when NashConv is at most this share of the mean value.
         start: random orders where not given; actions that it never plays are never played.
 

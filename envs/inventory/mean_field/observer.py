@@ -77,8 +77,8 @@ class Observer:
             self._known.config, self.game.reference, self._mean_cost, order=told[0], premium=told[1], price=told[2],
             fill=told[3], season=float(self._season[t]), time=t / self.game.horizon,
         )  # fmt: skip
-        limited: Floats = loops.as_float32(loops.stacked(columns).clip(0, float(OBSERVED_LIMIT)))
-        return limited[0]
+        limited = loops.as_float32(loops.stacked(columns).clip(0, float(OBSERVED_LIMIT)))
+        return np.asarray(limited[0], np.float32)
 
     def rows(self, k: int, held: Holdings, shared: Floats) -> Floats:
         """[R, D]: observations of agents of type k of `known`."""

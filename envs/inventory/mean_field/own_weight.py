@@ -84,8 +84,8 @@ def _refuse(game: MeanFieldMarket, path: Path, num_agents: int) -> None:
     fall = game.config.price_coupling
     if fall > 0 and game.config.unmet == "backlog":
         raise ValueError(
-            "an agent's own weight in retail prices is worked out for lost sales; with backlog set price_coupling=0, or "
-            "leave num_agents out"
+            "an agent's own weight in retail prices is worked out for lost sales; with backlog set price_coupling=0, "
+            "or leave num_agents out"
         )
     most = max(max(kind.room, float(kind.levels.max())) for kind in game.types)
     if fall > 0 and (path.price - fall * most / (game.reference * num_agents)).min() <= game.config.price_floor:
