@@ -35,7 +35,7 @@ class Policy:
 
     @cached_property
     def _precise(self) -> PolicyNetwork:
-        """The network in float64: a cold Boltzmann law blows the last bits of float32 values up to 1e-5 of probability."""
+        """In float64: a cold Boltzmann law blows the last bits of float32 values up to 1e-5 of probability."""
         return copy.deepcopy(self.network).double()
 
     def _law(
@@ -74,7 +74,7 @@ class Policy:
         mean_action: NDArray[np.float32],
         last_action: NDArray[Any] | None = None,
     ) -> NDArray[np.float32]:
-        """Action probabilities [R, N, A] of policies over discrete actions, worked out in float64; arguments as for `act`."""
+        """Probabilities [R, N, A] of discrete actions, worked out in float64; arguments as for `act`."""
         law = self._law(self._precise, obs, mean_action, last_action)
         if not isinstance(law, Categorical):
             raise ValueError("these policies play continuous actions, which have densities: use act")
