@@ -60,7 +60,7 @@ def _laws(rows: Doubles) -> Doubles:
     if (rows < 0).any() or not (abs(rows.sum(1) - 1) < 1e-4).all():
         worst = int(np.argmax(np.nan_to_num(abs(rows.sum(1) - 1), nan=np.inf)))
         raise ValueError(f"row {worst} is no law: its probabilities sum to {rows[worst].sum():.6g}")
-    return rows / rows.sum(1, keepdims=True)
+    return np.asarray(rows / rows.sum(1, keepdims=True))
 
 
 def wasserstein_2(p: Doubles, q: Doubles, quantities: Doubles) -> Doubles:
