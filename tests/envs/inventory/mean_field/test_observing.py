@@ -144,7 +144,7 @@ def test_a_rule_that_is_read_off_observations_is_the_rules_profile() -> None:
 
 
 def test_uniform_orders_of_an_observer_are_the_random_profile() -> None:
-    env, game = play_of("medium", 20)
+    game = play_of("medium", 20)[1]
     seen = observed_profile(game, lambda k, obs, mean, by_type: np.full((len(obs), 11), 1 / 11, np.float32))
     ours, theirs = evaluate(game, seen.profile), evaluate(game, random_profile(game))
     np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-9)
