@@ -71,8 +71,9 @@ def backward(
     """Backward induction over the states of one type at given prices: discounted profit from the start, $.
 
     Args:
-        choose: given t and the worth of every action there [*state_shape, A], $ as of period 0, says the worth of the
-            states [*state_shape]: of the best action, of the one that a policy takes.
+        choose: given t and the worth of every action there [*state_shape, A], $ as of period 0 and less what no action
+            changes any more, says the worth of the states [*state_shape]: of the best action, or of a policy's. The
+            array that it returns is added to.
         own: [T, n, A]: expected $ more that an agent pays in a period by what it moves the prices itself; none where
             agents are infinitely many.
     """
@@ -92,8 +93,8 @@ def backward(
         worth = worth - cost[t]
         if own is not None:
             worth -= (game.discount[t] * own[t]).reshape(n, *(1,) * kind.pipeline, -1)
-        worth += before[t].reshape(-1, *(1,) * (kind.pipeline + 1))
         value = choose(t, worth)
+        value += before[t].reshape(-1, *(1,) * kind.pipeline)
     return start + float(value[kind.start])
 
 

@@ -6,6 +6,7 @@ orders, and what demand was. A network sees it, so it is followed here, and aver
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +27,11 @@ Integers = NDArray[np.int64]
 LARGEST = 12_000_000
 """Most cells of the joint law of one type: 100 MB."""
 PRUNED = 1e-12
-"""What an agent observes with less probability than this is not put to its policy."""
+"""What an agent has with less probability than this its policy is not asked about."""
 TAIL = 1e-15
 """Demand is followed up to the units that are exceeded with this probability; there they are lumped."""
+CHUNK = 1 << 16
+"""Cases that a policy is asked about at a time."""
 NOTHING = 1e-40
 """Probability that is left out, before it turns into numbers too small to be computed fast."""
 
@@ -53,7 +56,7 @@ class Cases:
 
 
 class Hidden:
-    """One type on its way through time: `seen`, `order`, `meet` and `leave` in every period."""
+    """One type on its way through time: `order`, `meet` and `leave` in every period."""
 
     def __init__(self, game: MeanFieldMarket, kind: TypeModel) -> None:
         """Raises ValueError where the joint law has too many cells."""
@@ -72,8 +75,10 @@ class Hidden:
         """[n, G, ..., G, last demand]: the joint law before orders; n of net stock."""
         self.state[kind.start[0]] = 1.0
         self.pruned = 0.0
-        """Probability, summed over periods, of what was not put to the policy."""
-        self._ordered, self._left = self.state[..., 0], self.state
+        """Probability, summed over periods, of what no law was asked about."""
+        self.rows = 0
+        """What it was asked about."""
+        self._ordered, self._left, self._short = self.state[..., 0], self.state, 0.0
 
     def _check_size(self, game: MeanFieldMarket) -> None:
         kind = self.kind
@@ -87,33 +92,39 @@ class Hidden:
                 "action levels, or audit by learned and bound"
             )
 
-    def seen(self) -> tuple[Integers, Holdings]:
-        """Cells [R] of the joint law that are likely enough to matter, in order, and what agents hold there."""
-        cells = np.flatnonzero(self.state > PRUNED)
-        net, *orders, demand = np.unravel_index(cells, self.state.shape)
-        on_order = [case.units[index].astype(np.float32) for case, index in zip(self.on_order, orders, strict=True)]
-        return cells, Holdings((net + self.kind.low).astype(np.float32), demand.astype(np.float32), on_order)
+    def order(self, law: Callable[[Holdings], NDArray[np.floating]]) -> Doubles:
+        """Everyone orders by the law of what it has: the probabilities of state and action [*state_shape, A].
 
-    def order(self, cells: Integers, probs: NDArray[np.floating]) -> Doubles:
-        """Orders by the probabilities [R, A] of `seen` cells: the law of state and action [*state_shape, A].
-
-        Other cells order like those that differ in last demand alone, or else like the average.
+        Args:
+            law: what R agents hold -> probabilities [R, A]. It is asked about what is likely enough to matter; the rest
+                orders like those that differ in last demand alone, or else like the average.
         """
         flat, size = self.state.reshape(-1), self.state.shape[-1]
-        told, place = flat[cells, None] * probs, cells // size
-        first = np.flatnonzero(np.diff(place, prepend=-1))
-        known = np.add.reduceat(told, first, 0)
-        average = known.sum(0) / known.sum()
+        cells = np.flatnonzero(flat > PRUNED)
         total = self.state.sum(-1).reshape(-1)
-        mass = total[:, None] * average
-        at = place[first]
-        mass[at] = total[at, None] * (known / known.sum(1, keepdims=True))
+        known = np.zeros((total.size, self.kind.levels.size))
+        for start in range(0, cells.size, CHUNK):
+            part = cells[start : start + CHUNK]
+            told, place = flat[part, None] * law(self._held(part)), part // size
+            first = np.flatnonzero(np.diff(place, prepend=-1))
+            known[place[first]] += np.add.reduceat(told, first, 0)
+        self.rows += cells.size
         self.pruned += max(0.0, float(total.sum() - flat[cells].sum()))
+        asked = known.sum(1, keepdims=True)
+        mass = np.broadcast_to(known.sum(0) / known.sum(), known.shape).copy()
+        np.divide(known, asked, out=mass, where=asked > 0)
+        mass *= total[:, None]
         mass = mass.reshape(*self.state.shape[:-1], -1)
         self._short = self._backlog(self.state)
         # what arrives now joins before demand, and so do orders where they arrive at once
         self._ordered = joined(mass, self.on_order[0].units) if self.on_order else mass
         return self._of_process(mass)
+
+    def _held(self, cells: Integers) -> Holdings:
+        """What agents in these cells [R] of the joint law have."""
+        net, *orders, demand = np.unravel_index(cells, self.state.shape)
+        on_order = [case.units[index].astype(np.float32) for case, index in zip(self.on_order, orders, strict=True)]
+        return Holdings((net + self.kind.low).astype(np.float32), demand.astype(np.float32), on_order)
 
     def _of_process(self, mass: Doubles) -> Doubles:
         """mass [n, G, ..., G, A] by the states of the type's process."""

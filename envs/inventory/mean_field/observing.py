@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from envs.inventory.mean_field.field import premium_of, price_of
 from envs.inventory.mean_field.flow import Profile
 from envs.inventory.mean_field.hidden import Hidden
 from envs.inventory.mean_field.model import MeanFieldMarket
-from envs.inventory.mean_field.observer import Observer, Yesterday
+from envs.inventory.mean_field.observer import Holdings, Observer, Yesterday
 from envs.inventory.mean_field.units import allot
 
 Doubles = NDArray[np.float64]
@@ -26,8 +27,6 @@ Law = Callable[[int, Floats, Doubles, Doubles], NDArray[np.floating]]
 """(type k, observations [R, D], mean action of the period before [A], those of each type [K, A]) -> probabilities
 [R, A]. Types are those of the market that the policies were made for; mean actions are 0 at the start, and those of a
 type that does not play."""
-CHUNK = 1 << 16
-"""Observations that are put to a policy at a time."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ class Observed:
     mean_action: Doubles
     """[T, A]: of the population."""
     pruned: float
-    """Largest probability of any type, summed over periods, of observations that were not put to its policy."""
+    """Largest probability of any type, summed over periods, of what its policy was not asked about."""
     rows: int
-    """Observations that were."""
+    """Observations that policies were asked about."""
 
 
 def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None = None) -> Observed:
@@ -67,15 +66,12 @@ def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None 
     orders, prices, means = np.empty(horizon), np.empty(horizon), np.empty((horizon, actions))
     coupled, shares = game.couplings, game.shares
     before, mean, by_type = Yesterday(), np.zeros(actions), np.zeros((len(observer.type_names), actions))
-    rows = 0
     for t in range(horizon):
         shared = observer.shared(t, before)
         played = np.zeros_like(by_type)
         for k, walk, policy in zip(places, walks, policies, strict=True):
-            cells, held = walk.seen()
-            seen = observer.rows(k, held, shared)
-            occupancy = walk.order(cells, _told(law, k, seen, mean, by_type, walk.kind.name))
-            rows += cells.size
+            asked = partial(_told, law, observer, k, shared=shared, mean=mean, by_type=by_type)
+            occupancy = walk.order(asked)
             played[k] = occupancy.reshape(-1, actions).sum(0)
             total = occupancy.sum(-1, keepdims=True)
             # states that nobody comes to order like the average
@@ -93,13 +89,20 @@ def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None 
         prices[t], means[t] = price_of(game, told[1], told[2], told[0])[0], mean
         fill = 1.0 if coupled.capacity is None else coupled.capacity / max(orders[t], coupled.capacity)
         before = Yesterday(orders[t], float(premium_of(game, told[0])[0]), prices[t], fill)
-    return Observed(Profile(tuple(policies)), orders, prices, means, max(walk.pruned for walk in walks), rows)
+    pruned, rows = max(walk.pruned for walk in walks), sum(walk.rows for walk in walks)
+    return Observed(Profile(tuple(policies)), orders, prices, means, pruned, rows)
 
 
-def _told(law: Law, k: int, seen: Floats, mean: Doubles, by_type: Doubles, name: str) -> NDArray[np.floating]:
+def _told(
+    law: Law, observer: Observer, k: int, held: Holdings, *, shared: Floats, mean: Doubles, by_type: Doubles
+) -> NDArray[np.floating]:
     """Probabilities [R, A] of what type k does, which sum to 1 but for the rounding of float32."""
-    probs = np.concatenate([law(k, seen[i : i + CHUNK], mean, by_type) for i in range(0, seen.shape[0], CHUNK)])
+    seen = observer.rows(k, held, shared)
+    probs = law(k, seen, mean, by_type)
     if not (probs.min() >= 0 and abs(probs.sum(-1) - 1).max() < 1e-4):
         row = int(np.argmin((probs >= 0).all(-1) & (abs(probs.sum(-1) - 1) < 1e-4)))
-        raise ValueError(f"{name}: what its policy plays on observation {seen[row].tolist()} is no law: {probs[row]}")
+        raise ValueError(
+            f"{observer.type_names[k]}: what its policy plays on observation {seen[row].tolist()} is no law: "
+            f"{probs[row].tolist()}"
+        )
     return probs

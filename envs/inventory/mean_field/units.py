@@ -116,4 +116,4 @@ def before_visits(value: Doubles, visitors: float) -> Doubles:
         return value
     n = value.shape[0]
     parts = [chance * value[np.maximum(np.arange(n) - units, 0)] for units, chance in rounded(visitors)]
-    return np.asarray(np.sum(parts, 0))
+    return np.asarray(sum(parts))
