@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import envs
 from analysis.equilibrium.gaps import Estimate, Gaps, TypeGap, check_gaps
 from envs.inventory.config import MarketConfig
@@ -151,18 +148,16 @@ def _trained(game: MeanFieldMarket, policy: Policy, observer: Observer) -> Exact
             f"the policies are of another game: they have {got[0]} types, {got[1]} observed entries and {got[2]} "
             f"actions; this market has {wanted[0]}, {wanted[1]} and {wanted[2]}"
         )
-
-    def law(k: int, obs: NDArray[np.float32], mean: NDArray[np.float64], by_type: NDArray[np.float64]) -> Any:
-        return policy.probs_of_type(k, obs, mean, by_type)
-
-    seen = observed_profile(game, law, observer)
+    seen = observed_profile(game, policy.probs_of_type, observer)
     notes = ["the field that agents observe is its mean: how N agents' means scatter is left out"]
     if seen.pruned > 1e-6:
         notes.append(f"observations of probability {seen.pruned:.2g}, summed over periods, stand for their neighbours")
     drift = abs(evaluate(game, seen.profile).path.mean_order - seen.mean_order).max()
     if drift > 1e-6 * game.reference:
-        notes.append(
-            f"what was granted is known to networks at once, to the decision process when it arrives: mean orders of "
-            f"the two differ by up to {drift:.2g} u"
+        why = (
+            "backlog is cut off where the grid of positions ends"
+            if game.config.unmet == "backlog"
+            else "what was granted is known to networks at once, to the decision process when it arrives"
         )
+        notes.append(f"{why}: mean orders of the two differ by up to {drift:.2g} u")
     return ExactProfile(seen.profile, tuple(notes))

@@ -40,6 +40,9 @@ MARKETS: dict[str, tuple[str, dict[str, Any]]] = {
     "scarce": ("medium", {"types": {"a": small(1), "b": small(2)}, "capacity": 0.7, "initial_stock": 1.0}),
     "backlog": ("easy", {"unmet": "backlog", "ending": "finite", "stock_cap": 40.0}),
     "backlog, L = 2": ("easy", {"unmet": "backlog", "types": {"a": small(2), "b": small(0)}, "stock_cap": 60.0}),
+    "scarce backlog": (
+        "easy", {"unmet": "backlog", "types": {"a": small(1), "b": small(2)}, "capacity": 0.9, "stock_cap": 60.0}
+    ),
     "sell all": ("easy", {"demand_mode": "sell_all", "price_signal": "stock"}),
     "perishable": ("perishable", {"price_signal": "orders", "ending": "finite"}),
     "three periods": ("easy", {"types": {"a": small(3)}, "action_grid": (0.0, 1.0, 2.0, 3.0)}),
@@ -99,7 +102,9 @@ def test_twenty_thousand_agents_do_what_the_forward_pass_says(name: str) -> None
     law, parts = Shallow(game, kinds, 1), type_slices(env.agent_types)
     seen = observed_profile(game, law)
     exact = evaluate(game, seen.profile)
-    np.testing.assert_allclose(exact.path.mean_order, seen.mean_order, atol=0.02 if name == "scarce" else 1e-9)
+    # with lost sales and L = 2 what was granted shows later to the process; backlog is cut off where its grid ends
+    apart = {"scarce": 0.02, "scarce backlog": 1e-5}.get(name, 1e-9)
+    np.testing.assert_allclose(exact.path.mean_order, seen.mean_order, rtol=0, atol=apart)
     assert exact.residual < 1e-4
     assert seen.pruned < 1e-6
     rng, step = np.random.default_rng(2), env.reset(7)
