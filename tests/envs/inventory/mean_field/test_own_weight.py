@@ -6,10 +6,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.finite_population import easy_with_exact_shares
+from envs.inventory.backend import backend
 from envs.inventory.closed_forms import cournot
 from envs.inventory.config import MarketConfig
+from envs.inventory.market import make_market
 from envs.inventory.mean_field import (
     Profile,
     base_stock_profile,
@@ -17,10 +20,11 @@ from envs.inventory.mean_field import (
     finite_population_term,
     mean_field,
     nash_conv,
+    profile_policy,
     random_profile,
 )
-from envs.inventory.mean_field.best_response import as_policy
-from envs.inventory.mean_field.own_weight import finite_gaps, split
+from envs.inventory.mean_field.best_response import as_policy, respond
+from envs.inventory.mean_field.own_weight import finite_gaps, own_cost, prices_of_others, split
 from envs.inventory.types import AgentType
 
 SHARES, COSTS, LOWEST = (0.5, 0.3, 0.2), (6.0, 8.0, 10.0), 60
@@ -96,6 +100,38 @@ def test_values_of_those_who_stay_have_the_one_over_N_term(agents: int) -> None:
         exact = found.values + finite_population_term(game, found) / agents
         np.testing.assert_allclose(among.evaluation.values, exact, atol=1e-9)
         assert (among.gaps > 0).all()
+
+
+def test_a_deviator_among_ten_earns_its_gap_in_the_market() -> None:
+    config = easy_with_exact_shares().model_copy(update={"horizon": 10, "congestion": 0.6})
+    game = mean_field(split(config, 10))
+    profile = base_stock_profile(game)
+    found = evaluate(game, profile)
+    among = finite_gaps(game, found, 10)
+    k, copies = 1, 4000
+    kind, passage = game.types[k], found.path.passages[k]
+    prices, own = prices_of_others(game, found.path, kind, found.flows[k], 10), own_cost(game, kind, 10)
+    answer = respond(game, kind, prices, passage, own)
+    deviating = Profile((profile.policies[0], as_policy(kind, answer.actions), profile.policies[2]))
+    env = make_market(game.config, num_envs=copies, num_agents=10, seed=1, backend=backend("numpy"))
+    agent = int(np.flatnonzero(env.agent_types == k)[0])
+
+    def earned(own_profile: Profile) -> NDArray[np.float64]:
+        stay, leave = profile_policy(game, profile, env, 0), profile_policy(game, own_profile, env, 0)
+        step, total = env.reset(2), np.zeros(copies)
+        for t in range(game.horizon):
+            actions = stay(step)
+            actions[:, agent] = leave(step)[:, agent]
+            step = env.step(actions)
+            total += game.gamma**t * step.reward[:, agent]
+        return total
+
+    base, best = earned(profile), earned(deviating)
+    error = (best - base).std() / copies**0.5
+    assert (best - base).mean() == pytest.approx(among.gaps[k], abs=4 * error)
+    assert base.mean() == pytest.approx(among.evaluation.values[k], abs=4 * base.std() / copies**0.5)
+    # far enough from the gap among infinitely many that the own weight shows
+    assert abs(nash_conv(game, profile).gaps[k] - among.gaps[k]) > 8 * error
 
 
 def test_gaps_among_many_are_those_among_infinitely_many() -> None:
