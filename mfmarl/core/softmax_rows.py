@@ -116,6 +116,21 @@ def draw(
 
 
 @compiled
+def tell(z: Array, e: Array, actions: int, rows: int, epsilon: float, place: Places, log_probs: Array) -> None:
+    """Log-probabilities of all actions of each row of `tempered` into `log_probs[place]`: the bits that `draw` gives."""
+    keep = 1.0 - epsilon
+    for i in range(rows):
+        at = i * actions
+        scores, weights, to = z[at : at + actions], e[at : at + actions], log_probs[place[i]]
+        total = 0.0
+        for j in range(actions):
+            total += weights[j]
+        added, log_total = epsilon * total / actions, np.log(total)
+        for j in range(actions):
+            to[j] = log_prob_of(scores[j], weights[j], keep, added, total, log_total)
+
+
+@compiled
 def expect(
     e: Array,
     values: Array,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mfmarl.core.importance.action_laws import check_laws
+from mfmarl.core.importance.gaussian_loops import log_ratios
 from mfmarl.core.importance.leave_one_out import check_neighbours, num_neighbours, sum_over_neighbours
 
 VARIANCE_FLOOR = 1.0 / 12.0
@@ -57,6 +58,11 @@ def gaussian_log_ratio(
     check_neighbours(neighbours, value.shape[1])
     floor = VARIANCE_FLOOR * spacing**2
     added = (bandwidth * num_neighbours(value.shape[1], neighbours)) ** 2
+    if neighbours is None and value.device.type == "cpu":
+        out = torch.empty_like(value)
+        told = (new_mean, new_variance, old_mean, old_variance, value)
+        log_ratios(*(t.detach().contiguous().numpy() for t in told), floor, added, out.numpy())
+        return out
 
     def spread(variance: Tensor) -> Tensor:
         return sum_over_neighbours(variance.double(), neighbours).clamp_min(floor) + added
