@@ -20,7 +20,7 @@ def check_laws(new: Tensor, old: Tensor, action: Tensor) -> None:
             f"new ({new.dtype}) and old ({old.dtype}) must have one dtype, and action ({action.dtype}) an integer one"
         )
     for name, law in (("new", new), ("old", old)):
-        total = law.exp().sum(-1)
+        total = law.exp() @ law.new_ones(law.shape[-1])
         wrong = ~((total - 1.0).abs() < 1e-3)
         if bool(wrong.any()):
             step, agent = wrong.nonzero()[0].tolist()
