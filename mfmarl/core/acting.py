@@ -95,8 +95,7 @@ def _laws(
             places(agents, low, number, begin, place, rows)
             fill(x, stride, first, second, place, rows)
             through(widths, w, b, x, hidden, y, rows)
-            tempered(y, units, actions, rows, temperature, z, e)
-            tell(z, e, actions, rows, epsilon, place, log_probs)
+            tell(y, units, actions, rows, temperature, epsilon, place, z, e, log_probs)
 
 
 @compiled
