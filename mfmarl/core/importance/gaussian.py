@@ -61,7 +61,7 @@ def gaussian_log_ratio(
     if neighbours is None and value.device.type == "cpu":
         out = torch.empty_like(value)
         told = (new_mean, new_variance, old_mean, old_variance, value)
-        log_ratios(*(t.detach().contiguous().numpy() for t in told), floor, added, out.numpy())
+        log_ratios(*(t.detach().contiguous().numpy() for t in told), floor=floor, added=added, out=out.numpy())
         return out
 
     def spread(variance: Tensor) -> Tensor:
