@@ -2,9 +2,10 @@
 
 A BLAS first copies both factors into the order its kernel reads; for 64 columns that costs as much as the product.
 Here a tile of the result, 4 rows by 16 columns (8 of float64), stays in registers while both factors are read where
-they lie, so they should fit the first-level cache: 64 rows at a time. Matrices are flat arrays, told by where they start
-and by how far their rows lie apart, so that parts and transposes cost nothing. Rows are filled up to a multiple of
-`ROWS`, columns to one of `COLUMNS` (`WIDE_COLUMNS`). The order of additions depends on the shapes alone, so results repeat.
+they lie, so they should fit the first-level cache: 64 rows at a time. Matrices are flat arrays, told by where they
+start and by how far their rows lie apart, so that parts and transposes cost nothing. Rows are filled up to a multiple
+of `ROWS`, columns to one of `COLUMNS` (`WIDE_COLUMNS`). The order of additions depends on the shapes alone, so results
+repeat.
 """
 
 from __future__ import annotations

@@ -57,12 +57,12 @@ def gaussian_log_ratio(
         raise ValueError(f"bandwidth must not be negative and spacing be positive; got {bandwidth} and {spacing}")
     check_neighbours(neighbours, value.shape[1])
     floor = VARIANCE_FLOOR * spacing**2
-    added = (bandwidth * num_neighbours(value.shape[1], neighbours)) ** 2
     if neighbours is None and value.device.type == "cpu":
-        out = torch.empty_like(value)
-        told = (new_mean, new_variance, old_mean, old_variance, value)
-        log_ratios(*(t.detach().contiguous().numpy() for t in told), floor=floor, added=added, out=out.numpy())
+        told = [t.detach().contiguous().numpy() for t in (new_mean, new_variance, old_mean, old_variance, value)]
+        out = torch.empty_like(value, memory_format=torch.contiguous_format)
+        log_ratios(floor, float(bandwidth * (value.shape[1] - 1)) ** 2, out.numpy(), *told)
         return out
+    added = (bandwidth * num_neighbours(value.shape[1], neighbours)) ** 2
 
     def spread(variance: Tensor) -> Tensor:
         return sum_over_neighbours(variance.double(), neighbours).clamp_min(floor) + added

@@ -1,4 +1,4 @@
-"""What `gaussian` needs of discrete laws, in compiled loops for the processor: moments, and ratios for everyone else."""
+"""What `gaussian` needs of discrete laws, as compiled loops: moments of actions, and ratios for everyone else."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def moments(log_probs: Array, mean: Array, variance: Array) -> None:
 
 @compiled
 def log_ratios(
+    floor: float,
+    added: float,
+    out: NDArray[Any],
     new_mean: NDArray[Any],
     new_variance: NDArray[Any],
     old_mean: NDArray[Any],
     old_variance: NDArray[Any],
     value: NDArray[Any],
-    floor: float,
-    added: float,
-    out: NDArray[Any],
 ) -> None:
-    """`gaussian_log_ratio` [M, N] where all others are neighbours: variances at least `floor`, and `added` to them."""
+    """Write `gaussian_log_ratio` [M, N] with all others as neighbours: variances at least `floor`, `added` to them."""
     for m in range(value.shape[0]):
         new_away = old_away = new_spread = old_spread = 0.0
         for j in range(value.shape[1]):
