@@ -61,8 +61,9 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
     Raises:
         ValueError: for nan and +inf; names step and agent.
     """
-    bad = torch.isnan(log_ratio) | torch.isposinf(log_ratio)
-    if bool(bad.any()):
+    # a nan is not below anything, and comes through a maximum
+    if not float(log_ratio.max()) < math.inf:
+        bad = torch.isnan(log_ratio) | torch.isposinf(log_ratio)
         step, agent = bad.nonzero()[0].tolist()
         raise ValueError(
             f"log ratio of step {step}, agent {agent} is {float(log_ratio[step, agent])}; it must be finite, or -inf "
@@ -92,6 +93,8 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
 
 def _power(log_weight: Tensor, beta: float) -> Tensor:
     """log of w^beta; a weight of 0 stays 0 for beta = 0 too."""
+    if beta == 1.0:
+        return log_weight
     return torch.where(torch.isneginf(log_weight), log_weight, log_weight * beta)
 
 
@@ -103,8 +106,10 @@ def _scaled(log_weight: Tensor) -> Tensor:
 def _effective_share(log_weight: Tensor, beta: float) -> float:
     """ESS / M of w^beta, averaged over agents, each scaled by its own largest weight."""
     peak = log_weight.amax(0).clamp_min(torch.finfo(log_weight.dtype).min)
-    scaled = _power(log_weight - peak, beta).exp()
-    return float(effective_sample_size(scaled).mean()) / log_weight.shape[0]
+    # the largest is 1, so squares neither overflow nor all vanish, but where all weights are 0
+    scaled = _power(log_weight - peak, beta).exp().double()
+    share = scaled.sum(0).square() / scaled.square().sum(0).clamp_min(1e-300)
+    return float(share.to(log_weight.dtype).mean()) / log_weight.shape[0]
 
 
 def _reach(log_weight: Tensor, floor: float) -> tuple[float, float]:
