@@ -8,6 +8,7 @@ finite: a deviator is to gain from the start to the horizon T, so it is told the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -27,7 +28,8 @@ Sight = Callable[[Step, NDArray[Any] | None], NDArray[np.float32]]
 def one_deviator(env: PopulationEnv, kind: int, first: int = 0) -> Integers:
     """[B, 1]: one agent of type `kind` a copy, the type's agents in turn from its `first`-th."""
     agents = type_slices(env.agent_types)[kind]
-    return (agents.start + (first + np.arange(env.num_envs)) % (agents.stop - agents.start))[:, None]
+    turn: Integers = agents.start + (first + np.arange(env.num_envs)) % (agents.stop - agents.start)
+    return turn[:, None]
 
 
 def whole_type(env: PopulationEnv, kind: int) -> Integers:
@@ -41,10 +43,25 @@ def observed_mean(step: Step, last: NDArray[Any] | None) -> NDArray[np.float32]:
     return step.mean_action
 
 
+@dataclass(frozen=True)
+class Units:
+    """What observations are told in: (x - centre) / scale, entry by entry. Learning is far faster in even units."""
+
+    centre: NDArray[np.float32]
+    """[D + F + 1]"""
+    scale: NDArray[np.float32]
+    """[D + F + 1], above 0."""
+
+    def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Observations [..., D + F + 1] in these units."""
+        told: NDArray[np.float32] = (obs - self.centre) / self.scale
+        return told
+
+
 class DeviationEnv:
     """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
 
-    An observation is the agent's own, then what `sight` shows of the others, then t / T.
+    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`.
     """
 
     def __init__(
@@ -55,6 +72,7 @@ class DeviationEnv:
         *,
         seed: int,
         sight: Sight = observed_mean,
+        units: Units | None = None,
     ) -> None:
         """Args:
         inner: the game; it has a `horizon` at which all copies end together.
@@ -77,7 +95,8 @@ class DeviationEnv:
         kinds = np.unique(np.asarray(inner.agent_types)[places])
         if kinds.size != 1:
             raise ValueError(f"deviators are of types {[inner.type_names[k] for k in kinds]}; train one type at a time")
-        self.inner, self.player, self.places, self.sight = inner, player, places, sight
+        self.inner, self.player, self.places = inner, player, places
+        self.sight, self.units = sight, units
         self.horizon: int = horizon
         self.kind = int(kinds[0])
         self.num_envs, self.num_agents = places.shape
@@ -93,6 +112,8 @@ class DeviationEnv:
         own, width = inner.observation_space, first.obs.shape[-1]
         low, high = np.zeros(width, np.float32), np.ones(width, np.float32)
         low[: own.low.size], high[: own.high.size] = own.low, own.high
+        if units is not None:
+            low, high = units.of(low), units.of(high)
         self.observation_space = gym.spaces.Box(low, high, dtype=np.float32)
 
     @property
@@ -120,7 +141,13 @@ class DeviationEnv:
             raise ValueError(
                 f"actions have shape {given.shape}; want {(self.num_envs, self.num_agents)}, copies x deviators"
             )
-        after = self._advance(given)
+        return self._finished(self._advance(given))
+
+    def stay(self) -> Step:
+        """One step in which the deviators, too, play the profile: what they would have got by staying."""
+        return self._finished(self._advance(None))
+
+    def _finished(self, after: Step) -> Step:
         over = self.t == self.horizon
         ended = after.terminated | after.truncated
         if not (ended == over).all():
@@ -147,10 +174,11 @@ class DeviationEnv:
         self._step = Step(obs, nobody, np.zeros(lead, np.float32), never, never)
         self._play: Play = self.player(self.inner, stream(self._seed, "profile", episode))
 
-    def _advance(self, actions: NDArray[Any]) -> Step:
+    def _advance(self, actions: NDArray[Any] | None) -> Step:
         joint = np.array(self._play(self._step))
-        joint[self._row, self.places] = actions
-        self._played.append(np.array(actions, joint.dtype))
+        if actions is not None:
+            joint[self._row, self.places] = actions
+        self._played.append(joint[self._row, self.places])
         self._last = joint
         self._step = self.inner.step(joint)
         return self._step
@@ -159,7 +187,8 @@ class DeviationEnv:
         """[B, n, D + F + 1]"""
         parts = [step.obs[self._row, self.places], self.sight(step, self._last)[self._row, self.places]]
         time = np.full((self.num_envs, self.num_agents, 1), self.t / self.horizon, np.float32)
-        return np.concatenate([*parts, time], -1, dtype=np.float32)
+        seen = np.concatenate([*parts, time], -1, dtype=np.float32)
+        return seen if self.units is None else self.units.of(seen)
 
     def _told(
         self, step: Step, reward: NDArray[np.float32], *, over: bool, final: NDArray[np.float32] | None = None

@@ -1,0 +1,60 @@
+"""Settings of trained deviators; free of torch, so that configurations are read fast."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mfmarl.algorithms.mfac_config import MFACConfig
+from mfmarl.algorithms.mfq_config import MFQConfig
+
+
+class DeviatorConfig(BaseModel):
+    """How deviators are trained, and on how many episodes they are measured.
+
+    Sizes are told in agent steps of deviators, whatever their number in a copy, and put into the sections' population
+    steps when training starts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    algorithm: Literal["same", "mfq", "mfac"] = Field(
+        "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
+    )
+    num_episodes: int = Field(24_000, ge=1, le=10**9, description="of one deviator, over all copies")
+    copies: int = Field(128, ge=1, le=65_536, description="of the game, of one deviator each")
+    fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq, at most T; of mfac it is T")
+    batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
+    replay_episodes: int = Field(15, ge=1, description="of every copy, that mfq keeps")
+    exploration: float = Field(
+        0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
+    )
+    warm_temperature: float = Field(
+        0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"
+    )
+    evaluation_episodes: int = Field(
+        2048, ge=2, description="on which deviators are measured, and as many before them to choose the better one on"
+    )
+    evaluation_copies: int = Field(128, ge=1, le=65_536, description="that play them together")
+    checkpoint_every: int = Field(100, ge=1, description="iterations between checkpoints")
+    seed: int = Field(0, ge=0, lt=2**63, description="root of the deviators' random streams")
+    mfq: MFQConfig = Field(
+        default_factory=lambda: MFQConfig(
+            learning_rate=6e-3,
+            learning_rate_end=1e-5,
+            target_rate=0.5,
+            temperature_start=0.3,
+            temperature_end=0.03,
+            double_q=True,
+            huber=False,
+            gradient_steps_per_step=3.0,
+        ),
+        description="settings of mean-field Q-learning",
+    )
+    mfac: MFACConfig = Field(
+        default_factory=lambda: MFACConfig(
+            learning_rate_end=3e-5, trace_decay=0.9, entropy_start=0.02, entropy_fraction=0.8
+        ),
+        description="settings of mean-field actor-critic",
+    )
