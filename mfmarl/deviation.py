@@ -151,9 +151,10 @@ class DeviationEnv:
         over = self.t == self.horizon
         ended = after.terminated | after.truncated
         if not (ended == over).all():
+            copies, when = np.flatnonzero(ended != over)[:5].tolist(), "go on at" if over else "end before"
             raise ValueError(
-                f"copies {np.flatnonzero(ended != over)[:5].tolist()} {'go on at' if over else 'end before'} the horizon "
-                f"{self.horizon} (period {self.t}): deviations are valued in games whose copies end there together"
+                f"copies {copies} {when} the horizon {self.horizon} (period {self.t}): deviations are valued in games "
+                "whose copies end there together"
             )
         reward = after.reward[self._row, self.places]
         if not over:

@@ -24,7 +24,7 @@ class DeviatorConfig(BaseModel):
     )
     num_episodes: int = Field(24_000, ge=1, le=10**9, description="of one deviator, over all copies")
     copies: int = Field(128, ge=1, le=65_536, description="of the game, of one deviator each")
-    fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq, at most T; of mfac it is T")
+    fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
     batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
     replay_episodes: int = Field(15, ge=1, description="of every copy, that mfq keeps")
     exploration: float = Field(

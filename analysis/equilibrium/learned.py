@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,8 +73,15 @@ def estimate(values: Doubles) -> Estimate:
 
 
 def paired_returns(
-    subject: Subject, kind: int, deviators: Sequence[tuple[Start, Act]], *, who: Who, episodes: int, copies: int, seed: int
-) -> Doubles:  # fmt: skip
+    subject: Subject,
+    kind: int,
+    deviators: Sequence[tuple[Start, Act]],
+    *,
+    who: Who,
+    episodes: int,
+    copies: int,
+    seed: int,
+) -> Doubles:
     """[1 + deviators, episodes]: discounted returns of who stays and of the deviators, an episode a column.
 
     All of a column meet the same random numbers. Where a whole type deviates a return is its agents' mean.
@@ -171,9 +179,8 @@ def learned_gap(
     policies: dict[Start, Path] = {}
     for start in starts(subject):
         policies[start] = train_deviator(
-            subject, kind, piece(folder, type_name, who, start), config, who=who, start=start,
-            told=lambda episodes, start=start: told(start, episodes),
-        )  # fmt: skip
+            subject, kind, piece(folder, type_name, who, start), config, who=who, start=start, told=partial(told, start)
+        )
     return measured_gap(subject, type_name, policies, config, who=who)
 
 
@@ -186,3 +193,51 @@ def gaps_from(found: Sequence[LearnedGap], who: Who, config: DeviatorConfig) -> 
         *([f"no trained deviator of {', '.join(stays)} gained: there the bound is staying's, 0"] if stays else []),
     ]
     return Gaps(WHAT[who], "learned", tuple(one.gap for one in found), tuple(notes))
+
+
+def learned_gaps(
+    subject: Subject,
+    folder: Path,
+    config: DeviatorConfig | None = None,
+    *,
+    types: Sequence[str] = (),
+    who: Who = "one",
+    local: bool = True,
+    address: str | None = None,
+) -> tuple[LearnedGap, ...]:
+    """The learned gap of every type, or of some; `gaps_from` puts them together.
+
+    Args:
+        types: their names; all of them where none is given.
+        local: one after another in this process; else on Ray, a task for each type and start, where `folder` must be
+            one that all nodes see.
+        address: of the Ray cluster.
+
+    Raises:
+        UserError: as `learned_gap`, before anything is trained.
+        TrainingFailed: where a guard stopped training, or workers died; names their pieces, which the same call goes
+            on with.
+    """
+    config = config or DeviatorConfig()
+    names = list(types) or list(subject.make(1).type_names)
+    kinds = {name: kind_of(subject, name)[0] for name in names}
+    if local:
+        return tuple(learned_gap(subject, name, folder, config, who=who) for name in names)
+    from mfmarl.rllib.tasks import run_pieces
+
+    parts = {(name, start): piece(folder, name, who, start) for name in names for start in starts(subject)}
+    trained = run_pieces(
+        {
+            part.name: partial(train_deviator, subject, kinds[name], part.resolve(), config, who=who, start=start)
+            for (name, start), part in parts.items()
+        },
+        address=address,
+    )
+    policies = {
+        name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
+    }
+    found = run_pieces(
+        {name: partial(measured_gap, subject, name, policies[name], config, who=who) for name in names},
+        address=address,
+    )
+    return tuple(found[name] for name in names)
