@@ -1,4 +1,8 @@
-"""Policies as an ONNX graph, written node by node: what a policy computes is a dozen products and a softmax."""
+"""Policies as an ONNX graph, written node by node: what a policy computes is a dozen products and a softmax.
+
+In float64 between float32 inputs and outputs, as `Policy.probs`: a cold Boltzmann law blows the last bits of float32
+values up to 1e-5 of probability, and every runtime sums in an order of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class _Graph:
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
 
-    def constant(self, value: Any, kind: type = np.float32) -> str:
+    def constant(self, value: Any, kind: type = np.float64) -> str:
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
         return name
@@ -33,6 +37,9 @@ class _Graph:
         name = output or f"n{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
+
+    def cast(self, value: str, kind: int, output: str | None = None) -> str:
+        return self.node("Cast", value, to=kind, output=output)
 
     def slice(self, value: str, low: int, high: int, axis: int) -> str:
         ends = [self.constant([end], np.int64) for end in (low, high, axis)]
@@ -50,24 +57,23 @@ def graph_of(network: PolicyNetwork) -> onnx.ModelProto:
     graph, shape = _Graph(), network.shape
     agents = shape.types[-1][1]
     inputs = {"obs": shape.observations}
-    seen = None
+    obs, seen = graph.cast("obs", TensorProto.DOUBLE), None
     if shape.mean_action != "none":
-        seen = "mean_action"
+        seen = graph.cast("mean_action", TensorProto.DOUBLE)
         entries = shape.num_actions or 1
-        inputs[seen] = shape.mean_field().width if shape.by_type else entries
+        inputs["mean_action"] = shape.mean_field().width if shape.by_type else entries
         if shape.mean_action == "scalar" and shape.num_actions is not None and not shape.by_type:
-            scale = np.arange(entries, dtype=np.float32)[:, None] / max(1, entries - 1)
+            scale = np.arange(entries, dtype=float)[:, None] / max(1, entries - 1)
             seen = graph.node("MatMul", seen, graph.constant(scale))
     if network.predictor is not None:
         told = [seen] if shape.predictor == "obs_and_last" and seen is not None else []
-        seen = _as_mean_action(graph, network, _mlp(graph, network.predictor, ["obs", *told]))
-    output = _mlp(graph, network.mlp, ["obs", *([] if seen is None else [seen])])
+        seen = _as_mean_action(graph, network, _mlp(graph, network.predictor, [obs, *told]))
+    output = _mlp(graph, network.mlp, [obs, *([] if seen is None else [seen])])
     if shape.num_actions is None:
-        graph.node("Identity", output, output="output")
         name, width = "output", 2
     else:
-        _probabilities(graph, network, output)
-        name, width = "probs", shape.num_actions
+        name, width, output = "probs", shape.num_actions, _probabilities(graph, network, output)
+    graph.cast(output, TensorProto.FLOAT, output=name)
     tensors = [
         helper.make_tensor_value_info(key, TensorProto.FLOAT, ["R", agents, size]) for key, size in inputs.items()
     ]
@@ -80,14 +86,13 @@ def graph_of(network: PolicyNetwork) -> onnx.ModelProto:
     return model
 
 
-def _probabilities(graph: _Graph, network: PolicyNetwork, output: str) -> None:
+def _probabilities(graph: _Graph, network: PolicyNetwork, output: str) -> str:
     scaled = graph.node("Div", output, graph.constant(float(network.temperature)))
     epsilon = float(network.epsilon)
     if epsilon == 0:
-        graph.node("Softmax", scaled, axis=-1, output="probs")
-        return
+        return graph.node("Softmax", scaled, axis=-1)
     greedy = graph.node("Mul", graph.node("Softmax", scaled, axis=-1), graph.constant(1 - epsilon))
-    graph.node("Add", greedy, graph.constant(epsilon / (network.shape.num_actions or 1)), output="probs")
+    return graph.node("Add", greedy, graph.constant(epsilon / (network.shape.num_actions or 1)))
 
 
 def _as_mean_action(graph: _Graph, network: PolicyNetwork, output: str) -> str:
@@ -128,6 +133,6 @@ def _mlp(graph: _Graph, mlp: StackedMLP, parts: list[str]) -> str:
     return graph.node("Concat", *outputs, axis=1) if len(outputs) > 1 else outputs[0]
 
 
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    out: NDArray[np.float32] = tensor.detach().cpu().numpy()
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    out: NDArray[np.float64] = tensor.detach().cpu().double().numpy()
     return out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,19 @@ class Policy:
         self.mean_field = network.shape.mean_field()
         self._generator = torch.Generator().manual_seed(seed)
 
+    @cached_property
+    def _precise(self) -> PolicyNetwork:
+        """In float64: a cold Boltzmann law blows the last bits of float32 values up to 1e-5 of probability."""
+        return copy.deepcopy(self.network).double()
+
     def _law(
-        self, obs: NDArray[np.float32], mean_action: NDArray[np.float32], last_action: NDArray[Any] | None
+        self,
+        network: PolicyNetwork,
+        obs: NDArray[np.float32],
+        mean_action: NDArray[np.float32],
+        last_action: NDArray[Any] | None,
     ) -> ActionLaw:
-        shape = self.network.shape
+        shape = network.shape
         agents, entries = shape.types[-1][1], shape.num_actions or 1
         if obs.ndim != 3 or obs.shape[1:] != (agents, shape.observations):
             raise ValueError(
@@ -54,7 +65,8 @@ class Policy:
         last = None if last_action is None else torch.from_numpy(np.asarray(last_action))
         # nobody has played yet where the mean action is zero
         seen = self.mean_field.shown(means, last, means.sum((-1, -2)) == 0.0)
-        return self.network.law(torch.from_numpy(np.asarray(obs, np.float32)), seen)
+        kind = network.temperature.dtype
+        return network.law(torch.from_numpy(np.asarray(obs, np.float32)).to(kind), seen.to(kind))
 
     def probs(
         self,
@@ -62,11 +74,11 @@ class Policy:
         mean_action: NDArray[np.float32],
         last_action: NDArray[Any] | None = None,
     ) -> NDArray[np.float32]:
-        """Action probabilities [R, N, A] of policies over discrete actions; arguments as for `act`."""
-        law = self._law(obs, mean_action, last_action)
+        """Probabilities [R, N, A] of discrete actions, worked out in float64; arguments as for `act`."""
+        law = self._law(self._precise, obs, mean_action, last_action)
         if not isinstance(law, Categorical):
             raise ValueError("these policies play continuous actions, which have densities: use act")
-        out: NDArray[np.float32] = law.probs.numpy()
+        out: NDArray[np.float32] = law.probs.float().numpy()
         return out
 
     def act(
@@ -85,7 +97,7 @@ class Policy:
         Raises:
             ValueError: for arrays of other shapes; says which are wanted.
         """
-        out: NDArray[Any] = self._law(obs, mean_action, last_action).sample(self._generator).numpy()
+        out: NDArray[Any] = self._law(self.network, obs, mean_action, last_action).sample(self._generator).numpy()
         return out
 
     @classmethod
