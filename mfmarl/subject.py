@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+import envs
 from envs.population import PopulationEnv
 from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, one_deviator, whole_type
+from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork
-from mfmarl.players import network_player, network_sight
+from mfmarl.players import network_player, network_sight, reference_player
+from mfmarl.policy import Policy
+from mfmarl.runs.checkpoint import latest_checkpoint
+from mfmarl.runs.schema import open_run
 from mfmarl.yardstick import Player
 
 Who = Literal["one", "type"]
@@ -82,3 +89,51 @@ def measured_units(subject: Subject, kind: int, start: Start, seed: int) -> tupl
     spread = rows.std(0)
     scale = np.where(spread < LEAST_SCALE, 1.0, spread)
     return Units(rows.mean(0).astype(np.float32), scale.astype(np.float32)), float(np.std(rewards)) or 1.0
+
+
+def run_subject(run: Path, *, split: str | None = None) -> Subject:
+    """The profile of a run's newest checkpoint in the run's game.
+
+    Args:
+        split: of recorded data, where the game holds some out; without it what the run was trained on.
+
+    Raises:
+        UserError: for a folder that is no run or has no checkpoint, or a split that the game has not.
+        StorageFailed: where the checkpoint is damaged.
+    """
+    config = open_run(run).config
+    options = dict(config.env_options)
+    if split is not None:
+        if not envs.has_held_out(config.env, **options):
+            raise UserError(f"split {split}: {config.env} has no data to split; leave it out")
+        options["split"] = split
+    network = Policy.load(run).network
+    agents = network.shape.types[-1][1]
+    scale = latest_checkpoint(run).tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
+    make = partial(_make, config.env, config.num_agents, options)
+    algorithm: Literal["mfq", "mfac"] = "mfac" if config.algorithm == "mfac" else "mfq"
+    return Subject.of_networks(make, Trained(network, scale), config.discount, algorithm)
+
+
+def reference_subject(
+    name: str,
+    env: str,
+    *,
+    num_agents: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    discount: float = 0.99,
+) -> Subject:
+    """The reference policy `name` of environment `env`, for all agents.
+
+    Raises:
+        ValueError: for an unknown environment, option or policy, or one that cannot be played there.
+    """
+    subject = Subject(
+        partial(_make, env, num_agents, dict(options or {})), reference_player(name, discount), discount
+    )
+    subject.player(subject.make(1), 0)
+    return subject
+
+
+def _make(env: str, num_agents: int | None, options: Mapping[str, Any], copies: int) -> PopulationEnv:
+    return envs.make(env, num_envs=copies, num_agents=num_agents, seed=0, **options)
