@@ -22,7 +22,7 @@ class DeviatorConfig(BaseModel):
     algorithm: Literal["same", "mfq", "mfac"] = Field(
         "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
     )
-    num_episodes: int = Field(24_000, ge=1, le=10**9, description="of one deviator, over all copies")
+    num_episodes: int = Field(28_000, ge=1, le=10**9, description="of one deviator, over all copies")
     copies: int = Field(128, ge=1, le=65_536, description="of the game, of one deviator each")
     fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
     batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
@@ -42,10 +42,11 @@ class DeviatorConfig(BaseModel):
     mfq: MFQConfig = Field(
         default_factory=lambda: MFQConfig(
             learning_rate=6e-3,
-            learning_rate_end=1e-5,
+            learning_rate_end=1e-4,
             target_rate=0.5,
             temperature_start=0.3,
-            temperature_end=0.03,
+            temperature_end=0.015,
+            temperature_fraction=0.9,
             double_q=True,
             huber=False,
             gradient_steps_per_step=3.0,

@@ -10,7 +10,14 @@ import envs
 from envs.inventory.mean_field import base_stock_profile, mean_field
 from mfmarl.config import TrainConfig
 from mfmarl.network import PolicyNetwork
-from mfmarl.players import answer_player, constant_player, network_player, network_sight, profile_player, reference_player
+from mfmarl.players import (
+    answer_player,
+    constant_player,
+    network_player,
+    network_sight,
+    profile_player,
+    reference_player,
+)
 from mfmarl.policy import Policy
 from mfmarl.trainer import network_shape
 
