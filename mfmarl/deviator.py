@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import safetensors.numpy
 import torch
+from torch import Tensor
 
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac import MFAC
@@ -26,8 +29,8 @@ from mfmarl.errors import UserError
 from mfmarl.network import LawName, NetworkShape, PolicyNetwork
 from mfmarl.policy import EXPORTED_SHAPE, EXPORTED_TENSORS, module_arrays
 from mfmarl.rollout import PopulationBatch, Rollout
-from mfmarl.runs.checkpoint import latest_valid, write_checkpoint
-from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.runs.checkpoint import CHECKPOINTS, latest_valid, write_checkpoint
+from mfmarl.runs.files import read_capped, storing, to_json, write_whole
 from mfmarl.runs.lock import hold
 from mfmarl.seeding import stream
 from mfmarl.subject import Start, Subject, Who, measured_units
@@ -42,7 +45,8 @@ from mfmarl.trainer import (
     unpack_pending,
 )
 
-POLICY = "policy"
+POLICY, DONE = "policy", "done"
+MAX_DONE = 64
 
 
 class DeviatorTrainer:
@@ -65,7 +69,7 @@ class DeviatorTrainer:
         network = self._network(subject, env, kind, start, spread, root)
         batch = max(1, config.batch_agent_steps // agents)
         kept = copies * (max(config.replay_episodes * horizon, 2 * self.fragment) + 2)
-        self.learner = self._learner(network, subject.discount, batch, kept, copies * self.fragment, root)
+        self.learner = self._learner(network, start, subject.discount, batch, kept, copies * self.fragment, root)
         acting = PolicyNetwork(network.shape, 0)
         acting.load_state_dict(self.learner.policy.state_dict())
         self.rollout = Rollout(
@@ -77,6 +81,8 @@ class DeviatorTrainer:
         )
         self._explore()
         self._pending: list[PopulationBatch] = []
+        self._averaged = self._weights()
+        self._number = 0
 
     def _network(
         self, subject: Subject, env: DeviationEnv, kind: int, start: Start, spread: float, root: int
@@ -99,17 +105,27 @@ class DeviatorTrainer:
         return network
 
     def _learner(
-        self, network: PolicyNetwork, discount: float, batch: int, kept: int, warmup: int, root: int
+        self,
+        network: PolicyNetwork,
+        start: Start,
+        discount: float,
+        batch: int,
+        kept: int,
+        warmup: int,
+        root: int,
     ) -> Learner:
         policy = PolicyNetwork(network.shape, 0)
         setting = Setting("independent", ImportanceConfig(), self.config.num_episodes, stream(root, "replay"))
-        sizes = {
+        sizes: dict[str, float] = {
             "discount": discount, "batch_population_steps": batch, "replay_population_steps": kept,
             "warmup_population_steps": warmup,
         }  # fmt: skip
         if self.algorithm == "mfac":
             critic = make_critic(network.shape, stream(root, "critic"))
             return MFAC(network, policy, critic, setting, self.config.mfac.model_copy(update=sizes))
+        if start == "checkpoint":
+            # what these values know would be lost in play that is nearly uniform
+            sizes["temperature_start"] = min(self.config.warm_temperature, self.config.mfq.temperature_start)
         return MFQ(network, policy, setting, self.config.mfq.model_copy(update=sizes))
 
     def _explore(self) -> None:
@@ -128,22 +144,35 @@ class DeviatorTrainer:
         metrics = self.learner.learn(batches)
         self.rollout.network.load_state_dict(self.learner.policy.state_dict())
         self._explore()
+        if self.learner.share >= self.config.averaged_from:
+            # the last gradient steps' noise moves the deviator between actions that are nearly as good
+            self._number += 1
+            self._averaged += (self._weights() - self._averaged) / self._number
         return metrics
+
+    def _weights(self) -> Tensor:
+        return torch.nn.utils.parameters_to_vector(self.learner.policy.mlp.parameters()).detach().double()
 
     def get_state(self) -> tuple[Tensors, States]:
         """Checkpoint contents."""
-        return pack_state(*learner_state(self.learner), [rollout_state(self.rollout)], self._pending)
+        tensors, states = pack_state(*learner_state(self.learner), [rollout_state(self.rollout)], self._pending)
+        tensors["averaged"] = {"weights": self._averaged.numpy().copy()}
+        return tensors, states | {"averaged": {"number": self._number}}
 
     def set_state(self, tensors: Tensors, states: States) -> None:
         """Go on from checkpoint contents, bit for bit."""
         self.learner.set_state(tensors, states["learner"])
         set_rollout_state(self.rollout, tensors["runner_0"], states["runner_0"])
         self._pending = unpack_pending(tensors, states)
+        self._averaged = torch.from_numpy(np.array(tensors["averaged"]["weights"]))
+        self._number = int(states["averaged"]["number"])
 
     def policy(self) -> PolicyNetwork:
-        """The deviator as it is, for observations as they are."""
+        """The deviator as it is, its weights averaged over the end of training, for observations as they are."""
         found = PolicyNetwork(self.learner.policy.shape, 0)
         found.load_state_dict(self.learner.policy.state_dict())
+        if self._number:
+            torch.nn.utils.vector_to_parameters(self._averaged.float(), found.mlp.parameters())
         fold(found.mlp, self.units)
         return found
 
@@ -171,39 +200,52 @@ def train_deviator(
         StorageFailed: where the disk does not take what is written, or a checkpoint is damaged.
     """
     torch.set_num_threads(1)
-    hashed = _hash(config, kind, who, start)
+    hashed = _hash(subject, config, kind, who, start)
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with hold(folder):
-        checkpoint = latest_valid(folder)
-        if checkpoint is not None and checkpoint.config_hash != hashed:
-            raise UserError(
-                f"{folder} holds a deviator of other settings ({checkpoint.config_hash}, these are {hashed}); "
-                "give another folder, or take that one away"
-            )
-        if checkpoint is not None and (folder / POLICY / EXPORTED_TENSORS).exists():
+        if (folder / DONE).exists():
+            _check_same(folder, read_capped(folder / DONE, MAX_DONE).decode(), hashed)
             return folder / POLICY
+        checkpoint = latest_valid(folder)
+        if checkpoint is not None:
+            _check_same(folder, checkpoint.config_hash, hashed)
         trainer = DeviatorTrainer(subject, kind, who, start, config)
         if checkpoint is not None:
             trainer.set_state(checkpoint.tensors, checkpoint.states)
         while not trainer.done:
             trainer.iterate()
             told(trainer.learner.episodes)
-            if trainer.done or trainer.learner.iteration % config.checkpoint_every == 0:
+            if trainer.learner.iteration % config.checkpoint_every == 0 and not trainer.done:
                 write_checkpoint(folder, trainer.learner.iteration, *trainer.get_state(), hashed)
         _save(trainer.policy(), folder / POLICY)
+        write_whole(folder / DONE, hashed.encode())
+        # nothing goes on from them any more, and they hold the replay
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return folder / POLICY
 
 
-def _hash(config: DeviatorConfig, kind: int, who: Who, start: Start) -> str:
+def _check_same(folder: Path, begun: str, now: str) -> None:
+    if begun != now:
+        raise UserError(
+            f"{folder} holds a deviator of other settings ({begun}, these are {now}); give another folder, or take "
+            "that one away"
+        )
+
+
+def _hash(subject: Subject, config: DeviatorConfig, kind: int, who: Who, start: Start) -> str:
     # what is measured afterwards does not change what was trained
     trained = config.model_dump(mode="json", exclude={"evaluation_episodes", "evaluation_copies", "checkpoint_every"})
-    text = json.dumps([trained, kind, who, start], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    text = json.dumps([trained, kind, who, start, subject.discount, subject.algorithm], sort_keys=True)
+    found = hashlib.sha256(text.encode())
+    if subject.trained is not None:
+        for array in module_arrays(subject.trained.network).values():
+            found.update(array.tobytes())
+    return found.hexdigest()[:12]
 
 
 def _save(network: PolicyNetwork, folder: Path) -> None:
-    """As `mfmarl export` does, the tensors last: where they are, all is."""
+    """As `mfmarl export` does."""
     with storing(folder):
         folder.mkdir(exist_ok=True)
     write_whole(folder / EXPORTED_SHAPE, to_json(network.shape.to_json(), indent=2).encode())

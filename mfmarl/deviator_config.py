@@ -26,9 +26,12 @@ class DeviatorConfig(BaseModel):
     copies: int = Field(128, ge=1, le=65_536, description="of the game, of one deviator each")
     fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
     batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
-    replay_episodes: int = Field(15, ge=1, description="of every copy, that mfq keeps")
+    replay_episodes: int = Field(40, ge=1, description="of every copy, that mfq keeps")
     exploration: float = Field(
         0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
+    )
+    averaged_from: float = Field(
+        0.8, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
     )
     warm_temperature: float = Field(
         0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"
