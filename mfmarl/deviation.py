@@ -121,6 +121,11 @@ class DeviationEnv:
         """Period of the episode."""
         return len(self._played)
 
+    @property
+    def inner_step(self) -> Step:
+        """What all agents of the game see at this moment: what the profile plays next is played on."""
+        return self._step
+
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:
