@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/learned_gap.py coverage [--repetitions 1000] [--out docs/figures]
     OMP_NUM_THREADS=1 python benchmarks/learned_gap.py quality [--profiles base_stock] [--types supermarket]
-        [--num-agents 99] [--num-episodes E] [--out docs/figures] [--work build/learned]
+        [--num-agents 99] [--measure-agents 99] [--num-episodes E] [--out docs/figures] [--work build/learned]
 
-coverage: Cournot with a fixed deviator among sellers who draw from the grid; its gap is a closed form. quality: no jitter,
-a fresh deviator per profile and type. The exact gap is that of infinitely many agents; `response` is what its best
-response gains in the market of N agents, where it does not know that it moves the means itself: what a deviator
-can be held against there.
+coverage: Cournot with a fixed deviator among sellers who draw from the grid; its gap is a closed form. quality: no
+jitter, a fresh deviator per profile and type, trained among `num-agents` and measured among `measure-agents`. The exact
+gap is that of infinitely many agents; `response` is what its best response gains where it is measured, although it
+does not know that it moves the means itself: what a deviator can be held against there.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Quality:
     profile: str
     type_name: str
     num_agents: int
+    measured_agents: int
     value: float
     exact: float
     response: float
@@ -119,9 +120,14 @@ def market(num_agents: int, copies: int) -> PopulationEnv:
     return envs.make("inventory/market-easy", num_envs=copies, num_agents=num_agents, seed=0, jitter=0.0)
 
 
-def quality(profile: str, type_name: str, num_agents: int, config: DeviatorConfig, work: Path) -> Quality:
+def quality(
+    profile: str, type_name: str, num_agents: int, measure_agents: int, config: DeviatorConfig, work: Path
+) -> Quality:
     """Train and measure one deviator."""
-    subject = Subject(partial(market, num_agents), reference_player(profile, 0.99), 0.99)
+    subject, larger = (
+        Subject(partial(market, agents), reference_player(profile, 0.99), 0.99)
+        for agents in (num_agents, measure_agents)
+    )
     env: Any = subject.make(1)
     kind = list(env.type_names).index(type_name)
     found = solved(env.config, 0.99)
@@ -129,14 +135,16 @@ def quality(profile: str, type_name: str, num_agents: int, config: DeviatorConfi
     policies = list(found.profile(profile).policies)
     answer = best_response(found.game, exact.evaluation.path, kind)
     policies[kind] = as_policy(found.game.types[kind], answer.actions)
-    response = _response(subject, kind, Profile(tuple(policies)), found.game, config)
+    response = _response(larger, kind, Profile(tuple(policies)), found.game, config)
     began = time.process_time()
     folder = piece(work / profile, type_name, "one", "fresh")
-    learned = measured_gap(subject, type_name, {"fresh": train_deviator(subject, kind, folder, config)}, config).gap.gap
+    path = train_deviator(subject, kind, folder, config)
+    spent = time.process_time() - began
+    learned = measured_gap(larger, type_name, {"fresh": path}, config).gap.gap
     return Quality(
-        profile, type_name, num_agents, float(exact.evaluation.values[kind]), float(exact.gaps[kind]),
+        profile, type_name, num_agents, measure_agents, float(exact.evaluation.values[kind]), float(exact.gaps[kind]),
         response.value, response.high - response.value, learned.value, learned.high - learned.value,
-        learned.value / float(exact.gaps[kind]), learned.value / response.value, time.process_time() - began,
+        learned.value / float(exact.gaps[kind]), learned.value / response.value, spent,
     )  # fmt: skip
 
 
@@ -176,6 +184,8 @@ def main() -> None:
     parser.add_argument("--profiles", nargs="+", default=["random", "base_stock", "planner", "equilibrium"])
     parser.add_argument("--types", nargs="+", default=["convenience", "supermarket", "discounter"])
     parser.add_argument("--num-agents", type=int, default=99)
+    parser.add_argument("--measure-agents", type=int, default=99)
+    parser.add_argument("--evaluation-episodes", type=int, default=DeviatorConfig().evaluation_episodes)
     parser.add_argument("--num-episodes", type=int, default=DeviatorConfig().num_episodes)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
     parser.add_argument("--work", type=Path, default=Path("build/learned"))
@@ -186,9 +196,17 @@ def main() -> None:
     if given.what == "coverage":
         todo = [partial(coverage, given.repetitions, episodes) for episodes in EPISODES]
     else:
-        config = DeviatorConfig(num_episodes=given.num_episodes)
+        copies = max(1, DeviatorConfig().evaluation_copies * 99 // given.measure_agents)
+        config = DeviatorConfig(
+            num_episodes=given.num_episodes,
+            evaluation_episodes=given.evaluation_episodes,
+            evaluation_copies=copies,
+        )
         todo = [
-            partial(quality, profile, name, given.num_agents, config, given.work / str(given.num_agents))
+            partial(
+                quality, profile, name, given.num_agents, given.measure_agents, config,
+                given.work / str(given.num_agents),
+            )
             for profile in given.profiles
             for name in given.types
         ]
