@@ -24,6 +24,7 @@ from analysis.equilibrium.learned import (
     piece,
 )
 from benchmarks.learned_gap import cournot, intervals, known_gap
+from envs.inventory import newsvendor
 from envs.population import PopulationEnv
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.deviator import train_deviator
@@ -31,7 +32,7 @@ from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import UserError
 from mfmarl.players import answer_player, constant_player, reference_player
 from mfmarl.runs.checkpoint import checkpoint_paths
-from mfmarl.subject import Subject, run_subject
+from mfmarl.subject import Subject, reference_subject, run_subject
 from tests.games import AimingGame
 
 DISCOUNT = 0.9
@@ -235,3 +236,35 @@ def test_a_worker_that_dies_is_named_and_its_piece_goes_on(tmp_path: Path, one_r
     found = learned_gaps(subject, folder, config, local=False)
     want = learned_gaps(cournot(), tmp_path / "undisturbed", config)
     assert [one.gap for one in found] == [one.gap for one in want]
+
+
+def test_newsvendors_at_their_quantity_gain_nothing(tmp_path: Path) -> None:
+    """Nothing is kept from period to period, so the newsvendor's quantity is everyone's best answer in each."""
+    quantity, _ = newsvendor(mu=6.0, p=10.0, c=4.0, v=1.0)
+    grid = tuple(float(q) for q in range(int(quantity) - 2, int(quantity) + 3))
+    shop = {"mu": 6.0, "p0": 10.0, "c": 4.0, "h": 0.0, "delta": 1.0, "v": 1.0, "L": 0}
+
+    def make(copies: int) -> PopulationEnv:
+        return envs.make(
+            "inventory/market-decoupled", num_envs=copies, num_agents=8, seed=0, jitter=0.0, types={"shop": shop},
+            action_mode="absolute", action_grid=grid, horizon=4, initial_stock=0.0,
+        )  # fmt: skip
+
+    subject = Subject(make, constant_player(2), DISCOUNT)
+    config = small(num_episodes=1000, copies=32, batch_agent_steps=256, evaluation_episodes=256, evaluation_copies=64)
+    found = learned_gap(subject, "shop", tmp_path, config)
+    assert found.gap.gap.low <= 0 <= found.gap.gap.high
+    # off the quantity something is lost, and it shows
+    stay, less = paired_returns(
+        subject, 0, [("fresh", constant(0))], who="one", episodes=4000, copies=1000, seed=1
+    )
+    assert estimate(less - stay).high < 0
+
+
+def test_networks_are_audited_too(tmp_path: Path) -> None:
+    """Random orders are bad enough for a deviator of a few hundred episodes to gain by."""
+    subject = reference_subject("random", "inventory/network-30", options={"horizon": 10})
+    name = subject.make(1).type_names[0]
+    config = small(num_episodes=1500, copies=64, batch_agent_steps=128, evaluation_episodes=64, evaluation_copies=32)
+    found = learned_gap(subject, name, tmp_path, config)
+    assert found.gap.gap.low > 0
