@@ -25,11 +25,18 @@ Sight = Callable[[Step, NDArray[Any] | None], NDArray[np.float32]]
 [B, N, F], in [0, 1]."""
 
 
-def one_deviator(env: PopulationEnv, kind: int, first: int = 0) -> Integers:
-    """[B, 1]: one agent of type `kind` a copy, the type's agents in turn from its `first`-th."""
+def some_deviators(env: PopulationEnv, kind: int, number: int = 1, first: int = 0) -> Integers:
+    """[B, number]: agents of type `kind` in every copy, the type's agents in turn from its `first`-th.
+
+    Raises:
+        ValueError: for more than there are.
+    """
     agents = type_slices(env.agent_types)[kind]
-    turn: Integers = agents.start + (first + np.arange(env.num_envs)) % (agents.stop - agents.start)
-    return turn[:, None]
+    size = agents.stop - agents.start
+    if not 1 <= number <= size:
+        raise ValueError(f"{number} deviators of type {env.type_names[kind]}, which has {size} agents")
+    turn: Integers = agents.start + (first + np.arange(env.num_envs * number)) % size
+    return turn.reshape(env.num_envs, number)
 
 
 def whole_type(env: PopulationEnv, kind: int) -> Integers:
@@ -77,7 +84,7 @@ class DeviationEnv:
         """Args:
         inner: the game; it has a `horizon` at which all copies end together.
         player: the profile that plays everyone else; it draws anew in each episode, from a stream of its own.
-        deviators: [B, n], all of one type: see `one_deviator` and `whole_type`.
+        deviators: [B, n], all of one type: see `some_deviators` and `whole_type`.
         seed: of the first episodes and of the profile's draws.
 
         Raises:

@@ -56,15 +56,20 @@ class DeviatorTrainer:
         root = stream(config.seed, "deviator", kind, who, start)
         self.config = config
         units, spread = measured_units(subject, kind, start, stream(root, "units"))
-        probe = subject.deviation(kind, who, 1, 0)
-        agents, horizon = probe.num_agents, probe.horizon
-        copies = max(1, config.copies // agents) if who == "type" else config.copies
-        env = subject.deviation(kind, who, copies, stream(root, "env"), start=start, units=units)
+        probe = subject.deviation(kind, "type", 1, 0)
+        horizon = probe.horizon
+        agents = probe.num_agents
+        if who == "one":
+            agents = max(1, min(agents, probe.inner.num_agents // config.crowd))
+        copies = -(-config.deviators // agents)
+        env = subject.deviation(kind, who, copies, stream(root, "env"), start=start, units=units, number=agents)
         continuous = not hasattr(env.action_space, "n")
         self.algorithm = subject.algorithm if config.algorithm == "same" else config.algorithm
         if continuous:
             self.algorithm = "mfac"
         self.units = units
+        self.num_episodes: int = -(-config.num_episodes // agents)
+        """Of the copies."""
         self.fragment = horizon if self.algorithm == "mfac" else min(config.fragment_length, horizon)
         network = self._network(subject, env, kind, start, spread, root)
         batch = max(1, config.batch_agent_steps // agents)
@@ -115,7 +120,7 @@ class DeviatorTrainer:
         root: int,
     ) -> Learner:
         policy = PolicyNetwork(network.shape, 0)
-        setting = Setting("independent", ImportanceConfig(), self.config.num_episodes, stream(root, "replay"))
+        setting = Setting("independent", ImportanceConfig(), self.num_episodes, stream(root, "replay"))
         sizes: dict[str, float] = {
             "discount": discount, "batch_population_steps": batch, "replay_population_steps": kept,
             "warmup_population_steps": warmup,
@@ -134,7 +139,7 @@ class DeviatorTrainer:
     @property
     def done(self) -> bool:
         """Whether all episodes are played."""
-        return self.learner.episodes >= self.config.num_episodes
+        return bool(self.learner.episodes >= self.num_episodes)
 
     def iterate(self) -> Metrics:
         """One training iteration."""

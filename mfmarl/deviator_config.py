@@ -22,16 +22,19 @@ class DeviatorConfig(BaseModel):
     algorithm: Literal["same", "mfq", "mfac"] = Field(
         "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
     )
-    num_episodes: int = Field(28_000, ge=1, le=10**9, description="of one deviator, over all copies")
-    copies: int = Field(128, ge=1, le=65_536, description="of the game, of one deviator each")
+    num_episodes: int = Field(84_000, ge=1, le=10**9, description="of deviators, all together")
+    deviators: int = Field(384, ge=1, le=65_536, description="that play at the same time, in as many copies as it takes")
+    crowd: int = Field(
+        32, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
+    )
     fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
     batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
-    replay_episodes: int = Field(40, ge=1, description="of every copy, that mfq keeps")
+    replay_episodes: int = Field(25, ge=1, description="of every deviator, that mfq keeps")
     exploration: float = Field(
         0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
     )
     averaged_from: float = Field(
-        0.8, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
+        0.75, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
     )
     warm_temperature: float = Field(
         0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"
@@ -45,7 +48,7 @@ class DeviatorConfig(BaseModel):
     mfq: MFQConfig = Field(
         default_factory=lambda: MFQConfig(
             learning_rate=6e-3,
-            learning_rate_end=1e-4,
+            learning_rate_end=3e-5,
             target_rate=0.5,
             temperature_start=0.3,
             temperature_end=0.015,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import envs
 from envs.population import PopulationEnv
-from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, one_deviator, whole_type
+from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
 from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork
 from mfmarl.players import network_player, network_sight, reference_player
@@ -62,11 +62,14 @@ class Subject:
 
     def deviation(
         self, kind: int, who: Who, copies: int, seed: int, *, start: Start = "fresh", units: Units | None = None,
-        first: int = 0,
+        first: int = 0, number: int = 1,
     ) -> DeviationEnv:  # fmt: skip
-        """The game of type `kind`'s deviators; `first` is the agent of the type that deviates in copy 0."""
+        """The game of type `kind`'s deviators: all of them, or one a copy, in turn from the `first`-th of the type.
+
+        Where they are many, `number` of them a copy move the means too little to feel each other, and serve to train.
+        """
         inner = self.make(copies)
-        places = one_deviator(inner, kind, first) if who == "one" else whole_type(inner, kind)
+        places = some_deviators(inner, kind, number, first) if who == "one" else whole_type(inner, kind)
         return DeviationEnv(inner, self.player, places, seed=seed, sight=self._sight(start), units=units)
 
     def _sight(self, start: Start) -> Sight:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import envs
 from envs.check import BrokenEnvironment, check, check_members
 from envs.population import PopulationEnv, Step
-from mfmarl.deviation import DeviationEnv, Units, one_deviator, whole_type
+from mfmarl.deviation import DeviationEnv, Units, some_deviators, whole_type
 from mfmarl.players import constant_player, reference_player
 from mfmarl.yardstick import Play, Player
 
@@ -27,7 +27,7 @@ def dilemma(copies: int = COPIES) -> PopulationEnv:
 
 
 def deviation(inner: PopulationEnv, player: Player, who: str = "one", kind: int = 0, **options: Any) -> DeviationEnv:
-    places = one_deviator(inner, kind) if who == "one" else whole_type(inner, kind)
+    places = some_deviators(inner, kind) if who == "one" else whole_type(inner, kind)
     return DeviationEnv(inner, player, places, seed=7, **options)
 
 
@@ -174,10 +174,13 @@ def test_a_state_goes_on_bit_for_bit_with_a_profile_that_draws() -> None:
 
 def test_deviators_take_turns_over_the_agents_of_their_type() -> None:
     inner = market()
-    first = one_deviator(inner, 1)[:, 0]
+    first = some_deviators(inner, 1)[:, 0]
     agents = np.flatnonzero(np.asarray(inner.agent_types) == 1)
     np.testing.assert_array_equal(first, agents[:COPIES])
-    np.testing.assert_array_equal(one_deviator(inner, 1, first=agents.size - 1)[:2, 0], [agents[-1], agents[0]])
+    np.testing.assert_array_equal(some_deviators(inner, 1, first=agents.size - 1)[:2, 0], [agents[-1], agents[0]])
+    np.testing.assert_array_equal(some_deviators(inner, 1, 2)[:2], [agents[:2], agents[2:4]])
+    with pytest.raises(ValueError, match=r"9 deviators of type supermarket, which has \d agents"):
+        some_deviators(inner, 1, 9)
 
 
 def test_bad_deviators_are_told() -> None:

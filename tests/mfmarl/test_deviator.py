@@ -44,7 +44,7 @@ def dilemma() -> Subject:
 
 
 def small(**options: Any) -> DeviatorConfig:
-    settings: dict[str, Any] = {"num_episodes": 128, "copies": 8, "batch_agent_steps": 32, "checkpoint_every": 2}
+    settings: dict[str, Any] = {"num_episodes": 128, "deviators": 8, "batch_agent_steps": 32, "checkpoint_every": 2}
     return DeviatorConfig(**settings | options)
 
 
@@ -119,7 +119,7 @@ def test_a_deviator_knows_when_the_game_ends() -> None:
         "base_stock", "inventory/market-easy", num_agents=9, options={"horizon": 5, "jitter": 0.0}
     )
     config = small(
-        num_episodes=6000, copies=32, batch_agent_steps=256,
+        num_episodes=6000, deviators=32, batch_agent_steps=256,
         mfq=MFQConfig(learning_rate=3e-3, learning_rate_end=1e-4, target_rate=0.5, huber=False, temperature_end=0.03),
     )  # fmt: skip
     trainer = DeviatorTrainer(subject, 1, "one", "fresh", config)

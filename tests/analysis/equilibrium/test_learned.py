@@ -50,7 +50,7 @@ def dilemma(action: int = 0) -> Subject:
 
 def small(**options: Any) -> DeviatorConfig:
     settings: dict[str, Any] = {
-        "num_episodes": 256, "copies": 8, "batch_agent_steps": 32, "evaluation_episodes": 8, "evaluation_copies": 8,
+        "num_episodes": 256, "deviators": 8, "batch_agent_steps": 32, "evaluation_episodes": 8, "evaluation_copies": 8,
     }  # fmt: skip
     return DeviatorConfig(**settings | options)
 
@@ -98,7 +98,7 @@ def test_cournot_at_its_equilibrium(tmp_path: Path) -> None:
         return make(num_envs=number)
 
     subject = Subject(copies, answer_player(answer), DISCOUNT)
-    config = small(num_episodes=600, copies=16, batch_agent_steps=128)
+    config = small(num_episodes=600, deviators=16, batch_agent_steps=128)
     found = learned_gaps(subject, tmp_path, config)
     for one in found:
         assert one.gap.gap.low - 1e-9 <= 0 <= one.gap.gap.high + 1e-9
@@ -114,7 +114,7 @@ def test_continuous_actions_are_learned_by_actor_critic(tmp_path: Path) -> None:
 
     subject = Subject(make, constant_player(0.5), DISCOUNT)
     config = small(
-        num_episodes=3000, copies=32, batch_agent_steps=80, evaluation_episodes=64,
+        num_episodes=3000, deviators=32, batch_agent_steps=80, evaluation_episodes=64,
         mfac=MFACConfig(learning_rate=3e-3, learning_rate_end=3e-4, trace_decay=0.0),
     )  # fmt: skip
     found = learned_gap(subject, "straight", tmp_path, config)
@@ -251,7 +251,7 @@ def test_newsvendors_at_their_quantity_gain_nothing(tmp_path: Path) -> None:
         )  # fmt: skip
 
     subject = Subject(make, constant_player(2), DISCOUNT)
-    config = small(num_episodes=1000, copies=32, batch_agent_steps=256, evaluation_episodes=256, evaluation_copies=64)
+    config = small(num_episodes=1000, deviators=32, batch_agent_steps=256, evaluation_episodes=256)
     found = learned_gap(subject, "shop", tmp_path, config)
     assert found.gap.gap.low <= 0 <= found.gap.gap.high
     # off the quantity something is lost, and it shows
@@ -265,6 +265,6 @@ def test_networks_are_audited_too(tmp_path: Path) -> None:
     """Random orders are bad enough for a deviator of a few hundred episodes to gain by."""
     subject = reference_subject("random", "inventory/network-30", options={"horizon": 10})
     name = subject.make(1).type_names[0]
-    config = small(num_episodes=1500, copies=64, batch_agent_steps=128, evaluation_episodes=64, evaluation_copies=32)
+    config = small(num_episodes=1500, deviators=64, batch_agent_steps=128, evaluation_episodes=64)
     found = learned_gap(subject, name, tmp_path, config)
     assert found.gap.gap.low > 0
