@@ -18,6 +18,11 @@ from envs.population import PopulationEnv, Step
 
 Doubles = NDArray[np.float64]
 Play = Callable[[Step], NDArray[Any]]
+Player = Callable[[PopulationEnv, int], Play]
+"""A profile: (environment, seed of its draws) -> what plays it from the start of an episode on, for all agents.
+
+It reads the environment and never steps it.
+"""
 LEVELS = 11
 """Constant actions that are tried where actions are numbers."""
 

@@ -78,7 +78,8 @@ def hindsight(known: Advantage, met: Met, floor: float) -> Hindsight:
     demand = np.full_like(met.demand, p.size) if p.sell_all else met.demand
     if p.backlog:
         # the agent's own part in the retail price is left out of the bound, and is in what it earned
-        best, played = (_waiting_trade(known, demand, ratio) for ratio in (np.maximum(met.ratio, floor), met.paid_ratio))
+        ratios = np.maximum(met.ratio, floor), met.paid_ratio
+        best, played = (_waiting_trade(known, demand, ratio) for ratio in ratios)
     else:
         nothing = np.zeros(demand.shape[1])
         best = played = (np.zeros_like(dearer), nothing)

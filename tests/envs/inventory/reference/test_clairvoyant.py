@@ -22,7 +22,7 @@ GAMMA = 0.9
 
 def recorded(market: InventoryMarket, play: Any, step: Step) -> tuple[Field, NDArray[np.float64]]:
     """The field of an episode under a policy, and its discounted returns [B, N]."""
-    field, returns = Field(), np.zeros((market.num_envs, market.num_agents))
+    field, returns = Field(market), np.zeros((market.num_envs, market.num_agents))
     for t in range(market.horizon):
         step = market.step(play(step))
         field.add(step)
@@ -64,7 +64,7 @@ def small(preset: str, agents: int, shop: dict[str, Any], **options: Any) -> Inv
 )
 def test_it_is_the_best_of_all_sequences_of_orders(shop: dict[str, Any], options: dict[str, Any]) -> None:
     market = small("decoupled", 2, shop, **options)
-    returns, field = np.zeros((market.num_envs, 2)), Field()
+    returns, field = np.zeros((market.num_envs, 2)), Field(market)
     for orders in SEQUENCES:
         step = market.step(np.stack([orders, orders], 1))
         field.add(step)
@@ -78,7 +78,7 @@ def test_prices_that_move_and_units_left_at_the_end() -> None:
     # little ordered by the others makes units cheaper than what they are worth at the end; the agent's own part in the
     # prices is .36 x 9 / 1000 $ a unit, less than .2 $ in five periods
     market = small("easy", 1_000, {"L": 1, "c": 2}, ending="finite", congestion=0.9)
-    returns, field = np.zeros(market.num_envs), Field()
+    returns, field = np.zeros(market.num_envs), Field(market)
     for t, orders in enumerate(SEQUENCES):
         actions = np.ones((market.num_envs, 1_000), int)
         actions[:, 0] = orders
@@ -137,7 +137,7 @@ def test_units_that_spoil_at_a_tie_spoil_in_the_bound_as_they_do_in_the_market()
         ),
     )  # fmt: skip
     with_demand(market, [[0, 0], [200, 200]])
-    field, earned = Field(), np.zeros((1, 2))
+    field, earned = Field(market), np.zeros((1, 2))
     for t in range(2):
         step = market.step(np.zeros((1, 2), int))
         field.add(step)

@@ -1,0 +1,202 @@
+"""Upper bounds on the gaps of a market's profile; see `bound.bounds`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.equilibrium.gaps import TypeGap
+from analysis.equilibrium.relaxed import Bounds, TypeBounds, paired_gap
+from envs.inventory.demand import CountDemand
+from envs.inventory.market import InventoryMarket
+from envs.inventory.mean_field.advantage import Advantage, OwnWeight, advantage
+from envs.inventory.mean_field.field import Path
+from envs.inventory.mean_field.hindsight import Met, hindsight
+from envs.inventory.mean_field.own_process import own_process
+from envs.inventory.reference.clairvoyant import Field, bound_steps, clairvoyant_bound, possible_orders
+from envs.inventory.types import AgentType, Parameters
+from envs.population import type_slices
+from mfmarl.seeding import generator, stream
+from mfmarl.yardstick import Player
+
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
+MOST_STEPS = 2e9
+"""Orders in states that the search without penalties compares; some 10^9 a second."""
+REACTION = (
+    "the others play as in the base episodes: how they would answer one agent's deviation, of order 1 / N where they "
+    "see prices or mean actions, is left out"
+)
+OWN_PART = (
+    "the agent's own 1 / N in the prices is taken out and its deviation's put in; without penalties, and with backlog, "
+    "it is left out of the retail price, which raises the bound: whatever the price follows, more of one's own lowers it"
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What n sampled agents met in E episodes."""
+
+    demand: Doubles
+    """[T, E, n], u; `order`, `premium` and `ratio` likewise, see `Field`."""
+    order: Doubles
+    premium: Doubles
+    ratio: Doubles
+    price: Doubles
+    """[T, E]: retail price / p0."""
+    returns: Doubles
+    """[E, n], discounted $."""
+    free: Doubles | None
+    """[E, n]: the bound without penalties."""
+
+
+def market_bounds(
+    env: InventoryMarket, player: Player, asked: Sequence[int], *, episodes: int, discount: float, seed: int,
+    agents: int, path: Path | None,
+) -> Bounds:  # fmt: skip
+    """Of the types with indices `asked`; arguments as for `bounds`."""
+    sample = _sample(env, asked, episodes, agents, generator(seed, "agents"))
+    everyone = np.concatenate(sample)
+    why_not_free, why_not_penalised = _no_free(env), _no_penalties(env)
+    if why_not_free and why_not_penalised:
+        raise ValueError(f"there is no upper bound: {why_not_free}; {why_not_penalised}")
+    pilot = None
+    if path is None and not why_not_penalised:
+        pilot = watch(env, player, everyone, env.num_envs, discount, stream(seed, "path"), free=False)
+    seen = watch(env, player, everyone, episodes, discount, stream(seed, "bound"), free=not why_not_free)
+    notes = [REACTION, OWN_PART, *(note for note in (why_not_free, why_not_penalised) if note)]
+    found, first = [], 0
+    for k, mine in zip(asked, sample, strict=True):
+        columns = np.arange(first, first + mine.size)
+        first += mine.size
+        whole = int((env.agent_types == k).sum())
+        if mine.size < whole:
+            notes.append(f"{env.type_names[k]}: {mine.size} of {whole} agents, drawn at random")
+        differ = whole if env.config.jitter > 0 else None
+        about = env.type_names[k], whole / env.num_agents
+        free = penalised = None
+        if seen.free is not None:
+            free = paired_gap(*about, seen.returns[:, columns], seen.free[:, columns], differ)
+        why = why_not_free or why_not_penalised
+        if not why_not_penalised:
+            expected = _expected(path, pilot, columns, env.config.price_floor)
+            try:
+                penalised = _penalised(env, mine, columns, seen, expected, discount, about, differ)
+            except ValueError as error:
+                why = f"{about[0]}: no penalties: {error}"
+                notes.append(why)
+        found.append(TypeBounds(free, penalised, why))
+    return Bounds(tuple(found), tuple(notes))
+
+
+def _sample(
+    env: InventoryMarket, asked: Sequence[int], episodes: int, agents: int, rng: np.random.Generator
+) -> list[Integers]:
+    """Agents of every type asked for, fewer where the search without penalties would take long."""
+    steps = bound_steps(env) / env.num_agents / env.num_envs * episodes * len(asked)
+    most = max(1, min(agents, int(MOST_STEPS / steps)))
+    everyone = np.arange(env.num_agents)
+    groups = [everyone[type_slices(env.agent_types)[k]] for k in asked]
+    return [np.sort(rng.choice(group, min(most, group.size), replace=False)) for group in groups]
+
+
+def _no_free(env: InventoryMarket) -> str:
+    """Why there is no bound without penalties; empty where there is."""
+    if env.config.spill > 0:
+        return f"no bound without penalties: spill is {env.config.spill:g}, and who might have come is not seen"
+    if env.config.action_mode == "order_up_to" and env.config.unmet == "backlog":
+        return "no bound without penalties: orders up to a position have no largest one with backlog"
+    return ""
+
+
+def _no_penalties(env: InventoryMarket) -> str:
+    """Why there are no penalties: demand or arrivals without a law of the agent's own; empty where there are."""
+    config, demand = env.config, env.demand
+    if not isinstance(demand, CountDemand):
+        return f"no penalties: demand_mode is {config.demand_mode}, a record and no law that expectations could be of"
+    if demand.shock is not None:
+        return "no penalties: the demand shock makes demand depend on its past; set shock_sigma=0"
+    if config.capacity is not None or config.spill > 0:
+        return "no penalties: capacity and spill make units, not only prices, depend on the others; leave them out"
+    if config.action_mode == "order_up_to" and config.unmet == "backlog":
+        return "no penalties: orders up to a position have no largest one with backlog; set levels"
+    return ""
+
+
+def watch(
+    env: InventoryMarket, player: Player, agents: Integers, episodes: int, discount: float, seed: int, *, free: bool
+) -> Seen:
+    """Play `episodes` episodes, noting what `agents` meet; with `free` their bound without penalties too."""
+    step = env.reset(stream(seed, "env"))
+    play = player(env, stream(seed, "player"))
+    parts: list[Seen] = []
+    for _ in range(-(-episodes // env.num_envs)):
+        field = Field(env, agents)
+        returns = np.zeros((env.num_envs, agents.size))
+        for t in range(env.horizon):
+            step = env.step(play(step))
+            field.add(step)
+            returns += discount**t * np.asarray(step.reward, float)[:, agents]
+        bound = clairvoyant_bound(env, field, discount=discount) if free else None
+        parts.append(Seen(field.demand, field.order, field.premium, field.ratio, field.price, returns, bound))
+
+    def joined(name: str, axis: int) -> Doubles:
+        whole = np.concatenate([getattr(part, name) for part in parts], axis)
+        return whole[:episodes] if axis == 0 else whole[:, :episodes]
+
+    met = [joined(name, 1) for name in ("demand", "order", "premium", "ratio", "price")]
+    return Seen(*met, joined("returns", 0), joined("free", 0) if free else None)
+
+
+def _expected(path: Path | None, pilot: Seen | None, columns: Integers, floor: float) -> tuple[Doubles, Doubles]:
+    """Premium and price ratio [T] that penalties expect of the others."""
+    if path is not None:
+        return path.premium, path.price
+    assert pilot is not None
+    ratio = np.maximum(pilot.ratio[..., columns], floor)
+    return pilot.premium[..., columns].mean((1, 2)), ratio.mean((1, 2))
+
+
+def _penalised(
+    env: InventoryMarket, mine: Integers, columns: Integers, seen: Seen, expected: tuple[Doubles, Doubles],
+    discount: float, about: tuple[str, float], differ: int | None,
+) -> TypeGap:  # fmt: skip
+    known: dict[tuple[float, ...], Advantage] = {}
+    best, base = np.empty((2, seen.returns.shape[0], mine.size))
+    weight = OwnWeight.among(env.config, env.num_agents, env.slope, env.mean_demand)
+    for i, (agent, column) in enumerate(zip(mine, columns, strict=True)):
+        means, levels = _means(env)[:, agent], _levels(env, int(agent))
+        own = agent_of(env.parameters, int(agent))
+        key = (*own.model_dump().values(), *means.tolist())
+        if key not in known:
+            # one at a time: tables of agents with a long pipeline are large
+            known.clear()
+            known[key] = advantage(own_process(own, env.config, means, levels), *expected, weight, discount)
+        met = Met(
+            np.rint(seen.demand[..., column]).astype(np.int64), seen.premium[..., column], seen.ratio[..., column],
+            seen.price, np.searchsorted(levels, seen.order[..., column]),
+        )  # fmt: skip
+        found = hindsight(known[key], met, env.config.price_floor)
+        best[:, i], base[:, i] = found.best, found.played
+    return paired_gap(*about, base, best, differ)
+
+
+def _means(env: InventoryMarket) -> Doubles:
+    """[T, N]: mean demand, u."""
+    assert isinstance(env.demand, CountDemand)
+    factors = env.demand.factors
+    return np.asarray(factors[np.arange(env.horizon) % len(factors)] * env.demand.mu)
+
+
+def _levels(env: InventoryMarket, agent: int) -> Doubles:
+    """[A]: units that an agent may order, from the smallest on."""
+    return np.unique(possible_orders(env)[agent]).astype(float)
+
+
+def agent_of(parameters: Parameters, agent: int) -> AgentType:
+    """One agent of a population as a type of its own."""
+    own = {f.name: getattr(parameters, f.name)[agent] for f in fields(Parameters)}
+    return AgentType(**{name: int(x) if name == "L" else float(x) for name, x in own.items()})
