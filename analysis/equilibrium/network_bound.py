@@ -21,6 +21,7 @@ from mfmarl.yardstick import Player
 
 Doubles = NDArray[np.float64]
 TAIL = 1e-15
+NO_PENALTIES = "no penalties: the bound is the value of games that favour the agent, and knows no episode"
 NOTES = (
     "an agent receives what it likes as if its supplier had everything and nothing slipped, so nothing is said of how "
     "the others answer it",
@@ -64,7 +65,7 @@ def network_bounds(
     for k in asked:
         agents = env.agent_types == k
         about = env.type_names[k], float(agents.mean())
-        found.append(TypeBounds(paired_gap(*about, returns[:, agents], best[:, agents]), None, NOTES[0]))
+        found.append(TypeBounds(paired_gap(*about, returns[:, agents], best[:, agents]), None, NO_PENALTIES))
     recorded = () if laws is not None else ("customers are of a record: leaves know it beforehand",)
     return Bounds(tuple(found), (*NOTES, *recorded, *_looseness(found)))
 
