@@ -49,7 +49,7 @@ def bounds(
         ValueError: for fewer than 2 episodes or 1 agent, a discount out of range, and a game that has no inventory.
     """
     if episodes < 2 or agents < 1:
-        raise ValueError(f"episodes is {episodes} and agents {agents}; an interval takes 2 episodes, and 1 agent a type")
+        raise ValueError(f"episodes is {episodes} and agents {agents}; an interval takes 2 episodes and 1 agent")
     if not 0 < discount <= 1:
         raise ValueError(f"discount is {discount}; it is above 0 and at most 1")
     env = make(min(episodes, MAX_COPIES))

@@ -32,7 +32,7 @@ REACTION = (
 )
 OWN_PART = (
     "the agent's own 1 / N in the prices is taken out and its deviation's put in; without penalties, and with backlog, "
-    "it is left out of the retail price, which raises the bound: whatever the price follows, more of one's own lowers it"
+    "it is left out of the retail price, which only raises the bound: own sales, stock or orders lower that price"
 )
 
 
@@ -147,8 +147,10 @@ def watch(
         whole = np.concatenate([getattr(part, name) for part in parts], axis)
         return whole[:episodes] if axis == 0 else whole[:, :episodes]
 
-    met = [joined(name, 1) for name in ("demand", "order", "premium", "ratio", "price")]
-    return Seen(*met, joined("returns", 0), joined("free", 0) if free else None)
+    return Seen(
+        demand=joined("demand", 1), order=joined("order", 1), premium=joined("premium", 1), ratio=joined("ratio", 1),
+        price=joined("price", 1), returns=joined("returns", 0), free=joined("free", 0) if free else None,
+    )  # fmt: skip
 
 
 def _expected(path: Path | None, pilot: Seen | None, columns: Integers, floor: float) -> tuple[Doubles, Doubles]:

@@ -63,9 +63,9 @@ class OwnProcess:
     """Index of the first net stock before an order of L = 0, or what is on offer first."""
 
     @property
-    def joining(self) -> Integers:
+    def joining(self) -> Doubles:
         """[A]: units of an order that there can ever be room for."""
-        return np.minimum(self.levels, self.low + self.size - 1).astype(np.int64)
+        return np.minimum(self.levels, self.low + self.size - 1)
 
     @property
     def pipeline(self) -> int:
@@ -121,11 +121,10 @@ def _law(
         return law.kernel, law.sold, law.sold_squared, law.kernel @ left_worth - agent.ell * law.lost
     last = int(stats.poisson.isf(TAIL, mean) if agent.cv2 == 0 else _highest(mean, agent.cv2))
     pmf, _ = probabilities(mean, agent.cv2, min(last, top))
-    bands = [np.full(net.size - d, chance) for d, chance in enumerate(pmf)]
-    kernel = sparse.diags_array(bands, offsets=-np.arange(pmf.size), format="csr")
-    # what would fall below the lowest stays there, so that rows sum to 1
-    rest = sparse.coo_array((1 - kernel.sum(1), (np.arange(net.size), np.zeros(net.size, np.int64))), kernel.shape)
-    kernel = (kernel + rest).tocsr()
+    # what would fall below the lowest stays there
+    before, after = np.arange(net.size)[:, None], np.maximum(np.arange(net.size)[:, None] - np.arange(pmf.size), 0)
+    chances, before, after = np.broadcast_arrays(pmf, before, after)
+    kernel = sparse.csr_array((chances.ravel(), (before.ravel(), after.ravel())), shape=(net.size, net.size))
     unmet = shortfall([(mean, agent.cv2)], net.astype(float)).short
     return kernel, unmet, np.zeros(net.size), kernel @ left_worth
 

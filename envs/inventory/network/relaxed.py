@@ -5,8 +5,8 @@ is, and receives any number of units when it likes from that period on: neither 
 `order_cap` keeps any from it. Whatever it receives in the network it can receive there, at no higher cost.
 
 - A leaf meets its customers, whose demand of a period nobody knows before it receives: `leaf_value`.
-- What the others order from an inner node hangs on how it served them, so there it chooses demand itself, up to the most
-  that its children can order: `inner_value`.
+- What the others order from an inner node hangs on how it served them, so there it chooses demand itself, up to the
+  most that its children can order: `inner_value`.
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ def inner_value(node: Node, horizon: int, most_asked: int, most_ordered: int, ga
         sale = gamma**t * node.price
         stock = np.arange(worth.size)
         # the best of worth[y - d] + sale d over d = 0..most_asked
+        before = most_asked - (most_asked + 1) // 2
         shifted = ndimage.maximum_filter1d(
-            worth - sale * stock, most_asked + 1, mode="constant", cval=-np.inf, origin=most_asked - (most_asked + 1) // 2
+            worth - sale * stock, most_asked + 1, mode="constant", cval=-np.inf, origin=before
         )
         return np.asarray((shifted + sale * stock)[most_asked:])
 

@@ -47,11 +47,8 @@ class Field:
             raise ValueError("the clairvoyant bound is of the market: this step does not say its prices")
         period, c = step.metrics.period, self._config
         order = np.asarray(period.order, float)
-        own = {
-            "sales": lambda: np.asarray(period.sold, float),
-            "stock": lambda: np.asarray(period.stock, float) + period.spoiled + period.sold,
-            "orders": lambda: order,
-        }[c.price_signal]()
+        sold = np.asarray(period.sold, float)
+        own = {"sales": sold, "stock": sold + period.stock + period.spoiled, "orders": order}[c.price_signal]
         others = (own.mean(1)[:, None] - own[:, self.agents] / self._num) / self._mean_demand
         mine = order[:, self.agents]
         self._demand.append(np.asarray(period.demand, float)[:, self.agents])

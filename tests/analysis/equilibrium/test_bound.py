@@ -150,7 +150,7 @@ def test_agents_that_differ_are_bounded_one_by_one() -> None:
     assert any("supermarket: 2 of 5 agents" in note for note in found.notes)
     env = cast(InventoryMarket, make(1))
     assert agent_of(env.parameters, 0).mu == env.parameters.mu[0]
-    assert agent_of(env.parameters, 11).L == env.parameters.L[11]
+    assert agent_of(env.parameters, 11).p0 == env.parameters.p0[11]
     whole = bounds(make, rule("base_stock"), episodes=8, agents=12)
     for one in whole.types:
         gap = one.smaller.gap
@@ -186,9 +186,9 @@ def refused(make: Maker, **arguments: Any) -> Callable[[], object]:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (refused(maker("easy", 6), types=["discountr"]), UserError, "unknown type 'discountr'.*did you mean.*discounter"),
+        (refused(maker("easy", 6), types=["discountr"]), UserError, "'discountr'.*did you mean.*discounter"),
         (refused(maker("easy", 6), episodes=1), ValueError, "episodes is 1"),
-        (refused(maker("easy", 6), agents=0), ValueError, "agents 0; an interval takes 2 episodes, and 1 agent"),
+        (refused(maker("easy", 6), agents=0), ValueError, "agents 0; an interval takes 2 episodes and 1 agent"),
         (refused(maker("easy", 6), discount=0.0), ValueError, "discount is 0"),
         (refused(maker("medium", 6)), ValueError, "no upper bound: .*spill is 0.2.*; no penalties: capacity and spill"),
         (refused(lambda copies: envs.make("games/prisoners-dilemma", num_envs=copies)), ValueError, "this is"),

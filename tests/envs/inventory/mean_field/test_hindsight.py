@@ -136,5 +136,5 @@ def test_refusals() -> None:
         hindsight(known, Met(wide.astype(int), wide, wide, wide, wide.astype(int) + 3), 0.0)
     with pytest.raises(ValueError, match="the action grid needs a 0"):
         own_process(config.types["shop"].model_copy(update={"L": 2}), config, np.full(5, 5.0), np.array([1.0, 2.0]))
-    with pytest.raises(ValueError, match="needs tables of .* MiB, more than 512"):
+    with pytest.raises(ValueError, match=r"needs tables of .* MiB, more than 512"):
         own_process(config.types["shop"].model_copy(update={"L": 8}), config, np.full(5, 5.0), np.arange(9.0))

@@ -25,7 +25,7 @@ GAMMA, T = 0.9, 4
 
 
 def earned(node: Node, t: int, net: int, received: int, demand: int) -> tuple[float, int]:
-    """Discounted $ of a period as the network counts them, units paid `lead_time` periods before, and what it leaves."""
+    """Discounted $ of a period, units paid `lead_time` periods before, and what it leaves."""
     waiting, supply = max(-net, 0), max(net, 0) + received
     sold = min(supply, waiting + demand)
     stock, owed = min(supply - sold, node.stock_cap), waiting + demand - sold
@@ -40,7 +40,8 @@ def receivable(node: Node, t: int) -> range:
 
 @pytest.mark.parametrize("node", VARIANTS)
 def test_a_leaf(node: Node) -> None:
-    laws = [np.array([0.2, 0.0, 0.5, 0.3]), np.array([1.0]), np.array([0.0, 0.5, 0.25, 0.0, 0.25]), np.array([0.1, 0.9])]
+    odds = ([0.2, 0.0, 0.5, 0.3], [1.0], [0.0, 0.5, 0.25, 0.0, 0.25], [0.1, 0.9])
+    laws = [np.array(law) for law in odds]
 
     @cache
     def value(t: int, net: int) -> float:
