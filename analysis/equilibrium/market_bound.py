@@ -105,8 +105,6 @@ def _sample(
 
 def _no_free(env: InventoryMarket) -> str:
     """Why there is no bound without penalties; empty where there is."""
-    if env.config.spill > 0:
-        return f"no bound without penalties: spill is {env.config.spill:g}, and who might have come is not seen"
     if env.config.action_mode == "order_up_to" and env.config.unmet == "backlog":
         return "no bound without penalties: orders up to a position have no largest one with backlog"
     return ""

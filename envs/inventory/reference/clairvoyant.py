@@ -40,6 +40,7 @@ class Field:
         self._premium: list[Doubles] = []
         self._ratio: list[Doubles] = []
         self._price: list[Doubles] = []
+        self._visitors: list[Integers] = []
 
     def add(self, step: Step) -> None:
         """Note one period; raises ValueError for a game that does not say its prices."""
@@ -56,6 +57,11 @@ class Field:
         self._premium.append(np.asarray(period.premium, float)[:, None] - self._slope * mine / self._num)
         self._ratio.append(1 - c.price_coupling * (others - 1))
         self._price.append(np.asarray(period.price, float))
+        came = np.zeros(mine.shape, np.int64)
+        if period.spilled is not None:
+            elsewhere = period.spilled.sum(1)[:, None] - period.spilled[:, self.agents]
+            came = np.ceil(elsewhere / (self._num - 1)).astype(np.int64)
+        self._visitors.append(came)
 
     @property
     def demand(self) -> Doubles:
@@ -82,25 +88,25 @@ class Field:
         """[T, B]: retail price / p0 as it was."""
         return np.stack(self._price)
 
+    @property
+    def visitors(self) -> Integers:
+        """[T, B, n]: the most customers of others that can have come; they are spread evenly, in whole units."""
+        return np.stack(self._visitors)
+
 
 def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) -> Doubles:
     """[B, n]: the most that each agent of `field` could have earned in its episode, discounted, $.
 
     Exact by dynamic programming over whole units of stock. Actions are the market's own; where what arrives depends on
     more than the action (scarce supply) or on the position (order-up-to, continuous) any whole quantity up to the
-    largest order is allowed, which only raises the bound. What an agent's own order adds to the wholesale price it
+    largest order is allowed, and of the customers who come from other sellers an agent takes as many as it likes: both
+    only raise the bound. What an agent's own order adds to the wholesale price it
     pays; what it takes off its own retail price is left out, which raises the bound.
 
     Raises:
-        ValueError: for a market with spill-over, where more customers might have come than were seen, for order-up-to
-            actions with backlog, and for a field that is not one whole episode.
+        ValueError: for order-up-to actions with backlog, and for a field that is not one whole episode.
     """
     config, p, mine = env.config, env.parameters, field.agents
-    if config.spill > 0:
-        raise ValueError(
-            f"spill is {config.spill:g}: who might have come from other sellers is not seen, so there is no bound; "
-            "set spill=0"
-        )
     if config.action_mode == "order_up_to" and config.unmet == "backlog":
         raise ValueError("orders up to a position have no largest one with backlog, so there is no bound; set levels")
     demand = field.demand
@@ -117,7 +123,7 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
     return _best(
         np.ascontiguousarray(orders), lead, np.rint(config.stock_cap * mu).astype(np.int64),
         np.rint(start * mu).astype(np.int64), demand, field.premium, np.maximum(field.ratio, config.price_floor),
-        costs, env.slope / env.num_agents, worth, config.unmet == "backlog", config.demand_mode == "sell_all", discount,
+        costs, env.slope / env.num_agents, worth, field.visitors, config.unmet == "backlog", config.demand_mode == "sell_all", discount,
     )  # fmt: skip
 
 
@@ -139,22 +145,25 @@ def possible_orders(env: InventoryMarket) -> Integers:
 
 @compiled
 def _closed(
-    offered: Any, wanted: Any, p: float, h: float, unmet_cost: float, delta: float, v: float, backlog: bool
+    offered: Any, wanted: Any, taken: Any, p: float, h: float, unmet_cost: float, delta: float, v: float, backlog: bool
 ) -> tuple[float, Any]:
-    """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves."""
+    """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves.
+
+    Of what is left `taken` customers of others are served.
+    """
     sold = min(offered, wanted)
-    left = offered - sold
+    left = offered - sold - taken
     spoiled = np.int64(spoilage(delta, np.float32(left)))
     kept = left - spoiled
     unmet = wanted - sold
-    gain = p * sold - h * kept + v * spoiled - unmet_cost * unmet
+    gain = p * (sold + taken) - h * kept + v * spoiled - unmet_cost * unmet
     return gain, kept - unmet if backlog else kept
 
 
 @compiled
 def _best(
     orders: Integers, lead: Integers, room: Integers, start: Integers, demand: Doubles, premium: Doubles,
-    price: Doubles, costs: Doubles, own: float, worth: Doubles, backlog: bool, sell_all: bool, gamma: float,
+    price: Doubles, costs: Doubles, own: float, worth: Doubles, visitors: Integers, backlog: bool, sell_all: bool, gamma: float,
 ) -> Doubles:  # fmt: skip
     """The bound [B, N] by backward induction; see `clairvoyant_bound` for the arrays."""
     periods, copies, agents = demand.shape
@@ -183,9 +192,12 @@ def _best(
                         bought[a] = gamma**placed * ((c + premium[placed, b, n]) * q + K + (0.5 * phi + own) * q * q)
                 for offered in range(room[n] + 1):
                     wanted = offered if sell_all else units
-                    gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
-                    # a net stock below -depth is on no path of the episode
-                    offered_worth[offered] = now * gain + value[depth + net] if depth + net >= 0 else -np.inf
+                    offered_worth[offered] = -np.inf
+                    for taken in range(min(visitors[t, b, n], max(offered - wanted, 0)) + 1):
+                        gain, net = _closed(offered, wanted, taken, p, h, unmet_cost, delta, v, backlog)
+                        # a net stock below -depth is on no path of the episode
+                        if depth + net >= 0:
+                            offered_worth[offered] = max(offered_worth[offered], now * gain + value[depth + net])
                 for index in range(value.size):
                     stock = index - depth
                     best = -np.inf
@@ -195,7 +207,7 @@ def _best(
                         else:
                             offered = min(orders[n, a], room[n])
                             wanted = offered if sell_all else units - stock
-                            gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
+                            gain, net = _closed(offered, wanted, 0, p, h, unmet_cost, delta, v, backlog)
                             if depth + net >= 0:
                                 best = max(best, now * gain + value[depth + net] - bought[a])
                     before[index] = best

@@ -119,7 +119,7 @@ def returns_of(env: InventoryMarket, player: Player, who: int, discount: float) 
         (1, {"unmet": "backlog"}),
         (2, {"unmet": "backlog", "stock_cap": 4.0}),
         (1, {"action_mode": "continuous"}),
-        (1, {"capacity": 1.0}),
+        (1, {"capacity": 1.0, "spill": 0.5}),
         (1, {"shock_sigma": 0.2}),
     ],
 )
@@ -190,7 +190,7 @@ def refused(make: Maker, **arguments: Any) -> Callable[[], object]:
         (refused(maker("easy", 6), episodes=1), ValueError, "episodes is 1"),
         (refused(maker("easy", 6), agents=0), ValueError, "agents 0; an interval takes 2 episodes and 1 agent"),
         (refused(maker("easy", 6), discount=0.0), ValueError, "discount is 0"),
-        (refused(maker("medium", 6)), ValueError, "no upper bound: .*spill is 0.2.*; no penalties: capacity and spill"),
+        (refused(maker("easy", 6, action_mode="order_up_to", unmet="backlog")), ValueError, "no upper bound: .*no largest"),
         (refused(lambda copies: envs.make("games/prisoners-dilemma", num_envs=copies)), ValueError, "this is"),
     ],
 )
