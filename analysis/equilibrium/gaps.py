@@ -30,7 +30,7 @@ class ImpossibleGap(TrainingFailed):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over independent episodes or copies with its 95 % interval; exact numbers have none, low = value = high."""
+    """A mean over independent episodes with its 95 % interval; exact numbers have none: low = value = high."""
 
     value: float
     low: float
