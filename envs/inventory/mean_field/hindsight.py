@@ -85,8 +85,8 @@ def hindsight(known: Advantage, met: Met, floor: float) -> Hindsight:
         best = played = (np.zeros_like(dearer), nothing)
     found = _search(
         known.loss, p.levels, p.joining.astype(np.int64), p.kept, p.agent.L, p.start, int(np.argmax(p.levels == 0)),
-        p.low, p.backlog, demand, np.ascontiguousarray(met.actions), dearer, best[0], played[0], met.ratio, _sale(known), known.ratio,
-        known.weight.retail, SIGNALS[known.weight.signal], floor,
+        p.low, p.backlog, demand, np.ascontiguousarray(met.actions), dearer, best[0], played[0], met.ratio,
+        _sale(known), known.ratio, known.weight.retail, SIGNALS[known.weight.signal], floor,
     )  # fmt: skip
     return Hindsight(known.value + best[1] + found[0], known.value + played[1] + found[1])
 

@@ -123,7 +123,8 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
     return _best(
         np.ascontiguousarray(orders), lead, np.rint(config.stock_cap * mu).astype(np.int64),
         np.rint(start * mu).astype(np.int64), demand, field.premium, np.maximum(field.ratio, config.price_floor),
-        costs, env.slope / env.num_agents, worth, field.visitors, config.unmet == "backlog", config.demand_mode == "sell_all", discount,
+        costs, env.slope / env.num_agents, worth, field.visitors, config.unmet == "backlog",
+        config.demand_mode == "sell_all", discount,
     )  # fmt: skip
 
 
@@ -163,7 +164,8 @@ def _closed(
 @compiled
 def _best(
     orders: Integers, lead: Integers, room: Integers, start: Integers, demand: Doubles, premium: Doubles,
-    price: Doubles, costs: Doubles, own: float, worth: Doubles, visitors: Integers, backlog: bool, sell_all: bool, gamma: float,
+    price: Doubles, costs: Doubles, own: float, worth: Doubles, visitors: Integers, backlog: bool, sell_all: bool,
+    gamma: float,
 ) -> Doubles:  # fmt: skip
     """The bound [B, N] by backward induction; see `clairvoyant_bound` for the arrays."""
     periods, copies, agents = demand.shape
