@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.equilibrium.gaps import TypeGap
 from analysis.equilibrium.relaxed import Bounds, TypeBounds, paired_gap
 from envs.inventory.demand import CountDemand
 from envs.inventory.market import InventoryMarket
@@ -77,18 +76,19 @@ def market_bounds(
             notes.append(f"{env.type_names[k]}: {mine.size} of {whole} agents, drawn at random")
         differ = whole if env.config.jitter > 0 else None
         about = env.type_names[k], whole / env.num_agents
-        free = penalised = None
+        free = penalised = best_expected = None
         if seen.free is not None:
             free = paired_gap(*about, seen.returns[:, columns], seen.free[:, columns], differ)
         why = why_not_free or why_not_penalised
         if not why_not_penalised:
             expected = _expected(path, pilot, columns, env.config.price_floor)
             try:
-                penalised = _penalised(env, mine, columns, seen, expected, discount, about, differ)
+                base, best, at_expected = _penalised(env, mine, columns, seen, expected, discount)
+                penalised, best_expected = paired_gap(*about, base, best, differ), at_expected
             except ValueError as error:
                 why = f"{about[0]}: no penalties: {error}"
                 notes.append(why)
-        found.append(TypeBounds(free, penalised, why))
+        found.append(TypeBounds(free, penalised, why, best_expected))
     return Bounds(tuple(found), tuple(notes))
 
 
@@ -162,10 +162,12 @@ def _expected(path: Path | None, pilot: Seen | None, columns: Integers, floor: f
 
 def _penalised(
     env: InventoryMarket, mine: Integers, columns: Integers, seen: Seen, expected: tuple[Doubles, Doubles],
-    discount: float, about: tuple[str, float], differ: int | None,
-) -> TypeGap:  # fmt: skip
+    discount: float,
+) -> tuple[Doubles, Doubles, float]:  # fmt: skip
+    """What the agents `mine` earned less penalties, their bound [E, n], and the mean best value at expected prices."""
     known: dict[tuple[float, ...], Advantage] = {}
     best, base = np.empty((2, seen.returns.shape[0], mine.size))
+    at_expected = 0.0
     weight = OwnWeight.among(env.config, env.num_agents, env.slope, env.mean_demand)
     for i, (agent, column) in enumerate(zip(mine, columns, strict=True)):
         means, levels = _means(env)[:, agent], _levels(env, int(agent))
@@ -181,7 +183,8 @@ def _penalised(
         )  # fmt: skip
         found = hindsight(known[key], met, env.config.price_floor)
         best[:, i], base[:, i] = found.best, found.played
-    return paired_gap(*about, base, best, differ)
+        at_expected += known[key].value / mine.size
+    return base, best, at_expected
 
 
 def _means(env: InventoryMarket) -> Doubles:

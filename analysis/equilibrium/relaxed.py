@@ -22,6 +22,9 @@ class TypeBounds:
     penalised: TypeGap | None
     why: str = ""
     """Why one of them is missing; empty where none is."""
+    expected: float | None = None
+    """$ of the best response to expected prices, own weight included, where there are penalties: what the deviator that
+    penalties are made from earns. The bound stands above it by what knowing the fluctuation of prices is worth."""
 
     @property
     def smaller(self) -> TypeGap:

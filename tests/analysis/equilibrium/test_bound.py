@@ -54,6 +54,7 @@ def test_newsvendor() -> None:
         wanted = annuity * best.profit
         assert found.penalised.best.value == pytest.approx(wanted, abs=1e-6)
         assert found.penalised.best.high - found.penalised.best.low < 1e-6
+        assert found.expected == pytest.approx(wanted, abs=1e-6)
         lost = annuity * (best.profit - newsvendor_profit(quantity, mu, p, c, ell=ell))
         assert found.penalised.gap.value == pytest.approx(lost, abs=1e-6)
         assert found.free.best.low > wanted
@@ -72,6 +73,9 @@ def test_many_agents_come_to_the_exact_gap_and_the_penalties_are_what_does_it() 
         # an own weight of 1 / 2000 is worth less than .1 % of the value
         assert gap - 0.001 * value < one.penalised.gap.value < gap + 0.005 * value
         assert one.free.gap.value > gap + 0.03 * value
+        # what the best response to expected prices earns, and what stands above it
+        assert one.expected == pytest.approx(gap + value, rel=0.002)
+        assert 0 < one.penalised.best.low - one.expected < 0.005 * value
         assert one.free.base.low < value < one.free.base.high
         assert one.penalised.base.value == pytest.approx(value, rel=0.005)
     total = found.gaps.nash_conv
