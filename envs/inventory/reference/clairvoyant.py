@@ -57,10 +57,8 @@ class Field:
         self._premium.append(np.asarray(period.premium, float)[:, None] - self._slope * mine / self._num)
         self._ratio.append(1 - c.price_coupling * (others - 1))
         self._price.append(np.asarray(period.price, float))
-        came = np.zeros(mine.shape, np.int64)
-        if period.spilled is not None:
-            elsewhere = period.spilled.sum(1)[:, None] - period.spilled[:, self.agents]
-            came = np.ceil(elsewhere / (self._num - 1)).astype(np.int64)
+        none = np.zeros(mine.shape, np.int64)
+        came = none if period.visitors is None else np.rint(period.visitors[:, self.agents]).astype(np.int64)
         self._visitors.append(came)
 
     @property
@@ -90,7 +88,7 @@ class Field:
 
     @property
     def visitors(self) -> Integers:
-        """[T, B, n]: the most customers of others that can have come; they are spread evenly, in whole units."""
+        """[T, B, n]: customers of others who came, served or not."""
         return np.stack(self._visitors)
 
 
@@ -99,8 +97,7 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
 
     Exact by dynamic programming over whole units of stock. Actions are the market's own; where what arrives depends on
     more than the action (scarce supply) or on the position (order-up-to, continuous) any whole quantity up to the
-    largest order is allowed, and of the customers who come from other sellers an agent takes as many as it likes: both
-    only raise the bound. What an agent's own order adds to the wholesale price it
+    largest order is allowed, which only raises the bound. What an agent's own order adds to the wholesale price it
     pays; what it takes off its own retail price is left out, which raises the bound.
 
     Raises:
@@ -194,12 +191,10 @@ def _best(
                         bought[a] = gamma**placed * ((c + premium[placed, b, n]) * q + K + (0.5 * phi + own) * q * q)
                 for offered in range(room[n] + 1):
                     wanted = offered if sell_all else units
-                    offered_worth[offered] = -np.inf
-                    for taken in range(min(visitors[t, b, n], max(offered - wanted, 0)) + 1):
-                        gain, net = _closed(offered, wanted, taken, p, h, unmet_cost, delta, v, backlog)
-                        # a net stock below -depth is on no path of the episode
-                        if depth + net >= 0:
-                            offered_worth[offered] = max(offered_worth[offered], now * gain + value[depth + net])
+                    taken = min(visitors[t, b, n], max(offered - wanted, 0))
+                    gain, net = _closed(offered, wanted, taken, p, h, unmet_cost, delta, v, backlog)
+                    # a net stock below -depth is on no path of the episode
+                    offered_worth[offered] = now * gain + value[depth + net] if depth + net >= 0 else -np.inf
                 for index in range(value.size):
                     stock = index - depth
                     best = -np.inf

@@ -103,11 +103,12 @@ def test_customers_of_others_are_served_too(spill: float) -> None:
         field.add(step)
         returns += GAMMA**t * step.reward[:, 0]
     bound = clairvoyant_bound(market, field, discount=GAMMA)[:, 0]
-    assert (bound >= returns.max() - 1e-3).all()
+    # who comes hangs on the agent's own customers by one in a period at most
+    assert abs(bound - returns.max()).max() < 5 * (10 - 4)
+    best = int(returns.argmax())
+    assert bound[best] >= returns[best] - 1e-3
     alone = clairvoyant_bound(market, without_visitors(field), discount=GAMMA)[:, 0]
-    # visitors come in whole numbers, of which the bound takes the larger: one more in a period at most
-    assert bound.max() < returns.max() + 5 * (10 - 4)
-    assert alone.max() < returns.max() - 5
+    assert alone.max() < returns.max() - 20
 
 
 def without_visitors(field: Field) -> Field:
