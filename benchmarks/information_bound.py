@@ -82,12 +82,10 @@ def main() -> None:
             rows = rows_of(told.env, policy, agents, told.episodes, options)
             found += rows
             last = rows[-1]
-            print(
-                f"{policy:12s} N {agents:6d}  exact {last['exact_gap']:8.2f}  expected {last['expected_gap']:8.2f}  "
-                f"penalised {last['penalised_gap']:8.2f} +- {last['penalised_half']:.2f}  free {last['free_gap']:8.2f}  "
-                f"value {last['base']:8.1f}  {last['seconds']:.1f} s",
-                flush=True,
-            )
+            kinds = ("exact", "expected", "penalised", "free")
+            gaps = "  ".join(f"{kind} {last[kind + '_gap']:8.2f}" for kind in kinds)
+            half, base, seconds = last["penalised_half"], last["base"], last["seconds"]
+            print(f"{policy:12s} N {agents:6d}  {gaps}  +- {half:5.2f}  value {base:8.1f}  {seconds:.1f} s", flush=True)
     if told.out is not None:
         path = told.out / "figures" / "information_bound.csv"
         with path.open("w", newline="") as file:

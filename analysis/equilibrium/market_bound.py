@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ MOST_STEPS = 2e9
 """Orders in states that the search without penalties compares; some 10^9 a second."""
 REACTION = (
     "the others play as in the base episodes: how they would answer one agent's deviation, of order 1 / N where they "
-    "see prices or mean actions, is left out"
+    "see prices or mean actions, or where its orders or customers take something from them, is left out"
 )
 OWN_PART = (
     "the agent's own 1 / N in the prices is taken out and its deviation's put in; without penalties, and with backlog, "
@@ -40,10 +41,12 @@ class Seen:
     """What n sampled agents met in E episodes."""
 
     demand: Doubles
-    """[T, E, n], u; `order`, `premium` and `ratio` likewise, see `Field`."""
+    """[T, E, n], u; `order`, `granted`, `premium`, `ratio` and `visitors` likewise, see `Field`."""
     order: Doubles
+    granted: Doubles
     premium: Doubles
     ratio: Doubles
+    visitors: Integers
     price: Doubles
     """[T, E]: retail price / p0."""
     returns: Doubles
@@ -81,7 +84,7 @@ def market_bounds(
             free = paired_gap(*about, seen.returns[:, columns], seen.free[:, columns], differ)
         why = why_not_free or why_not_penalised
         if not why_not_penalised:
-            expected = _expected(path, pilot, columns, env.config.price_floor)
+            expected = _expected(path, k, pilot, columns, env.config.price_floor)
             try:
                 base, best, at_expected = _penalised(env, mine, columns, seen, expected, discount)
                 penalised, best_expected = paired_gap(*about, base, best, differ), at_expected
@@ -117,8 +120,8 @@ def _no_penalties(env: InventoryMarket) -> str:
         return f"no penalties: demand_mode is {config.demand_mode}, a record and no law that expectations could be of"
     if demand.shock is not None:
         return "no penalties: the demand shock makes demand depend on its past; set shock_sigma=0"
-    if config.capacity is not None or config.spill > 0:
-        return "no penalties: capacity and spill make units, not only prices, depend on the others; leave them out"
+    if config.capacity is not None and config.price_signal == "orders":
+        return "no penalties: with capacity and price_signal=orders what is asked for and not granted moves prices"
     if config.action_mode == "order_up_to" and config.unmet == "backlog":
         return "no penalties: orders up to a position have no largest one with backlog; set levels"
     return ""
@@ -139,30 +142,38 @@ def watch(
             field.add(step)
             returns += discount**t * np.asarray(step.reward, float)[:, agents]
         bound = clairvoyant_bound(env, field, discount=discount) if free else None
-        parts.append(Seen(field.demand, field.order, field.premium, field.ratio, field.price, returns, bound))
+        units = field.demand, field.order, field.granted
+        parts.append(Seen(*units, field.premium, field.ratio, field.visitors, field.price, returns, bound))
 
-    def joined(name: str, axis: int) -> Doubles:
+    def joined(name: str, axis: int) -> Any:
         whole = np.concatenate([getattr(part, name) for part in parts], axis)
         return whole[:episodes] if axis == 0 else whole[:, :episodes]
 
     return Seen(
-        demand=joined("demand", 1), order=joined("order", 1), premium=joined("premium", 1), ratio=joined("ratio", 1),
-        price=joined("price", 1), returns=joined("returns", 0), free=joined("free", 0) if free else None,
+        joined("demand", 1), joined("order", 1), joined("granted", 1), joined("premium", 1), joined("ratio", 1),
+        joined("visitors", 1), joined("price", 1), joined("returns", 0), joined("free", 0) if free else None,
     )  # fmt: skip
 
 
-def _expected(path: Path | None, pilot: Seen | None, columns: Integers, floor: float) -> tuple[Doubles, Doubles]:
-    """Premium and price ratio [T] that penalties expect of the others."""
+@dataclass(frozen=True)
+class Expected:
+    """What penalties expect of the others, [T] each: premium, price ratio and customers who come from them."""
+
+    premium: Doubles
+    ratio: Doubles
+    visitors: Doubles
+
+
+def _expected(path: Path | None, k: int, pilot: Seen | None, columns: Integers, floor: float) -> Expected:
     if path is not None:
-        return path.premium, path.price
+        return Expected(path.premium, path.price, path.passages[k].visitors)
     assert pilot is not None
-    ratio = np.maximum(pilot.ratio[..., columns], floor)
-    return pilot.premium[..., columns].mean((1, 2)), ratio.mean((1, 2))
+    premium, ratio, visitors = (part[..., columns] for part in (pilot.premium, pilot.ratio, pilot.visitors))
+    return Expected(premium.mean((1, 2)), np.maximum(ratio, floor).mean((1, 2)), visitors.mean((1, 2)))
 
 
 def _penalised(
-    env: InventoryMarket, mine: Integers, columns: Integers, seen: Seen, expected: tuple[Doubles, Doubles],
-    discount: float,
+    env: InventoryMarket, mine: Integers, columns: Integers, seen: Seen, expected: Expected, discount: float,
 ) -> tuple[Doubles, Doubles, float]:  # fmt: skip
     """What the agents `mine` earned less penalties, their bound [E, n], and the mean best value at expected prices."""
     known: dict[tuple[float, ...], Advantage] = {}
@@ -176,15 +187,28 @@ def _penalised(
         if key not in known:
             # one at a time: tables of agents with a long pipeline are large
             known.clear()
-            known[key] = advantage(own_process(own, env.config, means, levels), *expected, weight, discount)
+            process = own_process(own, env.config, means, levels, int(seen.visitors[..., columns].max()))
+            known[key] = advantage(process, expected.premium, expected.ratio, weight, discount, expected.visitors)
         met = Met(
             np.rint(seen.demand[..., column]).astype(np.int64), seen.premium[..., column], seen.ratio[..., column],
-            seen.price, np.searchsorted(levels, seen.order[..., column]),
+            seen.price, np.searchsorted(levels, seen.granted[..., column]), seen.visitors[..., column],
         )  # fmt: skip
         found = hindsight(known[key], met, env.config.price_floor)
-        best[:, i], base[:, i] = found.best, found.played
+        asked = _asking(own, seen.order[..., column], seen.granted[..., column], weight.wholesale, discount)
+        best[:, i], base[:, i] = found.best, found.played - asked
         at_expected += known[key].value / mine.size
     return base, best, at_expected
+
+
+def _asking(own: AgentType, order: Doubles, granted: Doubles, wholesale: float, discount: float) -> Doubles:
+    """[E]: discounted $ that orders [T, E] cost beyond what they would have cost had only `granted` been asked for.
+
+    The bound lets an agent have what it is granted without asking for more.
+    """
+    fixed = own.K * ((order > 0).astype(float) - (granted > 0))
+    handled = own.phi / 2 * (order**2 - granted**2)
+    dearer = wholesale * (order - granted) * granted
+    return np.asarray(discount ** np.arange(len(order), dtype=float) @ (fixed + handled + dearer))
 
 
 def _means(env: InventoryMarket) -> Doubles:

@@ -42,17 +42,23 @@ class Advantage:
     """[T]: wholesale price less c that the others make, $/u."""
     ratio: Doubles
     """[T]: retail price / p0 that the others make."""
+    visitors: Doubles
+    """[T]: customers of others who come on average, u."""
     weight: OwnWeight
     gamma: float
     value: float
     """Of the best response from the start, discounted $."""
-    loss: Doubles
-    """[T, n, P, A]: the best order's value less this order's, discounted $, never negative. P are the orders listed
-    beside the net stock, the next to arrive counting most; 1 where there are none."""
+    loss: NDArray[np.float32]
+    """[V + 1, T, n, P, A]: the best order's value less this order's, discounted $, where so many customers of others
+    come in the period; never negative where none ever do. P are the orders listed beside the net stock, the next to
+    arrive counting most; 1 where there are none."""
 
 
-def advantage(process: OwnProcess, premium: Doubles, ratio: Doubles, weight: OwnWeight, gamma: float) -> Advantage:
-    """Backward induction over the states of `process` at the others' prices [T].
+def advantage(
+    process: OwnProcess, premium: Doubles, ratio: Doubles, weight: OwnWeight, gamma: float,
+    visitors: Doubles | None = None,
+) -> Advantage:  # fmt: skip
+    """Backward induction over the states of `process` at the others' prices [T] and with `visitors` [T] on average.
 
     Own units move the agent's own prices by `weight`, without the floor; with backlog its own part in the retail price
     is left out. Where unmet demand waits, a unit is sold when it is shipped: revenue of a period is p (D + B - B') with
@@ -64,31 +70,29 @@ def advantage(process: OwnProcess, premium: Doubles, ratio: Doubles, weight: Own
     earned = trade_worth(p, discount * p.agent.p0 * ratio)
     fall = np.zeros(horizon) if p.backlog else discount * p.agent.p0 * weight.retail
     cost = discount[:, None] * _order_costs(p, premium, weight)
-    loss = np.empty((horizon, p.size, actions**p.pipeline, actions))
+    came = np.zeros(horizon) if visitors is None else np.minimum(visitors, p.most_visitors)
+    loss = np.empty((p.most_visitors + 1, horizon, p.size, actions**p.pipeline, actions), np.float32)
     value = p.end_worth * discount[-1] * position_of(p.low + np.arange(p.size, dtype=float), [p.levels] * L)
     for t in range(horizon - 1, -1, -1):
-        law = p.kernel_of[t]
         if L > 0 and t < horizon - 1:
             # [n, next to arrive, ..., action]: an order joins what demand leaves
             value = before_joining(value, p.joining)
-        left = value[p.kept]
-        met = (p.kernels[law] @ left.reshape(p.size, -1)).reshape(left.shape)
-        met = met + _period(p, t, float(earned[t]), float(discount[t]), float(fall[t]), weight).reshape(
-            -1, *(1,) * (met.ndim - 1)
-        )
-        priced = p.traded[law]
-        if L == 0:
-            met, priced = before_joining(met, p.joining), before_joining(priced, p.joining)
-        else:
-            priced = priced.reshape(-1, *(1,) * (met.ndim - 1))
-        worth = met - cost[t]
-        if weight.signal == "orders":
-            worth = worth - fall[t] * priced * p.levels
-        value = worth.max(-1)
-        np.subtract(value[..., None], worth, out=loss[t].reshape(worth.shape))
+        worths = []
+        for served in range(p.most_visitors + 1):
+            # of what is left visitors are served, and some of the rest spoils
+            left = value[p.kept[np.maximum(np.arange(p.size) - served, 0)]] if served else value[p.kept]
+            met = (p.kernels[p.kernel_of[t]] @ left.reshape(p.size, -1)).reshape(left.shape)
+            at = float(earned[t]), float(discount[t]), float(fall[t])
+            worths.append(_worth(p, t, served, met, *at, weight) - cost[t])
+        few = min(int(came[t]), p.most_visitors)
+        more = float(came[t]) - few
+        expected = worths[few] if more == 0 else (1 - more) * worths[few] + more * worths[few + 1]
+        value = expected.max(-1)
+        for served, worth in enumerate(worths):
+            loss[served, t] = (value[..., None] - worth).reshape(loss.shape[2:])
     first = float(value[(p.start, *(int(np.argmax(p.levels == 0)),) * p.pipeline)])
     certain = float(discount * p.agent.p0 * ratio @ p.means) if p.backlog else 0.0
-    return Advantage(p, premium, ratio, weight, gamma, first + certain, loss)
+    return Advantage(p, premium, ratio, came, weight, gamma, first + certain, loss)
 
 
 def trade_worth(process: OwnProcess, sale: Doubles) -> Doubles:
@@ -108,14 +112,22 @@ def _order_costs(process: OwnProcess, premium: Doubles, weight: OwnWeight) -> Do
     return (agent.c + premium[:, None]) * q + agent.K * (q > 0) + (agent.phi / 2 + weight.wholesale) * q * q
 
 
-def _period(
-    process: OwnProcess, t: int, earned: float, discount: float, fall: float, weight: OwnWeight
-) -> Doubles:
-    """[n]: expected discounted $ of period t, orders apart, of net stock before demand."""
+def _worth(
+    process: OwnProcess, t: int, visitors: int, met: Doubles, earned: float, discount: float, fall: float,
+    weight: OwnWeight,
+) -> Doubles:  # fmt: skip
+    """[n, ..., A]: worth of orders before they are paid, where what demand leaves is worth `met`, [n, ...]."""
     law = process.kernel_of[t]
-    worth = earned * process.traded[law] + discount * process.money[law]
+    traded = process.traded[law][visitors]
+    worth = earned * traded + discount * process.money[law][visitors]
     if weight.signal == "sales":
-        worth = worth - fall * process.traded_squared[law]
+        worth = worth - fall * process.traded_squared[law][visitors]
     elif weight.signal == "stock":
-        worth = worth - fall * np.arange(process.size) * process.traded[law]
-    return np.asarray(worth)
+        worth = worth - fall * np.arange(process.size) * traded
+    beside = (-1, *(1,) * (met.ndim - 1))
+    met = met + worth.reshape(beside)
+    if process.agent.L == 0:
+        met, traded = before_joining(met, process.joining), before_joining(traded, process.joining)
+    else:
+        traded = traded.reshape(beside)
+    return met - fall * traded * process.levels if weight.signal == "orders" else met

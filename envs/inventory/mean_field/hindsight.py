@@ -43,7 +43,9 @@ class Met:
     paid_ratio: Doubles
     """Retail price / p0 that the agent sold at, own part and floor included."""
     actions: Integers
-    """What it did."""
+    """What it did: the order, or what it got of it where supply is scarce."""
+    visitors: Integers
+    """Customers of others who came, u."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def hindsight(known: Advantage, met: Met, floor: float) -> Hindsight:
     horizon = p.means.size
     if met.demand.shape[0] != horizon:
         raise ValueError(f"the episodes have {met.demand.shape[0]} periods; the process has {horizon}")
+    if met.visitors.max() > p.most_visitors:
+        raise ValueError(f"{met.visitors.max()} customers of others came; the process has {p.most_visitors} at most")
     if met.actions.min() < 0 or met.actions.max() >= p.levels.size:
         raise ValueError(f"actions are {met.actions.min()}..{met.actions.max()}; allowed are 0..{p.levels.size - 1}")
     discount = known.gamma ** np.arange(horizon, dtype=float)
@@ -85,8 +89,8 @@ def hindsight(known: Advantage, met: Met, floor: float) -> Hindsight:
         best = played = (np.zeros_like(dearer), nothing)
     found = _search(
         known.loss, p.levels, p.joining.astype(np.int64), p.kept, p.agent.L, p.start, int(np.argmax(p.levels == 0)),
-        p.low, p.backlog, demand, np.ascontiguousarray(met.actions), dearer, best[0], played[0], met.ratio,
-        _sale(known), known.ratio, known.weight.retail, SIGNALS[known.weight.signal], floor,
+        p.low, p.backlog, demand, np.ascontiguousarray(met.actions), met.visitors, dearer, best[0], played[0],
+        met.ratio, _sale(known), known.ratio, known.weight.retail, SIGNALS[known.weight.signal], floor,
     )  # fmt: skip
     return Hindsight(known.value + best[1] + found[0], known.value + played[1] + found[1])
 
@@ -105,8 +109,8 @@ def _sale(known: Advantage) -> Doubles:
 
 @compiled
 def _closed(
-    z: int, q: float, wanted: int, kept: Integers, low: int, backlog: bool, dearer: float, unmet_worth: float,
-    ratio: float, sale: float, expected: float, retail: float, signal: int, floor: float,
+    z: int, q: float, wanted: int, visitors: int, kept: Integers, low: int, backlog: bool, dearer: float,
+    unmet_worth: float, ratio: float, sale: float, expected: float, retail: float, signal: int, floor: float,
 ) -> tuple[int, float]:  # fmt: skip
     """Index that a period leaves of net stock index z, and the $ that its prices bring more than expected ones.
 
@@ -118,6 +122,7 @@ def _closed(
         # deeper than the lowest is as good as impossible, see `own_process`
         return kept[max(left, 0)], gain + unmet_worth * max(-(low + left), 0)
     units = min(z, wanted)
+    units += min(visitors, z - units)
     own = q
     if signal == 0:
         own = units
@@ -129,12 +134,12 @@ def _closed(
 
 @compiled
 def _search(
-    loss: Doubles, levels: Doubles, joining: Integers, kept: Integers, lead: int, start: int, none: int, low: int,
-    backlog: bool, demand: Integers, actions: Integers, dearer: Doubles, best_unmet: Doubles, played_unmet: Doubles,
-    ratio: Doubles, sale: Doubles, expected: Doubles, retail: float, signal: int, floor: float,
+    loss: NDArray[np.float32], levels: Doubles, joining: Integers, kept: Integers, lead: int, start: int, none: int,
+    low: int, backlog: bool, demand: Integers, actions: Integers, visitors: Integers, dearer: Doubles,
+    best_unmet: Doubles, played_unmet: Doubles, ratio: Doubles, sale: Doubles, expected: Doubles, retail: float, signal: int, floor: float,
 ) -> tuple[Doubles, Doubles]:  # fmt: skip
     """Best and played sums [B] of gains less losses; see `hindsight`."""
-    periods, size, codes, choices = loss.shape
+    _, periods, size, codes, choices = loss.shape
     copies = demand.shape[1]
     top = size - 1
     # a code's first digit is the order that arrives next; so many codes share it
@@ -148,36 +153,37 @@ def _search(
     for b in range(copies):
         value[:] = 0.0
         for t in range(periods - 1, -1, -1):
+            came = visitors[t, b]
             for i in range(size):
                 for a in range(choices):
                     z = min(i + joining[a], top) if lead == 0 else i
                     left[a], gain[a] = _closed(
-                        z, levels[a], demand[t, b], kept, low, backlog, dearer[t, b], best_unmet[t, b], ratio[t, b],
-                        sale[t], expected[t], retail, signal, floor,
+                        z, levels[a], demand[t, b], came, kept, low, backlog, dearer[t, b], best_unmet[t, b],
+                        ratio[t, b], sale[t], expected[t], retail, signal, floor,
                     )  # fmt: skip
                 for c in range(codes):
                     most = -np.inf
                     if lead <= 1:
                         for a in range(choices):
                             after = left[a] if lead == 0 else min(left[a] + joining[a], top)
-                            most = max(most, gain[a] - loss[t, i, c, a] + value[after, 0])
+                            most = max(most, gain[a] - loss[came, t, i, c, a] + value[after, 0])
                     else:
                         after = min(left[0] + joining[c // later], top)
                         rest = (c % later) * choices
                         for a in range(choices):
-                            most = max(most, gain[a] - loss[t, i, c, a] + value[after, rest + a])
+                            most = max(most, gain[a] - loss[came, t, i, c, a] + value[after, rest + a])
                     before[i, c] = most
             value, before = before, value
         best[b] = value[start, first_code]
         i, c = start, first_code
         for t in range(periods):
-            a = actions[t, b]
+            a, came = actions[t, b], visitors[t, b]
             z = min(i + joining[a], top) if lead == 0 else i
             after, more = _closed(
-                z, levels[a], demand[t, b], kept, low, backlog, dearer[t, b], played_unmet[t, b], ratio[t, b], sale[t],
-                expected[t], retail, signal, floor,
+                z, levels[a], demand[t, b], came, kept, low, backlog, dearer[t, b], played_unmet[t, b], ratio[t, b],
+                sale[t], expected[t], retail, signal, floor,
             )  # fmt: skip
-            played[b] += more - loss[t, i, c, a]
+            played[b] += more - loss[came, t, i, c, a]
             if lead == 0:
                 i = after
             elif lead == 1:

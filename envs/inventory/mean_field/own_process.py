@@ -32,7 +32,7 @@ DEEP = 12
 
 @dataclass(frozen=True)
 class OwnProcess:
-    """T periods, A actions, n net stocks; see the file."""
+    """T periods, A actions, n net stocks, 0..V customers of others who come in a period; see the file."""
 
     agent: AgentType
     backlog: bool
@@ -50,11 +50,11 @@ class OwnProcess:
     kernel_of: Integers
     """[T]: which of them."""
     traded: tuple[Doubles, ...]
-    """[n] each: expected units that the retail price acts on, sold (lost sales) or left unmet (backlog)."""
+    """[V + 1, n] each: expected units that the retail price acts on, sold (lost sales) or left unmet (backlog)."""
     traded_squared: tuple[Doubles, ...]
-    """[n] each, of lost sales; zeros with backlog."""
+    """[V + 1, n] each, of lost sales; zeros with backlog."""
     money: tuple[Doubles, ...]
-    """[n] each: $ that hang on no price: holding, backlog, lost sales, salvage."""
+    """[V + 1, n] each: $ that hang on no price: holding, backlog, lost sales, salvage."""
     means: Doubles
     """[T]: expected demand, u."""
     end_worth: float
@@ -68,13 +68,27 @@ class OwnProcess:
         return np.minimum(self.levels, self.low + self.size - 1)
 
     @property
+    def most_visitors(self) -> int:
+        """V."""
+        return len(self.money[0]) - 1
+
+    @property
     def pipeline(self) -> int:
         """Orders listed beside the net stock."""
         return max(self.agent.L - 1, 0)
 
 
-def own_process(agent: AgentType, config: MarketConfig, means: Doubles, levels: Doubles) -> OwnProcess:
+def own_process(
+    agent: AgentType, config: MarketConfig, means: Doubles, levels: Doubles, most_visitors: int = 0
+) -> OwnProcess:
     """The process of `agent` with mean demand `means` [T] and orders `levels` [A], in whole units.
+
+    Args:
+        agent: its figures.
+        config: of the market.
+        means: of its own customers.
+        levels: from the smallest on.
+        most_visitors: customers of others who come in a period, lost sales only.
 
     Raises:
         ValueError: where its states do not fit in memory, or its first state is none of them.
@@ -85,11 +99,11 @@ def own_process(agent: AgentType, config: MarketConfig, means: Doubles, levels: 
     size = room - low + 1
     if agent.L >= 2 and not (levels == 0).any():
         raise ValueError(f"nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
-    entries = means.size * size * levels.size ** max(agent.L, 1)
-    if 8 * entries > MOST_BYTES:
+    size_in_bytes = 4 * (most_visitors + 1) * means.size * size * levels.size ** max(agent.L, 1)
+    if size_in_bytes > MOST_BYTES:
         raise ValueError(
-            f"L = {agent.L} with {size} net stocks, {levels.size} orders and {means.size} periods needs tables of "
-            f"{8 * entries / 2**20:,.0f} MiB, more than {MOST_BYTES // 2**20}"
+            f"L = {agent.L} with {size:,} net stocks, {levels.size} orders and {means.size} periods needs tables of "
+            f"{size_in_bytes / 2**20:,.0f} MiB, more than {MOST_BYTES // 2**20}"
         )
     net = low + np.arange(size)
     held = np.maximum(net, 0)
@@ -97,7 +111,10 @@ def own_process(agent: AgentType, config: MarketConfig, means: Doubles, levels: 
     spoiled = np.rint(agent.delta * held.astype(np.float32)).astype(np.int64)
     left_worth = agent.v * spoiled - agent.h * (held - spoiled) - agent.b * np.maximum(-net, 0)
     distinct, kernel_of = np.unique(means, return_inverse=True)
-    laws = [_law(float(mean), agent, net, backlog, everything, left_worth) for mean in distinct]
+    if backlog:
+        laws = [_waiting(float(mean), agent, net, left_worth) for mean in distinct]
+    else:
+        laws = [_lost(float(mean), agent, left_worth, everything, most_visitors) for mean in distinct]
     kernels, traded, squared, money = zip(*laws, strict=True)
     return OwnProcess(
         agent, backlog, everything, levels, low, size, (net - spoiled - low).astype(np.int64), kernels, kernel_of,
@@ -111,14 +128,29 @@ def _deepest(means: Doubles, cv2: float) -> int:
     return int(np.ceil(means.sum() + DEEP * (spread + 3 * (1 + cv2 * means.max()))))
 
 
-def _law(
-    mean: float, agent: AgentType, net: Integers, backlog: bool, everything: bool, left_worth: Doubles
+def _lost(
+    mean: float, agent: AgentType, left_worth: Doubles, everything: bool, most_visitors: int
 ) -> tuple[Any, Doubles, Doubles, Doubles]:
-    """Kernel, units that the price acts on, their square, and money, of one period."""
+    """Kernel, units that the price acts on, their squares, and money, of one period with lost sales."""
+    top = left_worth.size - 1
+    law = sell_all(top) if everything else lost_sales(mean, agent.cv2, top)
+    left = np.arange(top + 1)
+    sold, squared, money = np.empty((3, most_visitors + 1, top + 1))
+    for visitors in range(most_visitors + 1):
+        served = np.minimum(left, visitors)
+        # of z on offer z - y are sold to own customers, where y is left for visitors
+        units = np.maximum(left[:, None] - left, 0) + served
+        sold[visitors] = (law.kernel * units).sum(1)
+        squared[visitors] = (law.kernel * units**2).sum(1)
+        money[visitors] = law.kernel @ left_worth[left - served] - agent.ell * law.lost
+    return law.kernel, sold, squared, money
+
+
+def _waiting(
+    mean: float, agent: AgentType, net: Integers, left_worth: Doubles
+) -> tuple[Any, Doubles, Doubles, Doubles]:
+    """Kernel, units left unmet, zeros, and money, of one period with backlog."""
     top = net.size - 1
-    if not backlog:
-        law = sell_all(top) if everything else lost_sales(mean, agent.cv2, top)
-        return law.kernel, law.sold, law.sold_squared, law.kernel @ left_worth - agent.ell * law.lost
     last = int(stats.poisson.isf(TAIL, mean) if agent.cv2 == 0 else _highest(mean, agent.cv2))
     pmf, _ = probabilities(mean, agent.cv2, min(last, top))
     # what would fall below the lowest stays there
@@ -126,7 +158,7 @@ def _law(
     chances, before, after = np.broadcast_arrays(pmf, before, after)
     kernel = sparse.csr_array((chances.ravel(), (before.ravel(), after.ravel())), shape=(net.size, net.size))
     unmet = shortfall([(mean, agent.cv2)], net.astype(float)).short
-    return kernel, unmet, np.zeros(net.size), kernel @ left_worth
+    return kernel, unmet[None], np.zeros((1, net.size)), (kernel @ left_worth)[None]
 
 
 def _highest(mean: float, cv2: float) -> float:

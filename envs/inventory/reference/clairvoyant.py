@@ -37,6 +37,7 @@ class Field:
         )  # fmt: skip
         self._demand: list[Doubles] = []
         self._order: list[Doubles] = []
+        self._granted: list[Doubles] = []
         self._premium: list[Doubles] = []
         self._ratio: list[Doubles] = []
         self._price: list[Doubles] = []
@@ -54,6 +55,7 @@ class Field:
         mine = order[:, self.agents]
         self._demand.append(np.asarray(period.demand, float)[:, self.agents])
         self._order.append(mine)
+        self._granted.append(np.asarray(period.allotted, float)[:, self.agents])
         self._premium.append(np.asarray(period.premium, float)[:, None] - self._slope * mine / self._num)
         self._ratio.append(1 - c.price_coupling * (others - 1))
         self._price.append(np.asarray(period.price, float))
@@ -70,6 +72,11 @@ class Field:
     def order(self) -> Doubles:
         """[T, B, n], u."""
         return np.stack(self._order)
+
+    @property
+    def granted(self) -> Doubles:
+        """[T, B, n]: what the supplier had of the order, u."""
+        return np.stack(self._granted)
 
     @property
     def premium(self) -> Doubles:

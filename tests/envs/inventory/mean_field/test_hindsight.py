@@ -21,6 +21,7 @@ from envs.inventory.reference.clairvoyant import Field
 from envs.inventory.types import AgentType
 
 GAMMA = 0.9
+MOST_VISITORS = 16
 SHOP = {"mu": 5, "p0": 10, "c": 4, "h": 0.5, "b": 2, "ell": 1.5, "K": 3, "phi": 0.1}
 KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"L": 0}, {}),
@@ -30,6 +31,9 @@ KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"L": 1, "cv2": 0.3}, {"price_signal": "orders", "price_floor": 0.8}),
     ({"L": 2}, {"ending": "finite", "stock_cap": 3.0}),
     ({"L": 2, "delta": 0.2}, {"price_signal": "stock"}),
+    ({"L": 0, "delta": 0.2, "v": 1}, {"spill": 0.8}),
+    ({"L": 1}, {"spill": 0.6, "price_signal": "stock"}),
+    ({"L": 2}, {"spill": 1.0, "price_signal": "orders"}),
     ({"L": 0, "delta": 1}, {"demand_mode": "sell_all", "initial_stock": 0.0}),
     ({"L": 0}, {"unmet": "backlog", "stock_cap": 1.5, "initial_stock": 1.0}),
     ({"L": 1, "delta": 0.3}, {"unmet": "backlog", "stock_cap": 1.5, "ending": "finite", "price_signal": "stock"}),
@@ -44,8 +48,10 @@ def settings(shop: dict[str, Any], options: dict[str, Any], **more: Any) -> dict
 
 def known_at(config: MarketConfig, premium: Any, ratio: Any, weight: OwnWeight) -> Advantage:
     agent = config.types["shop"]
-    process = own_process(agent, config, agent.mu * season_of(config), np.asarray(config.action_grid, float))
-    return advantage(process, np.asarray(premium, float), np.asarray(ratio, float), weight, GAMMA)
+    levels, most = np.asarray(config.action_grid, float), MOST_VISITORS if config.spill > 0 else 0
+    process = own_process(agent, config, agent.mu * season_of(config), levels, most)
+    premium, ratio = np.asarray(premium, float), np.asarray(ratio, float)
+    return advantage(process, premium, ratio, weight, GAMMA, np.full(premium.size, config.spill))
 
 
 @pytest.mark.parametrize(("shop", "options"), KINDS)
@@ -53,6 +59,7 @@ def test_its_value_is_the_best_response_where_prices_are_as_expected(
     shop: dict[str, Any], options: dict[str, Any]
 ) -> None:
     # the field's own process charges backlog before it arises and leaves the room out: another computation altogether
+    options = {name: value for name, value in options.items() if name != "spill"}
     if options.get("unmet") == "backlog":
         options = options | {"stock_cap": 20.0}
         shop = shop | {"delta": 0.0}
@@ -68,7 +75,7 @@ def test_its_value_is_the_best_response_where_prices_are_as_expected(
     shape = (12, 7)
     demand = rng.poisson(game.types[0].agent.mu * season_of(config)[:, None], shape)
     premium, ratio = (np.repeat(part[:, None], 7, 1) for part in (path.premium, path.price))
-    met = Met(demand, premium, ratio, ratio, rng.integers(3, size=shape))
+    met = Met(demand, premium, ratio, ratio, rng.integers(3, size=shape), np.zeros(shape, int))
     found = hindsight(known, met, config.price_floor)
     np.testing.assert_allclose(found.best, known.value, atol=1e-7)
     assert (found.played < found.best).all()
@@ -89,7 +96,7 @@ def test_it_is_the_best_of_all_sequences_of_orders(shop: dict[str, Any], options
     # sold at the others' prices, so that what was played and what is best earn alike
     met = Met(
         the_same(rng.poisson(5, 5)), the_same(rng.normal(0, 1, 5)), ratio, np.maximum(ratio, config.price_floor),
-        sequences,
+        sequences, the_same(rng.integers(known.process.most_visitors + 1, size=5)),
     )  # fmt: skip
     found = hindsight(known, met, config.price_floor)
     np.testing.assert_allclose(found.best, found.played.max(), atol=1e-8)
@@ -116,7 +123,7 @@ def test_penalties_have_mean_zero_in_the_market_of_few(shop: dict[str, Any], opt
     for agent in range(2):
         met = Met(
             field.demand[..., agent].astype(int), field.premium[..., agent], field.ratio[..., agent], field.price,
-            np.array(actions)[..., agent],
+            np.array(actions)[..., agent], field.visitors[..., agent],
         )  # fmt: skip
         found = hindsight(known, met, market.config.price_floor)
         penalty = returns[:, agent] - found.played
@@ -125,15 +132,21 @@ def test_penalties_have_mean_zero_in_the_market_of_few(shop: dict[str, Any], opt
         assert (found.best >= found.played - 1e-6).all()
 
 
+def whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    return values.astype(np.int64)
+
+
 def test_refusals() -> None:
     config = MarketConfig(**settings({"L": 1}, {}))
     known = known_at(config, np.zeros(5), np.ones(5), OwnWeight("sales"))
     shape = np.zeros((4, 2))
     with pytest.raises(ValueError, match="the episodes have 4 periods; the process has 5"):
-        hindsight(known, Met(shape.astype(int), shape, shape, shape, shape.astype(int)), 0.0)
+        hindsight(known, Met(whole(shape), shape, shape, shape, whole(shape), whole(shape)), 0.0)
     wide = np.zeros((5, 2))
     with pytest.raises(ValueError, match=r"actions are 3\.\.3; allowed are 0\.\.2"):
-        hindsight(known, Met(wide.astype(int), wide, wide, wide, wide.astype(int) + 3), 0.0)
+        hindsight(known, Met(whole(wide), wide, wide, wide, whole(wide) + 3, whole(wide)), 0.0)
+    with pytest.raises(ValueError, match="1 customers of others came; the process has 0 at most"):
+        hindsight(known, Met(whole(wide), wide, wide, wide, whole(wide), whole(wide) + 1), 0.0)
     with pytest.raises(ValueError, match="the action grid needs a 0"):
         own_process(config.types["shop"].model_copy(update={"L": 2}), config, np.full(5, 5.0), np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match=r"needs tables of .* MiB, more than 512"):
