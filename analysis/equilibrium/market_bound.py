@@ -25,7 +25,9 @@ from mfmarl.yardstick import Player
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 MOST_STEPS = 2e9
-"""Orders in states that the search without penalties compares; some 10^9 a second."""
+"""Orders in states that the searches compare, for all agents of a type; some .5 x 10^9 a second."""
+LEAST = 4
+"""Agents of a type, however long their searches take: fewer tell nothing of how agents differ."""
 REACTION = (
     "the others play as in the base episodes: how they would answer one agent's deviation, of order 1 / N where they "
     "see prices or mean actions, or where its orders or customers take something from them, is left out"
@@ -98,12 +100,19 @@ def market_bounds(
 def _sample(
     env: InventoryMarket, asked: Sequence[int], episodes: int, agents: int, rng: np.random.Generator
 ) -> list[Integers]:
-    """Agents of every type asked for, fewer where the search without penalties would take long."""
-    steps = bound_steps(env) / env.num_agents / env.num_envs * episodes * len(asked)
-    most = max(1, min(agents, int(MOST_STEPS / steps)))
-    everyone = np.arange(env.num_agents)
-    groups = [everyone[type_slices(env.agent_types)[k]] for k in asked]
-    return [np.sort(rng.choice(group, min(most, group.size), replace=False)) for group in groups]
+    """Agents of every type asked for, fewer where searches would take long."""
+    everyone, slices = np.arange(env.num_agents), type_slices(env.agent_types)
+    free = bound_steps(env) / env.num_agents / env.num_envs
+    drawn = []
+    for k in asked:
+        group = everyone[slices[k]]
+        mu, levels = env.parameters.mu[group[0]], _levels(env, int(group[0])).size
+        pipeline = levels ** max(int(env.parameters.L[group[0]]) - 1, 0)
+        states = mu * (env.config.stock_cap + (env.horizon if env.config.unmet == "backlog" else 0)) * pipeline
+        steps = max(free, env.horizon * states * levels) * episodes
+        most = max(min(LEAST, agents), min(agents, int(MOST_STEPS / steps)))
+        drawn.append(np.sort(rng.choice(group, min(most, group.size), replace=False)))
+    return drawn
 
 
 def _no_free(env: InventoryMarket) -> str:

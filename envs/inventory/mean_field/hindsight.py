@@ -136,7 +136,8 @@ def _closed(
 def _search(
     loss: NDArray[np.float32], levels: Doubles, joining: Integers, kept: Integers, lead: int, start: int, none: int,
     low: int, backlog: bool, demand: Integers, actions: Integers, visitors: Integers, dearer: Doubles,
-    best_unmet: Doubles, played_unmet: Doubles, ratio: Doubles, sale: Doubles, expected: Doubles, retail: float, signal: int, floor: float,
+    best_unmet: Doubles, played_unmet: Doubles, ratio: Doubles, sale: Doubles, expected: Doubles, retail: float,
+    signal: int, floor: float,
 ) -> tuple[Doubles, Doubles]:  # fmt: skip
     """Best and played sums [B] of gains less losses; see `hindsight`."""
     _, periods, size, codes, choices = loss.shape
