@@ -16,7 +16,7 @@ from analysis.equilibrium.market_bound import agent_of
 from analysis.equilibrium.relaxed import TypeBounds, estimated, paired_gap
 from envs.inventory.closed_forms.newsvendor import newsvendor, newsvendor_profit
 from envs.inventory.market import InventoryMarket
-from envs.inventory.mean_field import base_stock_profile, mean_field, nash_conv
+from envs.inventory.mean_field import base_stock_profile, best_response, mean_field, nash_conv
 from envs.inventory.reference import reference_policy
 from envs.inventory.reference.playing import NearestLevel
 from envs.inventory.types import TYPES, AgentType
@@ -112,6 +112,32 @@ def returns_of(env: InventoryMarket, player: Player, who: int, discount: float) 
         step = env.step(play(step))
         total += discount**t * step.reward[:, who]
     return total
+
+
+def test_the_best_response_played_among_few_earns_what_is_expected_and_less_than_the_bound() -> None:
+    make = maker("easy", 20, jitter=0.0)
+    found = bounds(make, rule("base_stock"), episodes=64, agents=20, types=["supermarket"]).types[0]
+    assert found.penalised is not None
+    assert found.expected is not None
+    copies = 1_500
+    env = cast(InventoryMarket, make(copies))
+    game = mean_field(env.config)
+    exact = nash_conv(game, base_stock_profile(game))
+    who = int(np.flatnonzero(env.agent_types == 1)[0])
+    answer = best_response(game, exact.evaluation.path, 1).actions
+    base, step = reference_policy("base_stock", env, 0), env.reset(7)
+    total = np.zeros((copies, 2))
+    for t in range(env.horizon):
+        actions = base(step)
+        stock = env.stock[:, who] + env.pipeline[(t - 1) % len(env.pipeline)][:, who]
+        actions[:, who] = answer[t, stock.astype(int)]
+        step = env.step(actions, observe=False)
+        total += 0.99**t * step.reward[:, [who, who + 1]]
+    earned, error = total[:, 0].mean(), total[:, 0].std() / np.sqrt(copies)
+    # the answer does not see its own weight in the prices, which the expected one does
+    assert found.expected - 25 < earned < found.expected + 4 * error
+    assert earned - 4 * error < found.penalised.best.low
+    assert found.penalised.base.value == pytest.approx(total[:, 1].mean(), abs=8)
 
 
 @pytest.mark.parametrize(
