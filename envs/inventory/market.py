@@ -209,9 +209,9 @@ class InventoryMarket(InventoryGame):
         )
         demand = offered if c.demand_mode == "sell_all" else self._demand.units(self.t)
         sold, unmet, mean_sold = x.sell(offered, self.backlog, demand)
-        spilled = spill_sold = None
+        spilled = visitors = spill_sold = None
         if c.spill > 0:
-            spilled, spill_sold, mean_sold = x.spill(
+            spilled, visitors, spill_sold, mean_sold = x.spill(
                 unmet, offered, sold, round(c.spill * x.SPILL_PARTS), self._uniforms(SPILL), self._uniforms(SPILL_TO)
             )
             sold = sold + spill_sold
@@ -232,7 +232,7 @@ class InventoryMarket(InventoryGame):
             reward = reward + worth
         period = Period(
             order, allotted, received, demand, sold, lost, spilled, spill_sold, spoiled, scrapped, stock, backlog,
-            premium, price, worth,
+            premium, price, worth, visitors,
         )  # fmt: skip
         return self._finish_step(taken, counts, reward, Ledger(self._paid, period, x.as_float32), observe)
 
