@@ -30,8 +30,9 @@ from mfmarl.trainer import LocalTrainer, make_env  # noqa: E402
 METHODS: dict[str, dict[str, Any]] = {
     "mf": {"method": "mf"},
     "is joint": {"method": "is"},
-    "is joint, ESS floor .8": {"method": "is", "importance": {"ess_floor": 0.8}},
+    "is joint, no ESS floor": {"method": "is", "importance": {"ess_floor": 0.0}},
     "is gaussian": {"method": "is", "importance": {"estimator": "gaussian", "bandwidth": 0.05}},
+    "is marginal": {"method": "is", "importance": {"estimator": "marginal"}},
     "fresh": {"method": "fresh"},
     "is+fresh": {"method": "is+fresh"},
     "independent": {"method": "independent"},

@@ -137,7 +137,29 @@ class PolicyNetwork(nn.Module):
 
     def law(self, obs: Tensor, seen: Tensor) -> ActionLaw:
         """Laws of the actions given observations [R, N, D] and observed mean actions [R, N, F]; no gradients."""
-        return self.law_of(self.q_values(obs, self.acted_on(obs, seen)))
+        if self.shape.num_actions is None:
+            return self.law_of(self.q_values(obs, self.acted_on(obs, seen)))
+        return self.categorical(obs, self.acted_on(obs, seen))
+
+    def categorical(self, obs: Tensor, given: Tensor) -> Categorical:
+        """Laws of discrete actions given observations and the mean actions that agents act on; no gradients."""
+        if self.mlp.compiled(obs):
+            return Categorical(
+                acting.log_probs_of_all(
+                    *self.mlp.stacked(), (obs, given), self.mlp.types, temperature=float(self.temperature),
+                    epsilon=float(self.epsilon),
+                )
+            )  # fmt: skip
+        return self.categorical_of(self.q_values(obs, given))
+
+    @torch.no_grad()
+    def law_of_type(self, k: int, obs: Tensor, seen: Tensor) -> ActionLaw:
+        """Laws of agents of type k, whoever they are: rows [R, D] and [R, F] -> [R]; as `law`."""
+        acted_on = seen
+        if self.predictor is not None:
+            predicted = self.predictor.infer_type(k, *self.predictor_inputs(obs, seen))
+            acted_on = self.as_mean_action(predicted)
+        return self.law_of(self.mlp.infer_type(k, obs, acted_on))
 
     def play(
         self, obs: Tensor, seen: Tensor, generator: torch.Generator, *, entropy: bool = False, log_probs: bool = False

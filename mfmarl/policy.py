@@ -81,6 +81,38 @@ class Policy:
         out: NDArray[np.float32] = law.probs.float().numpy()
         return out
 
+    def probs_of_type(
+        self, k: int, obs: NDArray[np.float32], mean_action: NDArray[Any], by_type: NDArray[Any]
+    ) -> NDArray[np.float32]:
+        """Action probabilities [R, A] of agents of type k among infinitely many, who all see the same mean actions.
+
+        Args:
+            k: the type.
+            obs: [R, D].
+            mean_action: [A], of the whole population at the step before; 0 at a start.
+            by_type: [K, A], of each type; only policies with one mean action per type see them.
+
+        Raises:
+            ValueError: for continuous actions, agents with networks of their own, and observations of another game.
+        """
+        shape, field = self.network.shape, self.mean_field
+        if shape.num_actions is None:
+            raise ValueError("these policies play continuous actions, which have densities: use act")
+        told = (obs.ndim, obs.shape[-1], *by_type.shape)
+        if told != (2, shape.observations, len(shape.types), shape.num_actions):
+            raise ValueError(
+                f"this policy plays {len(shape.types)} types on observations of {shape.observations} entries, with "
+                f"{shape.num_actions} actions; got observations {list(obs.shape)}, mean actions {list(by_type.shape)}"
+            )
+        means = torch.from_numpy(np.asarray(by_type if shape.by_type else mean_action[None], np.float32))
+        if shape.mean_action == "scalar":
+            means = (means @ field.scale(means)).unsqueeze(-1)
+        seen = means.reshape(1, -1)[:, : field.width].expand(obs.shape[0], -1).contiguous()
+        law = self.network.law_of_type(k, torch.from_numpy(np.ascontiguousarray(obs, np.float32)), seen)
+        assert isinstance(law, Categorical)
+        out: NDArray[np.float32] = law.probs.numpy()
+        return out
+
     def act(
         self,
         obs: NDArray[np.float32],

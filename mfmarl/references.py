@@ -140,18 +140,18 @@ def _row(name: str, env: PopulationEnv, episodes: int, root: int) -> Row:
     bounds: list[Doubles] = []
     step = env.reset(stream(root, "env"))
     for _ in range(-(-episodes // env.num_envs)):
-        seen = Field()
+        seen = Field(env) if isinstance(env, InventoryMarket) and bounded else None
         for _ in range(horizon):
             actions = play(step)
             step = env.step(actions)
-            if bounded:
+            if seen is not None:
                 seen.add(step)
             ended, shared = agents.add(step), population.add(step, actions)
         assert ended is not None
         assert shared is not None
         mine.append(ended)
         whole.append(shared)
-        if bounded:
+        if seen is not None:
             assert isinstance(env, InventoryMarket)
             try:
                 bounds.append(clairvoyant_bound(env, seen, discount=DISCOUNT).mean(1))

@@ -38,8 +38,12 @@ class TwoSample:
     """Probability that a return of y exceeds one of x, ties counted half."""
 
 
-def policy_distance(p: Doubles, q: Doubles, quantities: Doubles) -> PolicyDistance:
+def policy_distance(p: Doubles, q: Doubles, quantities: Doubles, *, mixed: float = 0.0) -> PolicyDistance:
     """Of laws p and q [n, A] at the same n observations, where action a orders quantities[a] ([A], or [n, A]).
+
+    Args:
+        mixed: share of the uniform law that both are mixed with before KL is taken, so that it is finite for policies
+            that never play some action; distances of quantities are of the laws as they are.
 
     Raises:
         ValueError: for laws of different shapes, rows that are no probabilities, or quantities of another number.
@@ -48,7 +52,8 @@ def policy_distance(p: Doubles, q: Doubles, quantities: Doubles) -> PolicyDistan
     if p.shape != q.shape:
         raise ValueError(f"laws have shapes {p.shape} and {q.shape}; distances are between laws at the same places")
     x = np.broadcast_to(np.asarray(quantities, float), p.shape)
-    kl, back = stats.entropy(p, q, axis=1), stats.entropy(q, p, axis=1)
+    soft_p, soft_q = ((1 - mixed) * law + mixed / law.shape[1] for law in (p, q))
+    kl, back = stats.entropy(soft_p, soft_q, axis=1), stats.entropy(soft_q, soft_p, axis=1)
     return PolicyDistance(float(kl.mean()), float(back.mean()), float(wasserstein_2(p, q, x).mean()), p.shape[0])
 
 

@@ -16,6 +16,7 @@ from analysis.figures.learning_curves import learning_curves
 from analysis.figures.profit_density import profit_density
 from analysis.figures.style import label
 from analysis.load import Study, load_study
+from analysis.report.audit import audit_section
 from analysis.report.drift import drift_section
 from analysis.report.parts import Cell, Section, Table, drawing
 from analysis.report.tables import (
@@ -53,6 +54,9 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
         _all_metrics(study, table, files),
         _runs(study, files),
     ]
+    audited = audit_section(study, runs, files)
+    if audited is not None:
+        sections.insert(2, audited)
     evaluation = study.evaluations[0]
     shown = ", ".join(f"{n} run{'s' * (n != 1)} of {label(m)}" for m, n in _counts(study).items())
     where = "the held-out weeks" if evaluation.split == "test" else f"the {evaluation.split} environment"

@@ -35,6 +35,8 @@ class Period:
     """[B], retail price / p0."""
     worth: Array | None
     """[B, N], $: what the position is worth where the game ends in this period, else None."""
+    visitors: Array | None = None
+    """Customers of others who came, served or not; None where none can."""
 
 
 UNITS = (

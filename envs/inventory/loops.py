@@ -263,14 +263,15 @@ def sell(offered: Floats, backlog: Floats, demand: Floats) -> tuple[Floats, Floa
 @compiled
 def spill(
     unmet: Floats, offered: Floats, sold: Floats, share: int, leaving: Doubles, arriving: Doubles
-) -> tuple[Floats, Floats, Doubles]:
+) -> tuple[Floats, Floats, Floats, Doubles]:
     """A share / 2^20 of the unmet demand tries another seller, spread evenly over all the others, once.
 
-    leaving and arriving [B] in (0, 1) decide the rounding to whole units. Returns units that left, and units sold to
-    those who came from elsewhere [B, N], and mean sales with these [B].
+    leaving and arriving [B] in (0, 1) decide the rounding to whole units. Returns units that left, that came
+    from elsewhere and that were sold to those who came [B, N], and mean sales with these [B].
     """
     copies, agents = unmet.shape
     spilled = np.empty((copies, agents), np.float32)
+    visitors = np.empty((copies, agents), np.float32)
     taken = np.empty((copies, agents), np.float32)
     mean = np.empty(copies)
     for b in range(copies):
@@ -289,11 +290,12 @@ def spill(
         for n in range(agents):
             now = before + pool - np.int64(spilled[b, n])
             came = np.float32(shared_out(before, now, offset, agents - 1))
+            visitors[b, n] = came
             taken[b, n] = lesser(came, offered[b, n] - sold[b, n])
             total += sold[b, n] + taken[b, n]
             before = now
         mean[b] = total / agents
-    return spilled, taken, mean
+    return spilled, visitors, taken, mean
 
 
 @compiled

@@ -29,7 +29,7 @@ from envs.inventory.demand import CountDemand, Demand, Shock
 from envs.inventory.formulas import OBSERVED_LIMIT, retail_ratio, wholesale_premium
 from envs.inventory.game import EXACT, InventoryGame
 from envs.inventory.ledger import Ledger, Period
-from envs.inventory.observation import market_observation
+from envs.inventory.observation import market_observation, observed_of_all
 from envs.inventory.streams import ROUNDING, SPILL, SPILL_TO, copy_uniforms
 from envs.inventory.types import Parameters, draw_population
 from envs.population import Step
@@ -102,7 +102,7 @@ class InventoryMarket(InventoryGame):
         self._lead = int(parameters.L.max())
         self._check_exact()
         self._place_constants()
-        self._observed = market_observation(parameters, agent_types, type_names, config)
+        self._observed = market_observation(parameters, agent_types, type_names, config, self.mean_demand)
         self._template = backend.array(self._observed.template)
         self.observation_space = self._observed.space
         self._seeds = np.zeros(num_envs, np.uint64)
@@ -209,9 +209,9 @@ class InventoryMarket(InventoryGame):
         )
         demand = offered if c.demand_mode == "sell_all" else self._demand.units(self.t)
         sold, unmet, mean_sold = x.sell(offered, self.backlog, demand)
-        spilled = spill_sold = None
+        spilled = visitors = spill_sold = None
         if c.spill > 0:
-            spilled, spill_sold, mean_sold = x.spill(
+            spilled, visitors, spill_sold, mean_sold = x.spill(
                 unmet, offered, sold, round(c.spill * x.SPILL_PARTS), self._uniforms(SPILL), self._uniforms(SPILL_TO)
             )
             sold = sold + spill_sold
@@ -232,7 +232,7 @@ class InventoryMarket(InventoryGame):
             reward = reward + worth
         period = Period(
             order, allotted, received, demand, sold, lost, spilled, spill_sold, spoiled, scrapped, stock, backlog,
-            premium, price, worth,
+            premium, price, worth, visitors,
         )  # fmt: skip
         return self._finish_step(taken, counts, reward, Ledger(self._paid, period, x.as_float32), observe)
 
@@ -244,17 +244,11 @@ class InventoryMarket(InventoryGame):
 
     def _observe(self) -> Array:
         c, x = self.config, self.backend.passes
-        shared = [
-            self._last_order * (1 / (4 * self.mean_demand)),
-            1 + self._last_premium * (1 / max(self._mean_cost, 1e-6)),
-            self._last_price,
-        ]
-        if self.capacity is not None:
-            shared.append(self._last_fill)
-        if c.season_amplitude > 0:
-            shared.append(0 * self._last_price + self._demand.season(self.t))
-        if c.ending == "finite":
-            shared.append(0 * self._last_price + self.t / self.horizon)
+        shared = observed_of_all(
+            c, self.mean_demand, self._mean_cost, order=self._last_order, premium=self._last_premium,
+            price=self._last_price, fill=self._last_fill,
+            season=self._demand.season(self.t), time=self.t / self.horizon,
+        )  # fmt: skip
         seen = x.as_float32(x.stacked(shared).clip(0, float(OBSERVED_LIMIT)))
         return x.observe(
             self._template, self._unit, self.pipeline, self._lead_times, self.t, self.stock, self.backlog,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -46,11 +47,17 @@ class Observed:
 
 
 def market_observation(
-    parameters: Parameters, agent_types: NDArray[np.int64], type_names: Sequence[str], config: MarketConfig
+    parameters: Parameters,
+    agent_types: NDArray[np.int64],
+    type_names: Sequence[str],
+    config: MarketConfig,
+    mean_demand: float,
 ) -> Observed:
-    """The entries for agents with these parameters [N]; what a market does not have is not observed."""
-    p, lead = parameters, int(parameters.L.max())
-    limit, mean_demand = float(OBSERVED_LIMIT), float(parameters.mu.mean())
+    """The entries for agents with these parameters [N]; what a market does not have is not observed.
+
+    mean_demand is m_ref, of the population that the agents belong to, u/period.
+    """
+    p, lead, limit = parameters, int(parameters.L.max()), float(OBSERVED_LIMIT)
     changing = [
         Entry("stock", 0, limit, "own stock / 4 mu, clipped"),
         Entry("backlog", 0, limit, "own backlog / 4 mu, clipped"),
@@ -89,6 +96,29 @@ def market_observation(
     template = np.zeros((agent_types.size, len(entries)), np.float32)
     template[:, len(changing) :] = constants
     return Observed(entries, template)
+
+
+def observed_of_all(
+    config: MarketConfig, mean_demand: float, mean_cost: float, *, order: Any, premium: Any, price: Any, fill: Any,
+    season: float, time: float,
+) -> list[Any]:  # fmt: skip
+    """What all agents observe alike, an array [B] an entry, before it is clipped; in the order of the entries.
+
+    Args:
+        mean_demand, mean_cost: m_ref, u/period, and mean c, $/u.
+        order, premium, price, fill: [B] each, of the period before: mean order in u, $ on every unit, retail price /
+            p0, and the share of orders that was met.
+        season: this period's factor of mean demand.
+        time: t / T.
+    """
+    shared = [order * (1 / (4 * mean_demand)), 1 + premium * (1 / max(mean_cost, 1e-6)), price]
+    if config.capacity is not None:
+        shared.append(fill)
+    if config.season_amplitude > 0:
+        shared.append(0 * price + season)
+    if config.ending == "finite":
+        shared.append(0 * price + time)
+    return shared
 
 
 def _when(periods: int) -> str:

@@ -213,7 +213,7 @@ def sell(offered: Tensor, backlog: Tensor, demand: Tensor) -> tuple[Tensor, Tens
 def spill(
     unmet: Tensor, offered: Tensor, sold: Tensor, share: int, leaving: NDArray[np.float64],
     arriving: NDArray[np.float64],
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """See `loops.spill`."""
     agents = unmet.shape[1]
     now = unmet.long().cumsum(1) * share
@@ -224,7 +224,7 @@ def spill(
     parts = torch.full_like(parts, agents - 1)
     came = shared_out(_before(now), now, _offset(arriving, parts), parts).float()
     taken = lesser(came, offered - sold)
-    return spilled.float(), taken, _mean(sold + taken)
+    return spilled.float(), came, taken, _mean(sold + taken)
 
 
 def settle(

@@ -104,10 +104,12 @@ class DriftCorrection:
     def _log_ratio(self, law: ActionLaw, stored: Stored, policy: PolicyNetwork) -> Tensor:
         # equal policies give equal probabilities up to the last bits of a matrix product, which depend on the batch
         same = (stored.version == policy.version).unsqueeze(-1)
-        new, c = law.log_prob(stored.action), self.config
+        c = self.config
         if c.estimator == "joint":
+            new = law.log_prob(stored.action)
             return joint_log_ratio(new, torch.where(same, new, stored.log_prob), self.neighbours)
         if c.estimator == "mixture":
+            new = law.log_prob(stored.action)
             versions = sorted(self._shares)
             shares = torch.tensor([self._shares[v] for v in versions], device=new.device)
             return mixture_log_ratio(new, self._behaviours(stored, policy, new), shares, self.neighbours)
@@ -123,27 +125,26 @@ class DriftCorrection:
                 spacing=RESOLUTION,
             )  # fmt: skip
         assert isinstance(law, Categorical)
+        if c.estimator == "gaussian":
+            mean, variance = action_moments(law.log_probs)
+            old_mean, old_variance = action_moments(stored.log_probs)
+            return gaussian_log_ratio(
+                mean,
+                variance,
+                torch.where(same, mean, old_mean),
+                torch.where(same, variance, old_variance),
+                stored.action.to(mean.dtype),
+                self.neighbours,
+                # which is told on the scale of actions from 0 to 1
+                bandwidth=c.bandwidth * max(1, law.log_probs.shape[-1] - 1),
+            )
         then = stored.log_probs
         if bool(same.any()):
             then = torch.where(same.unsqueeze(-1), law.log_probs, then)
         laws = (law.log_probs, then)
         if c.estimator == "marginal":
             return marginal_log_ratio(*laws, stored.action, self.neighbours)
-        if c.estimator == "gaussian_one_hot":
-            return gaussian_log_ratio_one_hot(*laws, stored.action, self.neighbours, bandwidth=c.bandwidth)
-        # on the scale of actions from 0 to 1, which is what the bandwidth is told in
-        steps = max(1, law.log_probs.shape[-1] - 1)
-        (mean, variance), (old_mean, old_variance) = (action_moments(one) for one in laws)
-        return gaussian_log_ratio(
-            mean / steps,
-            variance / steps**2,
-            old_mean / steps,
-            old_variance / steps**2,
-            stored.action.to(new.dtype) / steps,
-            self.neighbours,
-            bandwidth=c.bandwidth,
-            spacing=1 / steps,
-        )
+        return gaussian_log_ratio_one_hot(*laws, stored.action, self.neighbours, bandwidth=c.bandwidth)
 
     def _behaviours(self, stored: Stored, policy: PolicyNetwork, new: Tensor) -> Tensor:
         """[J, M, N]: log-probabilities of the stored actions under every policy that the replay holds steps of."""

@@ -184,7 +184,7 @@ class MFQ(Learner):
         if self.observed_q or self.policy.predictor is not None:
             value = self._value(sample.next_obs, given, given)
         else:
-            next_law = self.policy.categorical_of(self.policy.q_values(sample.next_obs, given))
+            next_law = self.policy.categorical(sample.next_obs, given)
             if bootstrap is None and self.corrected and self.drift.config.acts_on != "loss":
                 bootstrap, metrics = self.drift.weights(next_law, Stored.following(sample, played), self.policy)
             if self.fresh:
@@ -216,7 +216,7 @@ class MFQ(Learner):
 
     def policy_law(self, obs: Tensor, seen: Tensor) -> Categorical:
         """The laws that the acting policies draw from, given observed mean actions [M, N, F]."""
-        return self.policy.categorical_of(self.policy.q_values(obs, self.policy.acted_on(obs, seen)))
+        return self.policy.categorical(obs, self.policy.acted_on(obs, seen))
 
     def rows(self, sample: PopulationSample, observed: Tensor, played: Tensor, target: Target) -> list[Rows]:
         """A sample as contiguous rows of each network, so that a minibatch of population steps is a view of them."""

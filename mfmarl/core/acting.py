@@ -1,7 +1,7 @@
-"""Boltzmann policies of stacked networks on the processor: actions drawn, and values expected, chunk by chunk.
+"""Boltzmann policies of stacked networks on the processor: actions drawn, their laws, and values expected.
 
-A chunk's action values go from the network's last layer to what is drawn from them while they are in the cache, so
-neither they nor probabilities are ever stored.
+A chunk's action values go from the network's last layer to what is made of them while they are in the cache, so they
+are never stored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mfmarl.core.layers import (
     widths_of,
 )
 from mfmarl.core.perceptron import arrays, inputs_of
-from mfmarl.core.softmax_rows import draw, expect, tempered
+from mfmarl.core.softmax_rows import draw, expect, tell, tempered
 from mfmarl.core.tiles import COLUMNS, Array, filled
 
 
@@ -65,6 +65,37 @@ def _play(
             through(widths, w, b, x, hidden, y, rows)
             tempered(y, units, actions, rows, temperature, z, e)
             draw(z, e, actions, rows, epsilon, place, uniform, action, log_prob, entropy, log_probs)
+
+
+@compiled
+def _laws(
+    weights: Stacked,
+    biases: Stacked,
+    types: NDArray[np.int64],
+    agents: int,
+    first: Array,
+    second: Array,
+    temperature: float,
+    epsilon: float,
+    log_probs: Array,
+) -> None:
+    """Networks as for `perceptron.infer`, then `softmax_rows.tell`."""
+    widths = widths_of(weights)
+    actions = widths[-1]
+    stride, units = filled(widths[0], COLUMNS), filled(actions, COLUMNS)
+    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    z, e = np.empty(CHUNK * actions, np.float32), np.empty(CHUNK * actions, np.float32)
+    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
+    for k in range(types.shape[0]):
+        low, number = types[k, 0], types[k, 1] - types[k, 0]
+        w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
+        total = first.shape[0] // agents * number
+        for begin in range(0, total, CHUNK):
+            rows = min(CHUNK, total - begin)
+            places(agents, low, number, begin, place, rows)
+            fill(x, stride, first, second, place, rows)
+            through(widths, w, b, x, hidden, y, rows)
+            tell(y, units, actions, rows, temperature, epsilon, place, z, e, log_probs)
 
 
 @compiled
@@ -128,6 +159,22 @@ def play(
         torch.from_numpy(told).view(shape) if entropy else None,
         torch.from_numpy(laws).view(*shape, actions) if log_probs else None,
     )
+
+
+def log_probs_of_all(
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    parts: Sequence[Tensor],
+    types: Sequence[slice],
+    *,
+    temperature: float,
+    epsilon: float,
+) -> Tensor:
+    """[R, N, A]: log pi(a) for every action a of the agents whose inputs are [R, N, a] (and [R, N, b])."""
+    inputs = inputs_of(parts, types)
+    out = np.empty((inputs[2].shape[0], weights[-1].shape[2]), np.float32)
+    _laws(arrays(weights), arrays(biases), *inputs, temperature, epsilon, out)
+    return torch.from_numpy(out).view(*parts[0].shape[:2], -1)
 
 
 def expected_value(

@@ -29,7 +29,10 @@ class ImportanceConfig(BaseModel):
     temper: float = Field(1.0, gt=0, le=1, description="exponent alpha of the weights: w^alpha")
     pareto: bool = Field(False, description="smooth each agent's largest weights by a generalised Pareto law (PSIS)")
     ess_floor: float = Field(
-        0.0, ge=0, lt=1, description="least effective share of the draw; below it weights are tempered to reach it"
+        0.95,
+        ge=0,
+        lt=1,
+        description="least effective share of the draw; below it weights are tempered to reach it; 0 takes them as are",
     )
     bandwidth: float = Field(
         0.0, ge=0, description="gaussian: standard deviation added to the mean action, in its units, under both laws"

@@ -138,3 +138,20 @@ class StackedMLP(nn.Module):
         if steps <= size or parts[0].is_cuda:
             return self.forward(*parts)
         return torch.cat([self.forward(*(p[i : i + size] for p in parts)) for i in range(0, steps, size)])
+
+    @torch.no_grad()
+    def infer_type(self, k: int, *parts: Tensor) -> Tensor:
+        """[R, a] (and [R, b]) -> [R, outputs]: any rows through the network of type k, by compiled loops.
+
+        Raises:
+            ValueError: where agents of a type have networks of their own.
+        """
+        if self.sharing == "agent":
+            raise ValueError("with sharing=agent every agent has its own network, and no type has one")
+        network = k if self.sharing == "type" else 0
+        weights = [w[network : network + 1].detach() for w in self.weights]
+        biases = [b[network : network + 1].detach() for b in self.biases]
+        if (first := self._embedded()) is not None:
+            # an embedding beside the inputs is a bias of the first layer that differs by type
+            weights[0], biases[0] = weights[0][:, : self.inputs].contiguous(), biases[0] + first[k]
+        return infer(weights, biases, [part.unsqueeze(1) for part in parts], [slice(0, 1)]).squeeze(1)

@@ -116,6 +116,50 @@ def draw(
 
 
 @compiled
+def tell(
+    q: Array,
+    stride: int,
+    actions: int,
+    rows: int,
+    temperature: float,
+    epsilon: float,
+    place: Places,
+    z: Array,
+    e: Array,
+    log_probs: Array,
+) -> None:
+    """Log-probabilities of all actions of each row of values `stride` apart into `log_probs[place]`.
+
+    The bits are those that `draw` gives, from arithmetic action by action, for all rows at once; `z` and `e` are spare.
+    """
+    scale, keep = np.float32(1.0 / temperature), 1.0 - epsilon
+    most, total = np.empty(rows, np.float32), np.zeros(rows, np.float64)
+    for i in range(rows):
+        row = q[i * stride : i * stride + actions]
+        for j in range(actions):
+            z[j * rows + i] = row[j]
+    most[:] = z[:rows]
+    for j in range(1, actions):
+        column = z[j * rows : (j + 1) * rows]
+        for i in range(rows):
+            most[i] = column[i] if column[i] > most[i] else most[i]
+    for j in range(actions):
+        column = z[j * rows : (j + 1) * rows]
+        for i in range(rows):
+            column[i] = (column[i] - most[i]) * scale
+    exponentials(z, e, rows * actions)
+    for j in range(actions):
+        column = e[j * rows : (j + 1) * rows]
+        for i in range(rows):
+            total[i] += column[i]
+    for i in range(rows):
+        to, added, log_total = log_probs[place[i]], epsilon * total[i] / actions, np.log(total[i])
+        for j in range(actions):
+            at = j * rows + i
+            to[j] = log_prob_of(z[at], e[at], keep, added, total[i], log_total)
+
+
+@compiled
 def expect(
     e: Array,
     values: Array,

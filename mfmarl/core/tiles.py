@@ -1,10 +1,11 @@
-"""Products of small float32 matrices in the registers of the processor, for numba.
+"""Products of small matrices in the registers of the processor, for numba.
 
 A BLAS first copies both factors into the order its kernel reads; for 64 columns that costs as much as the product.
-Here a tile of the result, 4 rows by 16 columns, stays in registers while both factors are read where they lie, so they
-should fit the first-level cache: 64 rows at a time. Matrices are flat arrays, told by where they start and by how far
-their rows lie apart, so that parts and transposes cost nothing. Rows are filled up to a multiple of `ROWS`, columns to
-one of `COLUMNS`. The order of additions depends on the shapes alone, so results repeat.
+Here a tile of the result, 4 rows by 16 columns (8 of float64), stays in registers while both factors are read where
+they lie, so they should fit the first-level cache: 64 rows at a time. Matrices are flat arrays, told by where they
+start and by how far their rows lie apart, so that parts and transposes cost nothing. Rows are filled up to a multiple
+of `ROWS`, columns to one of `COLUMNS` (`WIDE_COLUMNS`). The order of additions depends on the shapes alone, so results
+repeat.
 """
 
 from __future__ import annotations
@@ -21,13 +22,18 @@ from numpy.typing import NDArray
 from envs.compiled import compiled
 
 Array = NDArray[np.float32]
+Wide = NDArray[np.float64]
 ROWS, LANES, VECTORS = 4, 8, 2
 COLUMNS = LANES * VECTORS
+WIDE_LANES = 4
+WIDE_COLUMNS = WIDE_LANES * VECTORS
+"""Of float64."""
 
 
-def _tile(relu: bool) -> Any:
-    """An intrinsic: one tile of `out = start + a b` (of its positive part with `relu`)."""
-    number, vector = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
+def _tile(relu: bool, *, wide: bool = False) -> Any:
+    """An intrinsic: one tile of `out = start + a b` (of its positive part with `relu`), `wide` for float64."""
+    lanes, element, size = (WIDE_LANES, ir.DoubleType(), 8) if wide else (LANES, ir.FloatType(), 4)
+    number, vector = ir.IntType(64), ir.VectorType(element, lanes)
     undefined = ir.Constant(vector, ir.Undefined)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -37,16 +43,16 @@ def _tile(relu: bool) -> Any:
             return builder.gep(data, [arguments[i + 1]])
 
         def vector_at(base: Any, row_stride: Any, row: int, column: int) -> Any:
-            offset = builder.add(builder.mul(row_stride, number(row)), number(LANES * column))
+            offset = builder.add(builder.mul(row_stride, number(row)), number(lanes * column))
             return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
 
         def load(base: Any, row_stride: Any, row: int, column: int) -> Any:
-            return builder.load(vector_at(base, row_stride, row, column), align=4)
+            return builder.load(vector_at(base, row_stride, row, column), align=size)
 
         def spread(scalar: Any) -> Any:
             """The same in all lanes."""
             one = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
             return builder.shuffle_vector(one, undefined, mask)
 
         out, out_stride = pointer(0), arguments[2]
@@ -55,7 +61,7 @@ def _tile(relu: bool) -> Any:
         b, b_stride, depth = pointer(10), arguments[12], arguments[13]
         # fused where the processor can, else a product and a sum
         kind = ir.FunctionType(vector, [vector] * 3)
-        multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{lanes}f{8 * size}")
         places = [(row, column) for row in range(ROWS) for column in range(VECTORS)]
         first = {place: load(start, start_stride, *place) for place in places}
         before, loop, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
@@ -78,13 +84,13 @@ def _tile(relu: bool) -> Any:
             sums[place].add_incoming(added[place], loop)
         builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
         builder.position_at_end(after)
-        nothing = ir.Constant(vector, [0.0] * LANES)
+        nothing = ir.Constant(vector, [0.0] * lanes)
         for place in places:
             value = added[place]
             if relu:
                 # a nan is not below zero, so it stays
                 value = builder.select(builder.fcmp_ordered("<", value, nothing), nothing, value)
-            builder.store(value, vector_at(out, out_stride, *place), align=4)
+            builder.store(value, vector_at(out, out_stride, *place), align=size)
         return context.get_dummy_value()
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -98,7 +104,7 @@ def _tile(relu: bool) -> Any:
     return tile
 
 
-_plain, _relu = _tile(relu=False), _tile(relu=True)
+_plain, _relu, _wide = _tile(relu=False), _tile(relu=True), _tile(relu=False, wide=True)
 
 
 @compiled
@@ -144,3 +150,18 @@ def add_products(
         for j in range(0, units, COLUMNS):
             at = out_at + i * units + j
             _plain(out, at, units, out, at, units, x, x_at + i, 1, x_stride, g, g_at + j, units, rows)
+
+
+@compiled
+def wide_products(
+    a: Wide, a_stride: int, a_step: int, depth: int, b: Wide, b_at: int, b_stride: int, out: Wide, out_at: int,
+    out_stride: int, rows: int, columns: int,
+) -> None:  # fmt: skip
+    """out = a b in float64, [rows, depth] x [depth, columns]; rows of a lie `a_stride` apart, columns `a_step`."""
+    nothing = np.zeros(WIDE_COLUMNS)
+    for i in range(0, rows, ROWS):
+        for j in range(0, columns, WIDE_COLUMNS):
+            _wide(
+                out, out_at + i * out_stride + j, out_stride, nothing, 0, 0,
+                a, i * a_stride, a_stride, a_step, b, b_at + j, b_stride, depth,
+            )  # fmt: skip

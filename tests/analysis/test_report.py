@@ -103,13 +103,12 @@ def test_diagnostics_are_those_of_the_journal_and_only_of_methods_with_weights(r
     lines = study.journal[study.journal["method"] == "is"]
     table = pd.read_csv(page.parent / "weight_summary.csv").set_index(["method", "diagnostic"])
     assert set(table.index.get_level_values("method")) == {"is"}
-    for name in ("ess", "k_hat", "weight_mean", "weight_max", "drift_tv"):
+    for name in ("ess", "k_hat", "weight_mean", "weight_max", "drift_tv", "temper"):
         row = table.loc[("is", name)]
         assert row["median"] == pytest.approx(lines[name].median())
         last = [one[name].dropna().iloc[-1] for _, one in lines.groupby("seed")]
         assert row["last"] == pytest.approx(np.mean(last))
-    # nothing tempered, so there is no exponent to tell
-    assert np.isnan(table.loc[("is", "temper"), "median"])
+    assert table.loc[("is", "temper"), "beyond"] == pytest.approx((lines["temper"].dropna() < 1).mean())
     every = pd.read_csv(page.parent / "weights.csv")
     assert set(every["method"]) == {"is"}
     assert len(every) == lines["ess"].notna().sum()

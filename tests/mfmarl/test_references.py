@@ -73,11 +73,11 @@ def test_what_cannot_be_played_says_why_in_its_row() -> None:
 
 def test_what_holds_for_all_rows_is_said_once() -> None:
     found = tabulate(
-        "inventory/market-medium", policies=["constant", "base_stock"], episodes=1, num_agents=4, seed=0,
-        options={"horizon": 3},
+        "inventory/market-easy", policies=["base_stock", "smoothing"], episodes=1, num_agents=4, seed=0,
+        options={"horizon": 3, "action_mode": "order_up_to", "action_grid": (0, 20, 40), "unmet": "backlog"},
     )  # fmt: skip
     assert [row.notes for row in found.rows] == [(), ()]
-    assert "no bound: spill is 0.2" in found.notes[0]
+    assert "no bound: orders up to a position" in found.notes[0]
 
 
 def test_more_episodes_than_copies_go_on_into_the_next() -> None:

@@ -5,7 +5,11 @@ from envs.inventory.mean_field.equilibrium import Solution, equilibrium
 from envs.inventory.mean_field.field import Path
 from envs.inventory.mean_field.finite import finite_population_term
 from envs.inventory.mean_field.flow import Evaluation, Flow, Profile, evaluate
+from envs.inventory.mean_field.mirror_descent import mirror_descent
 from envs.inventory.mean_field.model import MeanFieldMarket, mean_field
+from envs.inventory.mean_field.observer import Observer
+from envs.inventory.mean_field.observing import Observed, observed_profile
+from envs.inventory.mean_field.own_weight import finite_gaps, split
 from envs.inventory.mean_field.planner import Plan, planner
 from envs.inventory.mean_field.play import profile_policy
 from envs.inventory.mean_field.process import TypeModel
@@ -23,6 +27,8 @@ __all__ = [
     "Flow",
     "MeanFieldMarket",
     "NashConv",
+    "Observed",
+    "Observer",
     "Path",
     "Plan",
     "Profile",
@@ -35,13 +41,17 @@ __all__ = [
     "constant_profile",
     "equilibrium",
     "evaluate",
+    "finite_gaps",
     "finite_population_term",
     "mean_field",
+    "mirror_descent",
     "nash_conv",
     "nash_tuned",
+    "observed_profile",
     "planner",
     "population_tuned",
     "profile_policy",
     "random_profile",
     "s_S_profile",
+    "split",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,13 +60,27 @@ def _on_time(game: MeanFieldMarket, kind: TypeModel, prices: Prices) -> tuple[fl
     return start, before, after
 
 
-def respond(game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Passage) -> BestResponse:
-    """The best policy of one type at given prices, by backward induction over its states."""
+def backward(
+    game: MeanFieldMarket,
+    kind: TypeModel,
+    prices: Prices,
+    passage: Passage,
+    choose: Callable[[int, Doubles], Doubles],
+    own: Doubles | None = None,
+) -> float:
+    """Backward induction over the states of one type at given prices: discounted profit from the start, $.
+
+    Args:
+        choose: given t and the worth of every action there [*state_shape, A], $ as of period 0 and less what no action
+            changes any more, says the worth of the states [*state_shape]: of the best action, or of a policy's. The
+            array that it returns is added to.
+        own: [T, n, A]: expected $ more that an agent pays in a period by what it moves the prices itself; none where
+            agents are infinitely many.
+    """
     n = kind.size
     start, before, after = _on_time(game, kind, prices)
     paid = prices.buy[:, None] * passage.granted + prices.order[:, None] * kind.levels + order_costs(kind)
     cost = game.discount[:, None] * paid
-    actions = np.empty((game.horizon, *kind.state_shape), np.int64)
     value = kind.end_worth * game.discount[-1] * end_position(kind, passage.granted)
     for t in range(game.horizon - 1, -1, -1):
         kernel = kind.kernels[kind.kernel_of[t]]
@@ -76,11 +91,24 @@ def respond(game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Pas
         met = (kernel @ left.reshape(n, -1)).reshape(left.shape)
         worth = before_joining(after[t] + met, passage.granted[t]) if kind.order_first else met
         worth = worth - cost[t]
-        best = worth.argmax(-1)
-        actions[t] = best
-        value = np.take_along_axis(worth, best[..., None], -1)[..., 0]
+        if own is not None:
+            worth -= (game.discount[t] * own[t]).reshape(n, *(1,) * kind.pipeline, -1)
+        value = choose(t, worth)
         value += before[t].reshape(-1, *(1,) * kind.pipeline)
-    return BestResponse(start + float(value[kind.start]), actions)
+    return start + float(value[kind.start])
+
+
+def respond(
+    game: MeanFieldMarket, kind: TypeModel, prices: Prices, passage: Passage, own: Doubles | None = None
+) -> BestResponse:
+    """The best policy of one type at given prices; arguments as for `backward`."""
+    actions = np.empty((game.horizon, *kind.state_shape), np.int64)
+
+    def best(t: int, worth: Doubles) -> Doubles:
+        actions[t] = worth.argmax(-1)
+        return np.asarray(np.take_along_axis(worth, actions[t][..., None], -1)[..., 0])
+
+    return BestResponse(backward(game, kind, prices, passage, best, own), actions)
 
 
 def _of_what_is_left(

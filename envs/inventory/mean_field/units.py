@@ -51,7 +51,7 @@ NEGLIGIBLE = 1e-12
 """Below this a fraction of a unit is an error of rounding."""
 
 
-def _rounded(units: float) -> list[tuple[int, float]]:
+def rounded(units: float) -> list[tuple[int, float]]:
     """The whole numbers around `units` with their probabilities."""
     whole = int(np.floor(units + NEGLIGIBLE))
     rest = units - whole
@@ -103,7 +103,7 @@ def visited(mass: Doubles, visitors: float) -> Doubles:
     if visitors <= 0:
         return mass
     after = np.zeros_like(mass)
-    for units, chance in _rounded(visitors):
+    for units, chance in rounded(visitors):
         down = min(units, mass.shape[0] - 1)
         after[: mass.shape[0] - down] += chance * mass[down:]
         after[0] += chance * mass[:down].sum(0)
@@ -115,5 +115,5 @@ def before_visits(value: Doubles, visitors: float) -> Doubles:
     if visitors <= 0:
         return value
     n = value.shape[0]
-    parts = [chance * value[np.maximum(np.arange(n) - units, 0)] for units, chance in _rounded(visitors)]
-    return np.asarray(np.sum(parts, 0))
+    parts = [chance * value[np.maximum(np.arange(n) - units, 0)] for units, chance in rounded(visitors)]
+    return np.asarray(sum(parts))

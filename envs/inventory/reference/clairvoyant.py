@@ -23,71 +23,112 @@ Integers = NDArray[np.int64]
 
 
 class Field:
-    """Demand and prices of an episode as it is played; feed it every step of the episode in order."""
+    """Demand and prices of an episode as some agents met it; feed it every step of the episode in order.
 
-    def __init__(self) -> None:
+    The others' prices are those without the agent's own order and its own part in what the retail price follows; the
+    agent's own part only raises what it pays and lowers what it earns.
+    """
+
+    def __init__(self, env: InventoryMarket, agents: Integers | None = None) -> None:
+        """`agents`: indices of those that are noted; all where not given."""
+        self.agents = np.arange(env.num_agents) if agents is None else agents
+        self._config, self._slope, self._mean_demand, self._num = (
+            env.config, env.slope, env.mean_demand, env.num_agents,
+        )  # fmt: skip
         self._demand: list[Doubles] = []
+        self._order: list[Doubles] = []
+        self._granted: list[Doubles] = []
         self._premium: list[Doubles] = []
+        self._ratio: list[Doubles] = []
         self._price: list[Doubles] = []
+        self._visitors: list[Integers] = []
 
     def add(self, step: Step) -> None:
         """Note one period; raises ValueError for a game that does not say its prices."""
         if not isinstance(step.metrics, Ledger):
             raise ValueError("the clairvoyant bound is of the market: this step does not say its prices")
-        period = step.metrics.period
-        self._demand.append(np.asarray(period.demand, float))
-        self._premium.append(np.asarray(period.premium, float))
+        period, c = step.metrics.period, self._config
+        order = np.asarray(period.order, float)
+        sold = np.asarray(period.sold, float)
+        own = {"sales": sold, "stock": sold + period.stock + period.spoiled, "orders": order}[c.price_signal]
+        others = (own.mean(1)[:, None] - own[:, self.agents] / self._num) / self._mean_demand
+        mine = order[:, self.agents]
+        self._demand.append(np.asarray(period.demand, float)[:, self.agents])
+        self._order.append(mine)
+        self._granted.append(np.asarray(period.allotted, float)[:, self.agents])
+        self._premium.append(np.asarray(period.premium, float)[:, None] - self._slope * mine / self._num)
+        self._ratio.append(1 - c.price_coupling * (others - 1))
         self._price.append(np.asarray(period.price, float))
+        none = np.zeros(mine.shape, np.int64)
+        came = none if period.visitors is None else np.rint(period.visitors[:, self.agents]).astype(np.int64)
+        self._visitors.append(came)
 
     @property
     def demand(self) -> Doubles:
-        """[T, B, N], u."""
+        """[T, B, n] of the n agents, u."""
         return np.stack(self._demand)
 
     @property
+    def order(self) -> Doubles:
+        """[T, B, n], u."""
+        return np.stack(self._order)
+
+    @property
+    def granted(self) -> Doubles:
+        """[T, B, n]: what the supplier had of the order, u."""
+        return np.stack(self._granted)
+
+    @property
     def premium(self) -> Doubles:
-        """[T, B]: wholesale price less c, $/u."""
+        """[T, B, n]: wholesale price less c as the others make it, $/u."""
         return np.stack(self._premium)
 
     @property
+    def ratio(self) -> Doubles:
+        """[T, B, n]: retail price / p0 as the others make it, before the floor."""
+        return np.stack(self._ratio)
+
+    @property
     def price(self) -> Doubles:
-        """[T, B]: retail price / p0."""
+        """[T, B]: retail price / p0 as it was."""
         return np.stack(self._price)
+
+    @property
+    def visitors(self) -> Integers:
+        """[T, B, n]: customers of others who came, served or not."""
+        return np.stack(self._visitors)
 
 
 def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) -> Doubles:
-    """[B, N]: the most that each agent could have earned in the episode against the field as it was, discounted, $.
+    """[B, n]: the most that each agent of `field` could have earned in its episode, discounted, $.
 
     Exact by dynamic programming over whole units of stock. Actions are the market's own; where what arrives depends on
     more than the action (scarce supply) or on the position (order-up-to, continuous) any whole quantity up to the
-    largest order is allowed, which only raises the bound. The agent's own part in the prices (1/N) is taken as given.
+    largest order is allowed, which only raises the bound. What an agent's own order adds to the wholesale price it
+    pays; what it takes off its own retail price is left out, which raises the bound.
 
     Raises:
-        ValueError: for a market with spill-over, where more customers might have come than were seen, for order-up-to
-            actions with backlog, and for a field that is not one whole episode.
+        ValueError: for order-up-to actions with backlog, and for a field that is not one whole episode.
     """
-    config, p = env.config, env.parameters
-    if config.spill > 0:
-        raise ValueError(
-            f"spill is {config.spill:g}: who might have come from other sellers is not seen, so there is no bound; "
-            "set spill=0"
-        )
+    config, p, mine = env.config, env.parameters, field.agents
     if config.action_mode == "order_up_to" and config.unmet == "backlog":
         raise ValueError("orders up to a position have no largest one with backlog, so there is no bound; set levels")
     demand = field.demand
-    if demand.shape != (env.horizon, env.num_envs, env.num_agents):
+    if demand.shape != (env.horizon, env.num_envs, mine.size):
         raise ValueError(
-            f"the field is {demand.shape}; want one episode, {(env.horizon, env.num_envs, env.num_agents)}: "
+            f"the field is {demand.shape}; want one episode, {(env.horizon, env.num_envs, mine.size)}: "
             "periods, copies, agents"
         )
-    orders = _orders(env)
-    costs = np.stack([getattr(p, name) for name in REWARD_PARAMETERS])
-    start = p.L + 1.0 if config.initial_stock is None else np.full(env.num_agents, config.initial_stock)
-    worth = config.terminal_value * p.c if config.ending == "finite" else np.zeros(env.num_agents)
+    orders = possible_orders(env)[mine]
+    costs = np.stack([getattr(p, name)[mine] for name in REWARD_PARAMETERS])
+    mu, lead = p.mu[mine], p.L[mine]
+    start = lead + 1.0 if config.initial_stock is None else np.full(mine.size, config.initial_stock)
+    worth = config.terminal_value * p.c[mine] if config.ending == "finite" else np.zeros(mine.size)
     return _best(
-        np.ascontiguousarray(orders), p.L, np.rint(config.stock_cap * p.mu).astype(np.int64),
-        np.rint(start * p.mu).astype(np.int64), demand, field.premium, field.price, costs, worth,
-        config.unmet == "backlog", config.demand_mode == "sell_all", discount,
+        np.ascontiguousarray(orders), lead, np.rint(config.stock_cap * mu).astype(np.int64),
+        np.rint(start * mu).astype(np.int64), demand, field.premium, np.maximum(field.ratio, config.price_floor),
+        costs, env.slope / env.num_agents, worth, field.visitors, config.unmet == "backlog",
+        config.demand_mode == "sell_all", discount,
     )  # fmt: skip
 
 
@@ -95,11 +136,11 @@ def bound_steps(env: InventoryMarket) -> float:
     """How many orders in states `clairvoyant_bound` compares for one episode of all copies; some 10^9 a second."""
     p = env.parameters
     states = env.config.stock_cap * p.mu + (p.mu * env.horizon if env.config.unmet == "backlog" else 0)
-    return float(states.sum() * env.num_envs * env.horizon * _orders(env).shape[1])
+    return float(states.sum() * env.num_envs * env.horizon * possible_orders(env).shape[1])
 
 
-def _orders(env: InventoryMarket) -> Integers:
-    """[N, A]: what may be ordered, whole units."""
+def possible_orders(env: InventoryMarket) -> Integers:
+    """[N, A]: whole units that an agent may order, or get where supply is scarce."""
     if env.config.action_mode in ("levels", "absolute") and env.config.capacity is None:
         return env.order_levels.astype(np.int64)
     largest = MOST_ORDERED * env.parameters.mu if env.config.action_mode == "continuous" else env.order_levels.max(1)
@@ -109,22 +150,26 @@ def _orders(env: InventoryMarket) -> Integers:
 
 @compiled
 def _closed(
-    offered: Any, wanted: Any, p: float, h: float, unmet_cost: float, delta: float, v: float, backlog: bool
+    offered: Any, wanted: Any, taken: Any, p: float, h: float, unmet_cost: float, delta: float, v: float, backlog: bool
 ) -> tuple[float, Any]:
-    """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves."""
+    """$ of a period in which `wanted` meets `offered`, before purchases; and the stock less backlog it leaves.
+
+    Of what is left `taken` customers of others are served.
+    """
     sold = min(offered, wanted)
-    left = offered - sold
+    left = offered - sold - taken
     spoiled = np.int64(spoilage(delta, np.float32(left)))
     kept = left - spoiled
     unmet = wanted - sold
-    gain = p * sold - h * kept + v * spoiled - unmet_cost * unmet
+    gain = p * (sold + taken) - h * kept + v * spoiled - unmet_cost * unmet
     return gain, kept - unmet if backlog else kept
 
 
 @compiled
 def _best(
     orders: Integers, lead: Integers, room: Integers, start: Integers, demand: Doubles, premium: Doubles,
-    price: Doubles, costs: Doubles, worth: Doubles, backlog: bool, sell_all: bool, gamma: float,
+    price: Doubles, costs: Doubles, own: float, worth: Doubles, visitors: Integers, backlog: bool, sell_all: bool,
+    gamma: float,
 ) -> Doubles:  # fmt: skip
     """The bound [B, N] by backward induction; see `clairvoyant_bound` for the arrays."""
     periods, copies, agents = demand.shape
@@ -145,15 +190,16 @@ def _best(
             for t in range(periods - 1, -1, -1):
                 now, placed = gamma**t, t - lead[n]
                 units = np.int64(demand[t, b, n])
-                p = p0 * price[t, b]
+                p = p0 * price[t, b, n]
                 for a in range(actions):
                     q = orders[n, a]
                     bought[a] = 0.0 if q == 0 else np.inf
                     if q > 0 and placed >= 0:
-                        bought[a] = gamma**placed * ((c + premium[placed, b]) * q + K + 0.5 * phi * q * q)
+                        bought[a] = gamma**placed * ((c + premium[placed, b, n]) * q + K + (0.5 * phi + own) * q * q)
                 for offered in range(room[n] + 1):
                     wanted = offered if sell_all else units
-                    gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
+                    taken = min(visitors[t, b, n], max(offered - wanted, 0))
+                    gain, net = _closed(offered, wanted, taken, p, h, unmet_cost, delta, v, backlog)
                     # a net stock below -depth is on no path of the episode
                     offered_worth[offered] = now * gain + value[depth + net] if depth + net >= 0 else -np.inf
                 for index in range(value.size):
@@ -165,7 +211,7 @@ def _best(
                         else:
                             offered = min(orders[n, a], room[n])
                             wanted = offered if sell_all else units - stock
-                            gain, net = _closed(offered, wanted, p, h, unmet_cost, delta, v, backlog)
+                            gain, net = _closed(offered, wanted, 0, p, h, unmet_cost, delta, v, backlog)
                             if depth + net >= 0:
                                 best = max(best, now * gain + value[depth + net] - bought[a])
                     before[index] = best
@@ -177,7 +223,7 @@ def _best(
                 for a in range(actions):
                     q = orders[n, a]
                     if q > 0:
-                        paid = (c + premium[t, b]) * q + K + 0.5 * phi * q * q
+                        paid = (c + premium[t, b, n]) * q + K + (0.5 * phi + own) * q * q
                         most = max(most, last * q - gamma**t * paid)
                 total += most
             found[b, n] = total

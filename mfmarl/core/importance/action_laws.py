@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mfmarl.core.importance.gaussian_loops import moments
+
 
 def check_laws(new: Tensor, old: Tensor, action: Tensor) -> None:
     """Refuse what are not log-probabilities [M, N, A] of one dtype with actions [M, N] in 0..A-1."""
@@ -18,7 +20,7 @@ def check_laws(new: Tensor, old: Tensor, action: Tensor) -> None:
             f"new ({new.dtype}) and old ({old.dtype}) must have one dtype, and action ({action.dtype}) an integer one"
         )
     for name, law in (("new", new), ("old", old)):
-        total = law.exp().sum(-1)
+        total = law.exp() @ law.new_ones(law.shape[-1])
         wrong = ~((total - 1.0).abs() < 1e-3)
         if bool(wrong.any()):
             step, agent = wrong.nonzero()[0].tolist()
@@ -32,6 +34,11 @@ def check_laws(new: Tensor, old: Tensor, action: Tensor) -> None:
 
 def action_moments(log_probs: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of the action index under log-probabilities [..., A]: two tensors [...]."""
+    if log_probs.device.type == "cpu" and log_probs.dtype == torch.float32:
+        mean, variance = torch.empty(log_probs.shape[:-1]), torch.empty(log_probs.shape[:-1])
+        rows = log_probs.detach().contiguous().view(-1, log_probs.shape[-1])
+        moments(rows.numpy(), mean.view(-1).numpy(), variance.view(-1).numpy())
+        return mean, variance
     index = torch.arange(log_probs.shape[-1], dtype=log_probs.dtype, device=log_probs.device)
     probs = log_probs.exp()
     mean = probs @ index

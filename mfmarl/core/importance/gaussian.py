@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mfmarl.core.importance.action_laws import check_laws
+from mfmarl.core.importance.gaussian_loops import log_ratios
 from mfmarl.core.importance.leave_one_out import check_neighbours, num_neighbours, sum_over_neighbours
 
 VARIANCE_FLOOR = 1.0 / 12.0
@@ -56,6 +57,11 @@ def gaussian_log_ratio(
         raise ValueError(f"bandwidth must not be negative and spacing be positive; got {bandwidth} and {spacing}")
     check_neighbours(neighbours, value.shape[1])
     floor = VARIANCE_FLOOR * spacing**2
+    if neighbours is None and value.device.type == "cpu":
+        told = [t.detach().contiguous().numpy() for t in (new_mean, new_variance, old_mean, old_variance, value)]
+        out = torch.empty_like(value, memory_format=torch.contiguous_format)
+        log_ratios(floor, float(bandwidth * (value.shape[1] - 1)) ** 2, out.numpy(), *told)
+        return out
     added = (bandwidth * num_neighbours(value.shape[1], neighbours)) ** 2
 
     def spread(variance: Tensor) -> Tensor:

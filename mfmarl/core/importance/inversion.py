@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,22 +43,21 @@ def point_masses(tilted: Tilted, action: Tensor, leave_one_out: bool, accuracy: 
     total = action.sum(-1)
     mass = tilted.law.new_empty((rows, agents) if leave_one_out else (rows,))
     error = tilted.law.new_empty(rows)
-    decay = _decay(tilted.law)
     period = _periods(tilted, total, accuracy, agents * (actions - 1) + 1)
-    for length in torch.unique(period).tolist():
+    lengths = torch.unique(period).tolist()
+    if leave_one_out and law.device.type == "cpu":
+        given = law.transpose(1, 2).contiguous().numpy(), action.long().contiguous().numpy()
+        for length in lengths:
+            group = (period == length).nonzero().squeeze(-1)
+            masses_without(*given, group.numpy(), length, accuracy, mass.numpy(), error.numpy())
+        return mass, error
+    decay = _decay(law)
+    for length in lengths:
         group = (period == length).nonzero().squeeze(-1)
         angle = torch.arange(length // 2 + 1, dtype=decay.dtype, device=decay.device) * (2.0 * math.pi / length)
         needed, error[group] = _frequencies(decay[group], angle, length, accuracy, agents)
         for part, count in _chunks(needed, agents):
             chosen = group[part]
-            if leave_one_out and law.device.type == "cpu":
-                without = np.empty((chosen.numel(), agents))
-                masses_without(
-                    law[chosen].numpy(), action[chosen].numpy(), total[chosen].numpy(), angle[:count].numpy(), length,
-                    without,
-                )  # fmt: skip
-                mass[chosen] = torch.from_numpy(without)
-                continue
             mass[chosen] = _invert(
                 law[chosen], action[chosen] if leave_one_out else None, total[chosen], angle[:count], length
             )

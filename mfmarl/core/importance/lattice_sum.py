@@ -28,14 +28,15 @@ def leave_one_out_log_masses(log_probs: Tensor, action: Tensor, tolerance: float
     mass, error = point_masses(state, action, True, accuracy=tolerance * 1e-5)
     doubtful = ~(mass * tolerance >= error.unsqueeze(-1))
     rows = doubtful.any(-1).nonzero().squeeze(-1)
-    mass[rows] = leave_one_out_masses(state.law[rows], action[rows])
+    if rows.numel():
+        mass[rows] = leave_one_out_masses(state.law[rows], action[rows])
     # exp(sum_i K_i - t s) without agent j
     scale = state.normaliser.sum(-1, keepdim=True) - state.normaliser
     log_mass = mass.clamp_min(1e-300).log() + scale - state.tilt.unsqueeze(-1) * (total.unsqueeze(-1) - action)
     tiny = (doubtful & (mass < UNDERFLOW)).nonzero()
     for part in torch.split(tiny, max(1, _CHUNK // log_probs[0].numel())):
         step, agent = part.unbind(-1)
-        others = log_probs[step]
+        others = log_probs[step].double()
         at = torch.arange(step.numel(), device=step.device)
         # the agent that is left out surely plays 0
         others[at, agent] = -torch.inf

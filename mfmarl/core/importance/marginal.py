@@ -35,38 +35,48 @@ def marginal_log_ratio(new: Tensor, old: Tensor, action: Tensor, neighbours: Ten
     check_laws(new, old, action)
     check_neighbours(neighbours, new.shape[1])
     agents = new.shape[1]
-    changed = (new != old).any(-1)
-    # equal laws have a ratio of exactly 1; computed, it would be so only to the last digits
-    affected = sum_over_neighbours(changed.double(), neighbours) > 0.5
-    everyone = neighbours is None or int(neighbours.sum()) == agents * (agents - 1)
-    places = affected.nonzero()
-    if places.numel() == 0:
+    # in how many probabilities; equal laws have a ratio of exactly 1, and computed it would be so to the last digits
+    changed = (new != old).to(new.dtype) @ new.new_ones(new.shape[-1])
+    affected = sum_over_neighbours(changed, neighbours) > 0.5
+    if not bool(affected.any()):
         return torch.zeros_like(new[..., 0])
-    if everyone:
-        steps = affected.any(-1).nonzero().squeeze(-1)
-        places = torch.stack([steps.repeat_interleave(agents), torch.arange(agents).to(steps).repeat(steps.numel())], 1)
-    now, then = (_log_masses(law, action.long(), places, None if everyone else neighbours) for law in (new, old))
-    impossible = torch.isneginf(then) & affected[places[:, 0], places[:, 1]]
+    log_ratio = torch.zeros_like(affected, dtype=torch.float64)
+    # where masses are computed: in whole steps, or for single agents in them
+    place: Tensor | slice
+    if neighbours is None or int(neighbours.sum()) == agents * (agents - 1):
+        place = affected.any(-1)
+        if bool(place.all()):
+            place = slice(None)
+        now, then = (_of_everyone_else(law[place], action[place].long()) for law in (new, old))
+    else:
+        place = affected
+        now, then = (_of_neighbourhoods(law, action.long(), place.nonzero(), neighbours) for law in (new, old))
+    impossible = torch.zeros_like(affected)
+    impossible[place] = torch.isneginf(then)
+    impossible &= affected
     if bool(impossible.any()):
-        step, agent = places[impossible][0].tolist()
+        step, agent = impossible.nonzero()[0].tolist()
         raise ValueError(
             f"the old laws give probability 0 to the sum of actions that the neighbours of agent {agent} played in "
             f"step {step}; old must hold the log-probabilities of the policies that played"
         )
-    log_ratio = torch.zeros_like(affected, dtype=torch.float64)
-    log_ratio[places[:, 0], places[:, 1]] = now - then
+    log_ratio[place] = now - then
     return torch.where(affected, log_ratio, 0.0).to(new.dtype)
 
 
-def _log_masses(law: Tensor, action: Tensor, places: Tensor, neighbours: Tensor | None) -> Tensor:
-    """log P(S_j = s_j) at places (step, agent j) [P, 2]; without neighbours they are whole steps."""
-    tolerance = 1e-9 if law.dtype == torch.float64 else 1e-7
-    if neighbours is None:
-        found = [
-            leave_one_out_log_masses(law[steps].double(), action[steps], tolerance).flatten()
-            for steps in torch.split(places[:: law.shape[1], 0], max(1, _CHUNK // law[0].numel()))
-        ]
-        return torch.cat(found)
+def _tolerance(law: Tensor) -> float:
+    return 1e-9 if law.dtype == torch.float64 else 1e-7
+
+
+def _of_everyone_else(law: Tensor, action: Tensor) -> Tensor:
+    """log P(S_j = s_j) of whole steps, [M, N]."""
+    size = max(1, _CHUNK // law[0].numel())
+    parts = zip(torch.split(law, size), torch.split(action, size), strict=True)
+    return torch.cat([leave_one_out_log_masses(*part, _tolerance(law)) for part in parts])
+
+
+def _of_neighbourhoods(law: Tensor, action: Tensor, places: Tensor, neighbours: Tensor) -> Tensor:
+    """log P(S_j = s_j) at places (step, agent j) [P, 2]."""
     degree = int(neighbours.sum(-1).max())
     # each agent's neighbours first; its row is filled up with agents that surely play 0
     order = neighbours.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[:, :degree]
@@ -78,5 +88,5 @@ def _log_masses(law: Tensor, action: Tensor, places: Tensor, neighbours: Tensor 
         step, agent = part.unbind(-1)
         at = (step.unsqueeze(1), order[agent])
         rows = torch.where(filled[agent].unsqueeze(-1), certain, law[at].double())
-        found.append(sum_log_masses(rows, action[at].masked_fill(filled[agent], 0), tolerance))
+        found.append(sum_log_masses(rows, action[at].masked_fill(filled[agent], 0), _tolerance(law)))
     return torch.cat(found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_STEPS = 60
+from mfmarl.core.importance.tilt_loops import STEPS, tilt_rows
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,23 @@ def tilted(log_probs: Tensor, total: Tensor) -> Tilted:
 
     "About" means within one standard deviation, which costs a factor of e^{-1/2} of the probability at `total` and
     usually no step or a single one of Newton's method. Totals at or beyond the ends of the support get a t so large
-    that all mass is at that end, to within e^-40. All float64.
+    that all mass is at that end, to within e^-40. All float64, whatever the laws come in.
     """
+    if log_probs.device.type == "cpu":
+        return _by_loops(log_probs, total)
+    return _by_torch(log_probs.double(), total)
+
+
+def _by_loops(log_probs: Tensor, total: Tensor) -> Tilted:
+    rows, agents, actions = log_probs.shape
+    law, normaliser = torch.empty((rows, actions, agents), dtype=torch.float64), torch.empty((rows, agents)).double()
+    tilt, mean, variance = torch.empty((3, rows), dtype=torch.float64)
+    out = (law, normaliser, tilt, mean, variance)
+    tilt_rows(log_probs.detach().contiguous().numpy(), total.long().numpy(), *(t.numpy() for t in out))
+    return Tilted(law.transpose(1, 2), normaliser, tilt, mean, variance)
+
+
+def _by_torch(log_probs: Tensor, total: Tensor) -> Tilted:
     index = torch.arange(log_probs.shape[-1], dtype=log_probs.dtype, device=log_probs.device)
     goal = total.to(log_probs.dtype)
     finite = log_probs.masked_fill(torch.isneginf(log_probs), 0.0)
@@ -46,7 +61,7 @@ def tilted(log_probs: Tensor, total: Tensor) -> Tilted:
     tilt = torch.zeros_like(goal)
     state = _tilt(log_probs, tilt, index)
     rows = _astray(state, goal)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         if rows.numel() == 0:
             break
         mean, variance, here = state.mean[rows], state.variance[rows], tilt[rows]

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+from scipy.optimize import brentq
 from torch import Tensor
 
+from mfmarl.core.importance.ess_loops import mean_share
 from mfmarl.core.importance.pareto import fit_tails, smooth_tails
 from mfmarl.core.importance_config import ImportanceConfig
 
@@ -61,8 +63,9 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
     Raises:
         ValueError: for nan and +inf; names step and agent.
     """
-    bad = torch.isnan(log_ratio) | torch.isposinf(log_ratio)
-    if bool(bad.any()):
+    # a nan is not below anything, and comes through a maximum
+    if not float(log_ratio.max()) < math.inf:
+        bad = torch.isnan(log_ratio) | torch.isposinf(log_ratio)
         step, agent = bad.nonzero()[0].tolist()
         raise ValueError(
             f"log ratio of step {step}, agent {agent} is {float(log_ratio[step, agent])}; it must be finite, or -inf "
@@ -77,9 +80,10 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
         log_weight = smooth_tails(log_weight, tail)
     log_weight = log_weight.clamp_max(math.log(config.clip))
     beta = 1.0
-    share = _effective_share(log_weight, beta)
+    below = _below_peak(log_weight)
+    share = _effective_share(below, beta)
     if share < config.ess_floor:
-        beta, share = _reach(log_weight, config.ess_floor)
+        beta, share = _reach(below, config.ess_floor)
         log_weight = _power(log_weight, beta)
     plain = log_weight.exp()
     weight = plain
@@ -92,6 +96,8 @@ def drift_weights(log_ratio: Tensor, config: ImportanceConfig) -> DriftWeights:
 
 def _power(log_weight: Tensor, beta: float) -> Tensor:
     """log of w^beta; a weight of 0 stays 0 for beta = 0 too."""
+    if beta == 1.0:
+        return log_weight
     return torch.where(torch.isneginf(log_weight), log_weight, log_weight * beta)
 
 
@@ -100,22 +106,30 @@ def _scaled(log_weight: Tensor) -> Tensor:
     return (log_weight - log_weight.max().clamp_min(torch.finfo(log_weight.dtype).min)).exp()
 
 
-def _effective_share(log_weight: Tensor, beta: float) -> float:
-    """ESS / M of w^beta, averaged over agents, each scaled by its own largest weight."""
-    peak = log_weight.amax(0).clamp_min(torch.finfo(log_weight.dtype).min)
-    scaled = _power(log_weight - peak, beta).exp()
-    return float(effective_sample_size(scaled).mean()) / log_weight.shape[0]
+def _below_peak(log_weight: Tensor) -> Tensor:
+    """Log weights less each agent's largest: powers of their exponentials neither overflow nor all vanish."""
+    return log_weight - log_weight.amax(0).clamp_min(torch.finfo(log_weight.dtype).min)
 
 
-def _reach(log_weight: Tensor, floor: float) -> tuple[float, float]:
-    """The largest beta whose effective share is at least `floor`, to 1e-6, and that share; by bisection."""
-    low, high = 0.0, 1.0
-    share = _effective_share(log_weight, low)
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        at_middle = _effective_share(log_weight, middle)
-        if at_middle >= floor:
-            low, share = middle, at_middle
-        else:
-            high = middle
-    return low, share
+def _effective_share(below: Tensor, beta: float) -> float:
+    """ESS / M of exp(below)^beta, averaged over agents."""
+    if beta > 0 and below.device.type == "cpu" and below.dtype == torch.float32:
+        return float(mean_share(below.contiguous().numpy(), beta))
+    scaled = _power(below, beta).exp().double()
+    share = scaled.sum(0).square() / scaled.square().sum(0).clamp_min(1e-300)
+    return float(share.mean()) / below.shape[0]
+
+
+def _reach(below: Tensor, floor: float) -> tuple[float, float]:
+    """The largest beta in [0, 1) whose effective share is at least `floor`, to 1e-6, and that share.
+
+    Shares fall with beta, and that of 1 is below the floor.
+    """
+    share = _effective_share(below, 0.0)
+    if share <= floor:
+        return 0.0, share
+    beta = float(brentq(lambda x: _effective_share(below, x) - floor, 0.0, 1.0, xtol=5e-7))
+    # the root is known to within xtol on either side
+    while (share := _effective_share(below, beta)) < floor and beta > 0:
+        beta = max(0.0, beta - 5e-7)
+    return beta, share

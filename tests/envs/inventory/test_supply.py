@@ -64,8 +64,8 @@ def test_a_large_population_overflows_nothing() -> None:
 def test_spilled_customers_by_hand() -> None:
     # 8 of agent 0's customers find nothing and half of them try the other two, 2 each; agent 1 has 1 unit, agent 2 five
     unmet, offered, sold = (np.array([row], np.float32) for row in ([8, 0, 0], [3, 4, 9], [3, 3, 4]))
-    spilled, taken, mean = loops.spill(unmet, offered, sold, 2**19, np.array([0.5]), np.array([0.5]))
-    assert spilled.tolist() == [[4, 0, 0]]
+    spilled, came, taken, mean = loops.spill(unmet, offered, sold, 2**19, np.array([0.5]), np.array([0.5]))
+    assert (spilled.tolist(), came.tolist()) == ([[4, 0, 0]], [[0, 2, 2]])
     assert taken.tolist() == [[0, 1, 2]]
     assert mean.tolist() == [(3 + 3 + 4 + 1 + 2) / 3]
 
@@ -73,7 +73,7 @@ def test_spilled_customers_by_hand() -> None:
 def test_nobody_is_their_own_other_seller() -> None:
     unmet = np.array([[100, 0]], np.float32)
     offered, sold = np.full((1, 2), 1000, np.float32), np.zeros((1, 2), np.float32)
-    _, taken, _ = loops.spill(unmet, offered, sold, 2**20, np.array([0.3]), np.array([0.7]))
+    _, _, taken, _ = loops.spill(unmet, offered, sold, 2**20, np.array([0.3]), np.array([0.7]))
     assert taken.tolist() == [[0, 100]]
 
 

@@ -103,6 +103,7 @@ def test_without_drift_is_and_mf_update_bit_for_bit_alike():
         _, learner, segments = with_steps("discrete", method)
         metrics = learner._improve(segments)
         assert metrics["ratio_max"] == 1.0
+        assert metrics.pop("temper", 1.0) == 1.0
         told.append((metrics, [p.detach().clone() for p in learner.parameters]))
     assert told[0][0] == pytest.approx(told[1][0], abs=1e-6)
     assert all(torch.equal(a, b) for a, b in zip(told[0][1], told[1][1], strict=True))
@@ -186,7 +187,7 @@ def test_a_bootstrap_weight_multiplies_the_next_value_only(game: str):
 
 
 def test_gaussian_weights_of_continuous_actions_are_ratios_of_normal_laws_of_their_sum():
-    importance = ImportanceConfig(estimator="gaussian", bandwidth=0.1, self_normalise=False)
+    importance = ImportanceConfig(estimator="gaussian", bandwidth=0.1, self_normalise=False, ess_floor=0.0)
     rollout, learner = make_actors(AimingGame(num_envs=4), "is", importance=importance)
     rollout.keep_log_probs = True
     for _ in range(3):

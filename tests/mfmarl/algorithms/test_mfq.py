@@ -58,7 +58,7 @@ def test_without_drift_is_and_mf_update_bit_for_bit_alike():
     weight, told = weights(corrected, sample)
     # the policy that is asked is the one that played
     assert bool((weight == 1.0).all())
-    assert told == {"weight_mean": 1.0, "weight_max": 1.0, "ess": pytest.approx(1.0, abs=1e-6)}
+    assert told == {"weight_mean": 1.0, "weight_max": 1.0, "ess": pytest.approx(1.0, abs=1e-6), "temper": 1.0}
     for learner in (mf, corrected):
         learner._gradient_steps(8, [batch])
     for a, b in zip(mf.parameters, corrected.parameters, strict=True):

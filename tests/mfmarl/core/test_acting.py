@@ -140,3 +140,17 @@ def test_expected_value_is_the_sum_over_the_law(epsilon: float):
     drawn = network.play(obs, given, generator, log_probs=True)
     torch.testing.assert_close(drawn.log_probs, network.categorical_of(q).log_probs, rtol=1e-5, atol=2e-5)
     torch.testing.assert_close(drawn.log_prob, network.categorical_of(q).log_prob(drawn.action), rtol=1e-5, atol=2e-5)
+    laws = network.categorical(obs, given).log_probs
+    assert torch.equal(laws, drawn.log_probs)
+    torch.testing.assert_close(laws, network.categorical_of(q).log_probs, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.2, 1.0])
+def test_laws_of_impossible_actions_and_of_values_that_are_no_numbers(epsilon: float):
+    values = [-math.inf, 0.0, math.log(3.0), -1e30]
+    nothing = torch.zeros(70, 2, 3), torch.zeros(70, 2, 4)
+    got = network_of(values, epsilon=epsilon).categorical(*nothing).log_probs.exp()
+    want = torch.tensor([0.0, 0.25, 0.75, 0.0]) * (1 - epsilon) + epsilon / 4
+    torch.testing.assert_close(got, torch.stack([want, want.flip(0)]).expand_as(got))
+    values[1] = math.nan
+    assert bool(network_of(values, epsilon=epsilon).categorical(*nothing).log_probs.isnan().all())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mfmarl.core.tiles import COLUMNS, ROWS, add_products, affine, affine_relu, filled
+from mfmarl.core.tiles import COLUMNS, ROWS, WIDE_COLUMNS, add_products, affine, affine_relu, filled, wide_products
 
 
 def matrix(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -30,6 +30,18 @@ def test_products(rows: int, depth: int, units: int):
     add_products(x.ravel(), 0, stride, depth, g.ravel(), 0, wide, total.ravel(), 0, rows)
     want = 1 + x[:rows, :depth].astype(np.float64).T @ g[:rows]
     np.testing.assert_allclose(total[:depth], want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 1, 1), (7, 11, 24), (30, 5, 9)])
+def test_products_in_float64(rows: int, depth: int, columns: int):
+    """Of a transposed factor, with columns behind those that are wanted, into a part of the result."""
+    rng = np.random.default_rng(0)
+    high, wide = filled(rows, ROWS), filled(columns, WIDE_COLUMNS)
+    a, b = rng.normal(size=(depth, high)), rng.normal(size=(depth, 3 + wide + 5))
+    out = np.full((high, 2 + wide), 7.0)
+    wide_products(a.ravel(), 1, high, depth, b.ravel(), 3, b.shape[1], out.ravel(), 2, out.shape[1], high, wide)
+    np.testing.assert_allclose(out[:, 2:], a.T @ b[:, 3 : 3 + wide], rtol=1e-13, atol=1e-13)
+    assert (out[:, :2] == 7.0).all()
 
 
 def test_nan_goes_through_the_positive_part():

@@ -25,6 +25,34 @@ def test_moments_of_a_known_law():
     assert variance.tolist() == [0.6875, 0.0]
 
 
+@pytest.mark.parametrize("actions", [1, 2, 11, 40])
+def test_compiled_moments_equal_the_plain_ones_in_float64(actions: int):
+    """Of more rows than a chunk; one law is certain."""
+    law = population(9, 15, actions, seed=actions, sharpness=3.0)[0]
+    law[0, 0] = torch.nn.functional.one_hot(torch.tensor(actions - 1), actions).double().log()
+    for got, want in zip(action_moments(law.float()), action_moments(law), strict=True):
+        assert got.dtype == torch.float32
+        assert torch.allclose(got.double(), want, rtol=2e-6, atol=2e-6)
+    assert [float(m[0, 0]) for m in action_moments(law.float())] == [actions - 1, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bandwidth", [0.0, 0.3])
+def test_compiled_ratios_equal_those_of_a_full_graph(dtype: torch.dtype, bandwidth: float):
+    """Also where a variance is below the floor, and for tensors that do not lie side by side."""
+    new, old, action = population(6, 9, 5, seed=3, sharpness=4.0)
+    new[:, 1:], old[:, 1:] = old[:, :1], old[:, :1]
+    old[3] = torch.nn.functional.one_hot(action[3], 5).double().log()
+    moments = [m.to(dtype) for law in (new, old) for m in action_moments(law)]
+    value = action.to(dtype).T.contiguous().T
+    full = ~torch.eye(9, dtype=torch.bool)
+    want = gaussian_log_ratio(*(m.double() for m in moments), value.double(), full, bandwidth=bandwidth)
+    got = gaussian_log_ratio(*moments, value, bandwidth=bandwidth)
+    assert got.dtype == dtype
+    assert torch.allclose(got.double(), want, rtol=1e-6, atol=1e-9)
+    assert float(want.abs().max()) > 1.0
+
+
 def test_value_worked_by_hand():
     """Two others with means 1 and 2, variances 1 and 3: N(3, 4) then, N(5, 9) now, at a sum of 6."""
     old_mean, old_variance = torch.tensor([[9.0, 1.0, 2.0]]), torch.tensor([[9.0, 1.0, 3.0]])

@@ -1,11 +1,16 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from mfmarl.core.importance import lattice_sum
+from mfmarl.core.importance import inversion, lattice_sum, tilt
 from mfmarl.core.importance.convolution import leave_one_out_masses, log_masses
 from mfmarl.core.importance.inversion import point_masses
+from mfmarl.core.importance.inversion_loops import frequencies, masses_without, waves
 from mfmarl.core.importance.tilt import tilted
+from mfmarl.core.importance.tilt_loops import exponentials
 from tests.mfmarl.core.importance.laws import population
 
 
@@ -65,3 +70,52 @@ def test_what_the_inversion_cannot_give_is_added_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lattice_sum, "point_masses", lambda *a, accuracy: broken(*a))
     assert torch.allclose(lattice_sum.leave_one_out_log_masses(new, action, 1e-9), right, rtol=0, atol=1e-9)
     assert torch.allclose(lattice_sum.sum_log_masses(new, action, 1e-9), whole, rtol=0, atol=1e-9)
+
+
+def test_exponentials_are_exact_to_the_last_bits():
+    z = np.concatenate([np.linspace(-708, 0, 100_001), [-1e-300, -708.1, -1e300, -np.inf, np.nan]])
+    out = np.empty_like(z)
+    exponentials(z, out, z.size)
+    np.testing.assert_allclose(out[:100_002], np.exp(z[:100_002]), rtol=5e-16)
+    assert out[100_000] == out[100_001] == 1.0
+    assert out[-4:-1].tolist() == [0.0, 0.0, 0.0]
+    assert math.isnan(out[-1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sharpness", [0.3, 10.0, 300.0])
+def test_compiled_tilting_equals_that_in_torch(sharpness: float, dtype: torch.dtype):
+    """For sums in the middle, in tails, and at the ends; with impossible actions among the laws."""
+    laws = population(30, 7, 5, seed=6, sharpness=sharpness)[0]
+    laws[::3, :4, 2] = -torch.inf
+    laws = torch.log_softmax(laws, -1).to(dtype)
+    total = torch.randint(0, 29, (30,), generator=torch.Generator().manual_seed(7))
+    got, want = tilted(laws, total), tilt._by_torch(laws.double(), total)
+    for name in ("law", "normaliser", "tilt", "mean", "variance"):
+        assert torch.allclose(getattr(got, name), getattr(want, name), rtol=1e-9, atol=1e-9), name
+    assert int((got.tilt != 0).sum()) > 15
+
+
+@pytest.mark.parametrize("accuracy", [1e-2, 1e-12])
+@pytest.mark.parametrize(("agents", "actions"), [(3, 2), (30, 8)])
+def test_compiled_frequencies_and_masses_equal_those_in_torch(agents: int, actions: int, accuracy: float):
+    _, laws, action = population(4, agents, actions, seed=8)
+    state, length, rows = tilted(laws, action.sum(-1)), 2 * agents + 1, np.array([0, 1, 3])
+    angle = torch.arange(length // 2 + 1).double() * (2 * math.pi / length)
+    decay = inversion._decay(state.law)
+    needed, bound = inversion._frequencies(decay, angle, length, accuracy, agents)
+    mass, error = np.zeros((4, agents)), np.zeros(4)
+    law = state.law.transpose(1, 2).contiguous().numpy()
+    masses_without(law, action.numpy(), rows, length, accuracy, mass, error)
+    spare = np.empty(angle.numel()), np.empty(angle.numel())
+    for r in rows:
+        count, _ = frequencies(law[r].ravel(), agents, waves(actions, length), length, accuracy, *spare)
+        assert count == int(needed[r])
+        # the loops sum whole tiles of frequencies
+        angles = angle[: -(-count // 8) * 8]
+        want = inversion._invert(state.law[r : r + 1], action[r : r + 1], action[r : r + 1].sum(-1), angles, length)
+        assert torch.allclose(torch.from_numpy(mass[r]), want[0], rtol=1e-9, atol=1e-15)
+    assert error[rows].tolist() == pytest.approx(bound[torch.from_numpy(rows)].tolist(), rel=1e-9)
+    # another period's row is left alone
+    assert (mass[2] == 0).all()
+    assert error[2] == 0

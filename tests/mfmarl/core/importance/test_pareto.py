@@ -76,8 +76,8 @@ def test_smoothing_reduces_the_variance_of_the_estimate_and_raises_the_effective
     assert float(smooth.var()) < 0.8 * float(raw.var())
     assert float((smooth - 1).square().mean()) < float((raw - 1).square().mean())
     settings = {"clip": 1e6, "self_normalise": False}
-    plain = drift_weights(log_weight, ImportanceConfig(**settings))
-    pareto = drift_weights(log_weight, ImportanceConfig(pareto=True, **settings))
+    plain = drift_weights(log_weight, ImportanceConfig(ess_floor=0.0, **settings))
+    pareto = drift_weights(log_weight, ImportanceConfig(ess_floor=0.0, pareto=True, **settings))
     assert pareto.effective_share > plain.effective_share
     assert pareto.k_hat is not None
     assert 0.4 < pareto.k_hat < 0.9
@@ -87,8 +87,8 @@ def test_k_hat_of_weights_with_a_known_tail():
     """Pareto weights: P(w > x) = x^(-1/k); the diagnostic of some agents is near that of all."""
     uniform = torch.rand(2000, 200, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     log_weight = -0.6 * uniform.log()
-    some = drift_weights(log_weight, ImportanceConfig(clip=1e9)).k_hat
-    every = drift_weights(log_weight, ImportanceConfig(clip=1e9, pareto=True)).k_hat
+    some = drift_weights(log_weight, ImportanceConfig(ess_floor=0.0, clip=1e9)).k_hat
+    every = drift_weights(log_weight, ImportanceConfig(ess_floor=0.0, clip=1e9, pareto=True)).k_hat
     assert some == pytest.approx(0.6, abs=0.06)
     assert every == pytest.approx(0.6, abs=0.03)
 

@@ -1,0 +1,126 @@
+"""What an audit found, as one JSON file that reports read: RUN/audit/audit.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from analysis.equilibrium.distances import PolicyDistance, TwoSample
+from analysis.equilibrium.gaps import By, Estimate, Gaps, What
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.runs.files import read_capped, write_whole
+
+FOLDER, AUDIT = "audit", "audit.json"
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The learned deviator of one type beside an agent that stays."""
+
+    type_name: str
+    what: What
+    start: str
+    """What it was trained from: ``fresh`` or ``checkpoint``, whichever gained more."""
+    base_returns: tuple[float, ...]
+    """[E]: discounted return of the agent that stays, an independent episode each, $."""
+    best_returns: tuple[float, ...]
+    """[E]: of the deviator in the same episodes."""
+    distance: PolicyDistance | None
+    """Of the two policies at observations that the deviator visited; None for continuous actions."""
+    test: TwoSample
+
+
+@dataclass(frozen=True)
+class TypeLeftOut:
+    """Play without one type: what changes for another."""
+
+    left_out: str
+    type_name: str
+    value_with: float
+    """$ per agent."""
+    value_without: float
+    gap_with: float
+    gap_without: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A profile that the audited one is held against: the exact equilibrium, or the planner."""
+
+    name: str
+    value: float
+    """Mean over the population in the exact mean field, $ per agent."""
+    nash_conv: float
+    """$ per agent."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How far the policies of a run are from an equilibrium."""
+
+    run: str
+    policy: str
+    """``trained``, or the reference policy that was audited in the run's game."""
+    label: str
+    """Method of the run, as reports call it."""
+    env: str
+    num_agents: int
+    checkpoint: int
+    """Iteration of the checkpoint."""
+    seed: int
+    discount: float
+    episodes: int
+    """Fresh episodes that gaps were measured on."""
+    value: Estimate
+    """Mean discounted return over the population, $ per agent."""
+    gaps: tuple[Gaps, ...]
+    left_out: tuple[TypeLeftOut, ...]
+    deviations: tuple[Deviation, ...]
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+    """What could not be worked out, and why."""
+
+    def found(self, by: By, what: What = "unilateral gap") -> Gaps | None:
+        """The gaps found in one way, if they were."""
+        return next((one for one in self.gaps if (one.by, one.what) == (by, what)), None)
+
+    @property
+    def nash_conv(self) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+        """NashConv from below (learned), exactly, and from above (bound), $ per agent; None where it was not found."""
+        learned, exact, bound = (self.found(by) for by in ("learned", "exact", "bound"))
+        return tuple(None if one is None else one.nash_conv for one in (learned, exact, bound))  # type: ignore[return-value]
+
+
+_FILE = TypeAdapter(Audit)
+
+
+def write_audit(run: Path, audit: Audit) -> Path:
+    """Write RUN/audit/audit.json, whole or not at all; returns its path.
+
+    Raises:
+        StorageFailed: where the disk does not take it.
+    """
+    path = run / FOLDER / AUDIT
+    write_whole(path, _FILE.dump_json(audit, indent=1) + b"\n")
+    return path
+
+
+def read_audit(run: Path) -> Audit:
+    """The audit of a run folder.
+
+    Raises:
+        UserError: where the run was not audited.
+        DamagedFile: for a file that is no audit; names the place.
+    """
+    path = run / FOLDER / AUDIT
+    if not path.exists():
+        raise UserError(f"{run} was not audited; run `mfmarl audit {run}` first")
+    try:
+        return _FILE.validate_json(read_capped(path, MAX_BYTES))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise DamagedFile(f"{path}: {place}: {first['msg']}; run `mfmarl audit {run}` again") from None

@@ -1,0 +1,224 @@
+"""The audit's section: how far the learned policies are from an equilibrium."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.equilibrium.audit_file import AUDIT, FOLDER, Audit, read_audit
+from analysis.equilibrium.gaps import CERTIFIES
+from analysis.figures.deviator_density import deviator_density
+from analysis.figures.gaps import gaps
+from analysis.figures.style import label
+from analysis.figures.value_and_gap import value_and_gap
+from analysis.load import Study
+from analysis.report.parts import Cell, Section, Table, drawing
+
+WHOLE = "NashConv"
+Told = tuple[str, int, Audit]
+"""(method, seed, audit)"""
+
+
+def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFrame]) -> Section | None:
+    """The section, or None where no run was audited; the tables behind it are put into `files`."""
+    found: list[Told] = []
+    for folder, name, info in zip(runs, study.labels, study.runs, strict=True):
+        if (Path(folder) / FOLDER / AUDIT).exists():
+            audit = read_audit(Path(folder))
+            if audit.policy == "trained":
+                found.append((name, info.seed, audit))
+    if not found:
+        return None
+    methods = sorted({name for name, _, _ in found})
+    section = Section("audit", "Equilibrium audit")
+    section.text.append(
+        "An agent leaves the profile alone and plays its best response while everyone else stays: what it gains is the "
+        "gap of its type, and the mean over the population is NashConv, 0 at an equilibrium. Learned gaps are lower "
+        "bounds, bounds by information relaxation upper ones; exact gaps are of the game of infinitely many agents. "
+        "Profit alone cannot rank policies: more of it may be what a single agent would leave."
+    )
+    without = len(study.runs) - len(found)
+    if without:
+        section.text.append(f"{without} of {len(study.runs)} runs were not audited.")
+    table = files["audit_gaps.csv"] = gap_table(found)
+    mine = table[table["what"] == "unilateral gap"]
+    section.figures.append(
+        drawing(
+            gaps(mine, methods),
+            "gaps",
+            "Best-response gaps by type and method",
+            "Gap by type, a mark a seed; bars are 95 % intervals over episodes. "
+            + " ".join(f"{by.capitalize()}: {CERTIFIES[by]}." for by in ("learned", "exact", "bound")),
+            "audit_gaps.csv",
+        )
+    )
+    _density(section, found, methods, study, files)
+    _against_value(section, found, methods, files)
+    section.tables.append(_gaps_shown(mine))
+    together = table[table["what"] == "type deviation"]
+    if len(together):
+        section.tables.append(_type_deviations(together))
+    _left_out(section, found, files)
+    section.text += sorted({note for _, _, audit in found for note in audit.notes})
+    return section
+
+
+def gap_table(found: Sequence[Told]) -> pd.DataFrame:
+    """method, seed, num_agents, what, by, type, share, base, gap, low, high; NashConv as a row of its own."""
+    rows = []
+    for method, seed, audit in found:
+        for one in audit.gaps:
+            kinds = [(g.type_name, g.share, g.base.value, g.gap) for g in one.types]
+            if one.what == "unilateral gap":
+                kinds.append((WHOLE, 1.0, audit.value.value, one.nash_conv))
+            for name, share, base, gap in kinds:
+                where = (method, seed, audit.num_agents, one.what, one.by)
+                rows.append((*where, name, share, base, gap.value, gap.low, gap.high))
+    heads = ["method", "seed", "num_agents", "what", "by", "type", "share", "base", "gap", "low", "high"]
+    return pd.DataFrame(rows, columns=heads)
+
+
+def _density(
+    section: Section, found: Sequence[Told], methods: list[str], study: Study, files: dict[str, pd.DataFrame]
+) -> None:
+    parts = []
+    for method, seed, audit in found:
+        for one in audit.deviations:
+            if one.what != "unilateral gap":
+                continue
+            for who, returns in (("stays", one.base_returns), ("best response", one.best_returns)):
+                frame = pd.DataFrame({"episode": range(len(returns)), "return": returns})
+                parts.append(frame.assign(method=method, seed=seed, type=one.type_name, who=who))
+    if not parts:
+        return
+    table = files["audit_returns.csv"] = pd.concat(parts, ignore_index=True)
+    types = [name for name in study.type_names if name in set(table["type"])]
+    section.figures.append(
+        drawing(
+            deviator_density(table, methods, types),
+            "deviators",
+            "Density of returns: agents that stay and learned best responses",
+            f"Kernel density over episodes (N = {found[0][2].num_agents}, all seeds together) of an agent that stays "
+            "and of a learned deviator in the same episodes; dashed lines are means.",
+            "audit_returns.csv",
+        )
+    )
+    rows = []
+    for method, seed, audit in found:
+        for one in audit.deviations:
+            apart = one.distance
+            between = [Cell("–"), Cell("–")]
+            if apart is not None:
+                between = [Cell(f"{apart.kl:.3g}", f"back {apart.kl_reversed:.3g}"), Cell(f"{apart.wasserstein:.3g}")]
+            rows.append(
+                [
+                    Cell(label(method), f"seed {seed}"),
+                    Cell(one.type_name, one.what),
+                    *between,
+                    Cell(f"{one.test.ks:.3f}", f"p {one.test.ks_p:.2g}"),
+                    Cell(f"{one.test.higher:.2f}", f"p {one.test.rank_p:.2g}"),
+                ]
+            )
+    head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(best beats stay)"]
+    caption = "base policy against its learned best response: where the deviator comes by, and in returns"
+    section.tables.append(Table(caption, head, rows, words=(0, 1)))
+
+
+def _against_value(
+    section: Section, found: Sequence[Told], methods: list[str], files: dict[str, pd.DataFrame]
+) -> None:
+    rows: list[tuple[object, ...]] = []
+    lines: dict[str, tuple[str, float, float]] = {}
+    for method, seed, audit in found:
+        learned, exact, bound = audit.nash_conv
+        by, shown = next((n, e) for n, e in (("exact", exact), ("learned", learned), ("bound", bound)) if e is not None)
+        v = audit.value
+        rows.append((method, seed, v.value, v.low, v.high, shown.value, shown.low, shown.high, by))
+        lines |= {line.name: (line.name, line.value, line.nash_conv) for line in audit.lines}
+    heads = ["method", "seed", "value", "value_low", "value_high", "nash_conv", "low", "high", "by"]
+    table = files["audit_values.csv"] = pd.DataFrame(rows, columns=heads)
+    drawn = files["audit_lines.csv"] = pd.DataFrame(lines.values(), columns=["name", "value", "nash_conv"])
+    told = "Squares are the exact mean field's equilibrium and planner." if len(drawn) else (
+        "This game has no exact mean field, so there are no lines of its equilibrium and planner."
+    )  # fmt: skip
+    section.figures.append(
+        drawing(
+            value_and_gap(table, drawn, methods),
+            "value-gap",
+            "Mean return against NashConv",
+            f"A mark a run: NashConv ({', '.join(sorted(set(table['by'])))}) and mean return with 95 % intervals over "
+            f"episodes. {told}",
+            "audit_values.csv",
+        )
+    )
+
+
+def _interval(value: float, low: float, high: float) -> Cell:
+    return Cell(f"{value:,.1f}", "" if low == high else f"{low:,.1f} to {high:,.1f}")
+
+
+def _gaps_shown(table: pd.DataFrame) -> Table:
+    ways = [by for by in ("learned", "exact", "bound") if by in set(table["by"])]
+    rows = []
+    for (method, seed), mine in table.groupby(["method", "seed"], sort=False):
+        for name in dict.fromkeys(mine["type"]):
+            cells = [Cell(label(str(method)), f"seed {seed}"), Cell(str(name))]
+            base = mine.loc[mine["type"] == name, "base"].iloc[0]
+            cells.append(Cell(f"{base:,.1f}"))
+            for by in ways:
+                one = mine[(mine["type"] == name) & (mine["by"] == by)]
+                if len(one) == 0:
+                    cells.append(Cell("–"))
+                    continue
+                cell = _interval(*(float(one[c].iloc[0]) for c in ("gap", "low", "high")))
+                share = float(one["gap"].iloc[0]) / abs(base) if base else float("nan")
+                cells.append(Cell(f"{cell.main} ({share:.1%})", cell.small))
+            rows.append(cells)
+    return Table(
+        "gaps, $ per agent and episode (share of the value); below it the 95 % interval over episodes",
+        ["", "type", "value, $", *ways],
+        rows,
+        "audit_gaps.csv",
+        words=(0, 1),
+    )
+
+
+def _type_deviations(table: pd.DataFrame) -> Table:
+    caption = "type deviation: all agents of a type re-learn together, the other types frozen; $ per agent"
+    rows = [
+        [
+            Cell(label(row["method"]), f"seed {row['seed']}"),
+            Cell(row["type"]),
+            Cell(f"{row['base']:,.1f}"),
+            _interval(row["gap"], row["low"], row["high"]),
+        ]
+        for _, row in table.iterrows()
+    ]
+    return Table(caption, ["", "type", "value, $", "change, $"], rows, "audit_gaps.csv", words=(0, 1))
+
+
+def _left_out(section: Section, found: Sequence[Told], files: dict[str, pd.DataFrame]) -> None:
+    rows = [
+        (m, s, o.left_out, o.type_name, o.value_with, o.value_without, o.gap_with, o.gap_without)
+        for m, s, audit in found
+        for o in audit.left_out
+    ]
+    if not rows:
+        return
+    heads = ["method", "seed", "left_out", "type", "value_with", "value_without", "gap_with", "gap_without"]
+    table = files["audit_left_out.csv"] = pd.DataFrame(rows, columns=heads)
+    shown = [
+        [
+            Cell(label(row["method"]), f"seed {row['seed']}"),
+            Cell(row["left_out"]),
+            Cell(row["type"]),
+            Cell(f"{row['value_without'] - row['value_with']:+,.1f}"),
+            Cell(f"{row['gap_without'] - row['gap_with']:+,.1f}"),
+        ]
+        for _, row in table.iterrows()
+    ]
+    caption = "leave-type-out: play without one type, nobody learning anew; changes for the others, $ per agent, exact"
+    head = ["", "left out", "type", "its value", "its gap"]
+    section.tables.append(Table(caption, head, shown, "audit_left_out.csv", words=(0, 1, 2)))
