@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ class DeviatorTrainer:
 
     def __init__(self, subject: Subject, kind: int, who: Who, start: Start, config: DeviatorConfig) -> None:
         root = stream(config.seed, "deviator", kind, who, start)
-        self.config = config
+        self.config, self.who = config, who
         units, spread = measured_units(subject, kind, start, stream(root, "units"))
         probe = subject.deviation(kind, "type", 1, 0)
         horizon = probe.horizon
@@ -173,8 +174,13 @@ class DeviatorTrainer:
         self._number = int(states["averaged"]["number"])
 
     def policy(self) -> PolicyNetwork:
-        """The deviator as it is, its weights averaged over the end of training, for observations as they are."""
-        found = PolicyNetwork(self.learner.policy.shape, 0)
+        """The deviator as it is, its weights averaged over the end of training, for observations as they are.
+
+        It is for as many agents as deviate together where it counts: one, or all of the type.
+        """
+        shape = self.learner.policy.shape
+        alone = ((0, 1),) if self.who == "one" else shape.types
+        found = PolicyNetwork(replace(shape, types=alone), 0)
         found.load_state_dict(self.learner.policy.state_dict())
         if self._number:
             torch.nn.utils.vector_to_parameters(self._averaged.float(), found.mlp.parameters())

@@ -23,7 +23,7 @@ class DeviatorConfig(BaseModel):
         "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
     )
     num_episodes: int = Field(84_000, ge=1, le=10**9, description="of deviators, all together")
-    deviators: int = Field(384, ge=1, le=65_536, description="that play at the same time, in as many copies as it takes")
+    deviators: int = Field(384, ge=1, le=65_536, description="that play together, in as many copies as they need")
     crowd: int = Field(
         32, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
     )

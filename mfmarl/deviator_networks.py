@@ -66,9 +66,15 @@ def _embedding(source: StackedMLP, kind: int, first: Tensor) -> Tensor:
 
 
 def greedy(network: PolicyNetwork) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
-    """Observations [R, n, D] -> the action that the policy prefers, or its mean action where actions are numbers."""
+    """Observations [R, n, D] -> the action that the policy prefers, or its mean action where actions are numbers.
+
+    Observations of another number of agents or entries are refused with ValueError.
+    """
+    wanted = network.shape.types[-1][1], network.shape.observations
 
     def act(obs: NDArray[np.float32]) -> NDArray[Any]:
+        if obs.shape[1:] != wanted:
+            raise ValueError(f"observations have shape {obs.shape}; this deviator's are [R, {wanted[0]}, {wanted[1]}]")
         output = network.q_values(torch.from_numpy(obs), torch.zeros(*obs.shape[:2], 0))
         law = network.law_of(output)
         chosen: NDArray[Any]

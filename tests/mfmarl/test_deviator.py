@@ -107,10 +107,27 @@ def test_units_are_of_play_where_everyone_stays() -> None:
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
 @pytest.mark.parametrize("who", ["one", "type"])
 def test_deviators_of_cooperators_defect(algorithm: Any, who: Any, tmp_path: Path) -> None:
-    folder = train_deviator(dilemma(), 0, tmp_path / "d", small(algorithm=algorithm, num_episodes=512), who=who)
+    folder = train_deviator(dilemma(), 0, tmp_path / "d", small(algorithm=algorithm, num_episodes=2048), who=who)
     network = Policy.load(folder).network
     env = dilemma().deviation(0, who, 2, 0)
     assert (greedy(network)(env.reset(0).obs) == 1).all()
+
+
+def test_several_train_in_one_copy_and_one_is_saved(tmp_path: Path) -> None:
+    config = small(crowd=3, deviators=24, num_episodes=240)
+    trainer = DeviatorTrainer(dilemma(), 0, "one", "fresh", config)
+    env = trainer.rollout.env
+    assert (env.num_envs, env.num_agents) == (8, 3)
+    rounds = 0
+    while not trainer.done:
+        trainer.iterate()
+        rounds += 1
+    assert (trainer.learner.episodes, rounds) == (80, 10)
+    act = greedy(trainer.policy())
+    alone = dilemma().deviation(0, "one", 5, 0)
+    assert act(alone.reset(0).obs).shape == (5, 1)
+    with pytest.raises(ValueError, match=r"have shape \(8, 3, 4\); this deviator's are \[R, 1, 4\]"):
+        act(env.reset(0).obs)
 
 
 def test_a_deviator_knows_when_the_game_ends() -> None:
