@@ -63,8 +63,12 @@ def check_members(env: PopulationEnv) -> None:
     for member in (*PopulationEnv.__annotations__, "reset", "step", "get_state", "set_state"):
         if not hasattr(env, member):
             raise BrokenEnvironment(f"{name} has no {member}")
-    if env.num_envs < 1 or env.num_agents < 2:
-        raise BrokenEnvironment(f"{name} has {env.num_envs} copies of {env.num_agents} agents; 1 and 2 are the least")
+    # an agent whose graph says that it has no neighbours may be alone
+    least = 2 if env.neighbours is None else 1
+    if env.num_envs < 1 or env.num_agents < least:
+        raise BrokenEnvironment(
+            f"{name} has {env.num_envs} copies of {env.num_agents} agents; 1 and {least} are the least"
+        )
     types = np.asarray(env.agent_types)
     if types.shape != (env.num_agents,):
         raise BrokenEnvironment(f"{name}.agent_types has shape {types.shape}, must be ({env.num_agents},)")

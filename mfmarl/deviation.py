@@ -1,0 +1,242 @@
+"""Deviators in a population that stays as it is: a PopulationEnv whose agents are the deviators alone.
+
+Everyone else is played inside by a frozen profile, so what trains a population trains deviators unchanged. Episodes are
+finite: a deviator is to gain from the start to the horizon T, so it is told the time t / T, and its game ends at T
+(`terminated`), after which nothing has worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.population import PopulationEnv, Step, type_slices
+from mfmarl.seeding import stream
+from mfmarl.yardstick import Play, Player
+
+Integers = NDArray[np.int64]
+Sight = Callable[[Step, NDArray[Any] | None], NDArray[np.float32]]
+"""(step, what all agents played at the step before, None at a start) -> what agents see beside the observation,
+[B, N, F], in [0, 1]."""
+
+
+def some_deviators(env: PopulationEnv, kind: int, number: int = 1, first: int = 0) -> Integers:
+    """[B, number]: agents of type `kind` in every copy, the type's agents in turn from its `first`-th.
+
+    Raises:
+        ValueError: for more than there are.
+    """
+    agents = type_slices(env.agent_types)[kind]
+    size = agents.stop - agents.start
+    if not 1 <= number <= size:
+        raise ValueError(f"{number} deviators of type {env.type_names[kind]}, which has {size} agents")
+    turn: Integers = agents.start + (first + np.arange(env.num_envs * number)) % size
+    return turn.reshape(env.num_envs, number)
+
+
+def whole_type(env: PopulationEnv, kind: int) -> Integers:
+    """[B, n]: all agents of type `kind` in every copy, who deviate together."""
+    agents = type_slices(env.agent_types)[kind]
+    return np.tile(np.arange(agents.start, agents.stop), (env.num_envs, 1))
+
+
+def observed_mean(step: Step, last: NDArray[Any] | None) -> NDArray[np.float32]:
+    """The environment's own mean action."""
+    return step.mean_action
+
+
+@dataclass(frozen=True)
+class Units:
+    """What observations are told in: (x - centre) / scale, entry by entry. Learning is far faster in even units."""
+
+    centre: NDArray[np.float32]
+    """[D + F + 1]"""
+    scale: NDArray[np.float32]
+    """[D + F + 1], above 0."""
+
+    def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Observations [..., D + F + 1] in these units."""
+        told: NDArray[np.float32] = (obs - self.centre) / self.scale
+        return told
+
+
+class DeviationEnv:
+    """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
+
+    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`.
+    """
+
+    def __init__(
+        self,
+        inner: PopulationEnv,
+        player: Player,
+        deviators: Integers,
+        *,
+        seed: int,
+        sight: Sight = observed_mean,
+        units: Units | None = None,
+    ) -> None:
+        """Args:
+        inner: the game; it has a `horizon` at which all copies end together.
+        player: the profile that plays everyone else; it draws anew in each episode, from a stream of its own.
+        deviators: [B, n], all of one type: see `some_deviators` and `whole_type`.
+        seed: of the first episodes and of the profile's draws.
+
+        Raises:
+            ValueError: for a game without horizon, and deviators that are not [B, n] agents of one type.
+        """
+        horizon = getattr(inner, "horizon", None)
+        if not isinstance(horizon, int) or horizon < 1:
+            raise ValueError(
+                f"{type(inner).__name__} has no horizon, which the value of a deviation is counted to: give it a whole "
+                "number of periods as `horizon`"
+            )
+        places = np.asarray(deviators, np.int64)
+        if places.ndim != 2 or places.shape[0] != inner.num_envs or not places.shape[1]:
+            raise ValueError(f"deviators have shape {places.shape}; want copies x deviators, {inner.num_envs} x n")
+        kinds = np.unique(np.asarray(inner.agent_types)[places])
+        if kinds.size != 1:
+            raise ValueError(f"deviators are of types {[inner.type_names[k] for k in kinds]}; train one type at a time")
+        self.inner, self.player, self.places = inner, player, places
+        self.sight, self.units = sight, units
+        self.horizon: int = horizon
+        self.kind = int(kinds[0])
+        self.num_envs, self.num_agents = places.shape
+        self.type_names: Sequence[str] = [inner.type_names[self.kind]]
+        self.agent_types: Integers = np.zeros(self.num_agents, np.int64)
+        self.agent_names = [f"{self.type_names[0]}_deviator_{i}" for i in range(self.num_agents)]
+        self.action_space = inner.action_space
+        self.mean_action_space = inner.mean_action_space
+        self.neighbours: NDArray[np.bool_] | None = np.zeros((self.num_agents, self.num_agents), np.bool_)
+        self._row = np.arange(self.num_envs)[:, None]
+        self._seed, self._episode = seed, -1
+        first = self.reset(seed)
+        own, width = inner.observation_space, first.obs.shape[-1]
+        low, high = np.zeros(width, np.float32), np.ones(width, np.float32)
+        low[: own.low.size], high[: own.high.size] = own.low, own.high
+        if units is not None:
+            low, high = units.of(low), units.of(high)
+        self.observation_space = gym.spaces.Box(low, high, dtype=np.float32)
+
+    @property
+    def t(self) -> int:
+        """Period of the episode."""
+        return len(self._played)
+
+    @property
+    def inner_step(self) -> Step:
+        """What all agents of the game see at this moment: what the profile plays next is played on."""
+        return self._step
+
+    def reset(self, seed: int | Sequence[int] | None = None) -> Step:
+        """Start every copy anew; see `PopulationEnv.reset`."""
+        if seed is not None:
+            self._seed = seed if isinstance(seed, int) else stream(0, *(int(one) for one in seed))
+            self._episode = -1
+        start = self.inner.reset(seed)
+        self._begin(self._episode + 1, self.inner.get_state(), start.obs)
+        return self._told(self._step, np.zeros((self.num_envs, self.num_agents), np.float32), over=False)
+
+    def step(self, actions: NDArray[Any]) -> Step:
+        """Play the deviators' actions [B, n] and the profile's for everyone else.
+
+        Raises:
+            ValueError: for actions of another shape, and where the game's copies do not end together at its horizon.
+        """
+        given = np.asarray(actions)
+        if given.shape != (self.num_envs, self.num_agents):
+            raise ValueError(
+                f"actions have shape {given.shape}; want {(self.num_envs, self.num_agents)}, copies x deviators"
+            )
+        return self._finished(self._advance(given))
+
+    def stay(self) -> Step:
+        """One step in which the deviators, too, play the profile: what they would have got by staying."""
+        return self._finished(self._advance(None))
+
+    def _finished(self, after: Step) -> Step:
+        over = self.t == self.horizon
+        ended = after.terminated | after.truncated
+        if not (ended == over).all():
+            copies, when = np.flatnonzero(ended != over)[:5].tolist(), "go on at" if over else "end before"
+            raise ValueError(
+                f"copies {copies} {when} the horizon {self.horizon} (period {self.t}): deviations are valued in games "
+                "whose copies end there together"
+            )
+        reward = after.reward[self._row, self.places]
+        if not over:
+            return self._told(after, reward, over=False)
+        assert after.final_obs is not None
+        last = Step(after.final_obs, after.mean_action, after.reward, after.terminated, after.truncated)
+        final = self._seen(last)
+        self._begin(self._episode + 1, self.inner.get_state(), after.obs)
+        return self._told(self._step, reward, over=True, final=final)
+
+    def _begin(self, episode: int, state: Mapping[str, Any], obs: NDArray[np.float32]) -> None:
+        """The start of an episode, which `inner` stands at, and the profile ready to play it."""
+        self._episode, self._start, self._start_obs = episode, dict(state), obs
+        self._played: list[NDArray[Any]] = []
+        self._last: NDArray[Any] | None = None
+        lead, never = (self.num_envs, self.inner.num_agents), np.zeros(self.num_envs, np.bool_)
+        nobody = np.zeros((*lead, *self.mean_action_space.shape), np.float32)
+        self._step = Step(obs, nobody, np.zeros(lead, np.float32), never, never)
+        self._play: Play = self.player(self.inner, stream(self._seed, "profile", episode))
+
+    def _advance(self, actions: NDArray[Any] | None) -> Step:
+        joint = np.array(self._play(self._step))
+        if actions is not None:
+            joint[self._row, self.places] = actions
+        self._played.append(joint[self._row, self.places])
+        self._last = joint
+        self._step = self.inner.step(joint)
+        return self._step
+
+    def _seen(self, step: Step) -> NDArray[np.float32]:
+        """[B, n, D + F + 1]"""
+        parts = [step.obs[self._row, self.places], self.sight(step, self._last)[self._row, self.places]]
+        time = np.full((self.num_envs, self.num_agents, 1), self.t / self.horizon, np.float32)
+        seen = np.concatenate([*parts, time], -1, dtype=np.float32)
+        return seen if self.units is None else self.units.of(seen)
+
+    def _told(
+        self, step: Step, reward: NDArray[np.float32], *, over: bool, final: NDArray[np.float32] | None = None
+    ) -> Step:
+        nobody = np.zeros((self.num_envs, self.num_agents, *self.mean_action_space.shape), np.float32)
+        return Step(
+            obs=self._seen(step),
+            mean_action=nobody,
+            reward=reward,
+            terminated=np.full(self.num_envs, over),
+            truncated=np.zeros(self.num_envs, np.bool_),
+            final_obs=final,
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        """The start of the episode and what the deviators have played since: a profile's own state cannot be taken."""
+        played = np.zeros((0, self.num_envs, self.num_agents)) if not self._played else np.stack(self._played)
+        state = {f"start/{name}": _copied(value) for name, value in self._start.items()}
+        return state | {
+            "start_obs": self._start_obs.copy(), "played": played, "seed": self._seed, "episode": self._episode,
+        }  # fmt: skip
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `get_state` gave, by playing the episode again up to there."""
+        start = {k.removeprefix("start/"): _copied(v) for k, v in state.items() if k.startswith("start/")}
+        if "start_obs" not in state or not start:
+            raise ValueError("the state has no start: it is not of a DeviationEnv")
+        self._seed = int(state["seed"])
+        self.inner.set_state(start)
+        self._begin(int(state["episode"]), start, np.array(state["start_obs"]))
+        for actions in state["played"]:
+            self._advance(actions)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+

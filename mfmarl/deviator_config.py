@@ -1,0 +1,67 @@
+"""Settings of trained deviators; free of torch, so that configurations are read fast."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mfmarl.algorithms.mfac_config import MFACConfig
+from mfmarl.algorithms.mfq_config import MFQConfig
+
+
+class DeviatorConfig(BaseModel):
+    """How deviators are trained, and on how many episodes they are measured.
+
+    Sizes are told in agent steps of deviators, whatever their number in a copy, and put into the sections' population
+    steps when training starts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    algorithm: Literal["same", "mfq", "mfac"] = Field(
+        "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
+    )
+    num_episodes: int = Field(84_000, ge=1, le=10**9, description="of deviators, all together")
+    deviators: int = Field(384, ge=1, le=65_536, description="that play at the same time, in as many copies as it takes")
+    crowd: int = Field(
+        32, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
+    )
+    fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
+    batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
+    replay_episodes: int = Field(25, ge=1, description="of every deviator, that mfq keeps")
+    exploration: float = Field(
+        0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
+    )
+    averaged_from: float = Field(
+        0.75, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
+    )
+    warm_temperature: float = Field(
+        0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"
+    )
+    evaluation_episodes: int = Field(
+        2048, ge=2, description="on which deviators are measured, and as many before them to choose the better one on"
+    )
+    evaluation_copies: int = Field(128, ge=1, le=65_536, description="that play them together")
+    checkpoint_every: int = Field(100, ge=1, description="iterations between checkpoints")
+    seed: int = Field(0, ge=0, lt=2**63, description="root of the deviators' random streams")
+    mfq: MFQConfig = Field(
+        default_factory=lambda: MFQConfig(
+            learning_rate=6e-3,
+            learning_rate_end=3e-5,
+            target_rate=0.5,
+            temperature_start=0.3,
+            temperature_end=0.015,
+            temperature_fraction=0.9,
+            double_q=True,
+            huber=False,
+            gradient_steps_per_step=3.0,
+        ),
+        description="settings of mean-field Q-learning",
+    )
+    mfac: MFACConfig = Field(
+        default_factory=lambda: MFACConfig(
+            learning_rate_end=3e-5, trace_decay=0.9, entropy_start=0.02, entropy_fraction=0.8
+        ),
+        description="settings of mean-field actor-critic",
+    )

@@ -1,0 +1,142 @@
+"""A profile in its game: what deviators leave, and what they may start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import envs
+from envs.population import PopulationEnv
+from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
+from mfmarl.errors import UserError
+from mfmarl.network import PolicyNetwork
+from mfmarl.players import network_player, network_sight, reference_player
+from mfmarl.policy import Policy
+from mfmarl.runs.checkpoint import latest_checkpoint
+from mfmarl.runs.schema import open_run
+from mfmarl.yardstick import Player
+
+Who = Literal["one", "type"]
+"""One agent of the type deviates, or all of them together."""
+Start = Literal["fresh", "checkpoint"]
+"""From new networks, or from those of the profile itself."""
+UNIT_EPISODES, LEAST_SCALE = 32, 0.01
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks that a deviator may start from."""
+
+    network: PolicyNetwork
+    reward_scale: NDArray[np.float32]
+    """[N], of the rewards that action values are told in; 1 where outputs are no values."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A profile in its game."""
+
+    make: Callable[[int], PopulationEnv]
+    """copies -> the game"""
+    player: Player
+    discount: float
+    algorithm: Literal["mfq", "mfac"] = "mfq"
+    trained: Trained | None = None
+
+    @classmethod
+    def of_networks(
+        cls,
+        make: Callable[[int], PopulationEnv],
+        trained: Trained,
+        discount: float,
+        algorithm: Literal["mfq", "mfac"],
+    ) -> Subject:
+        """A profile of trained networks."""
+        return cls(make, network_player(trained.network), discount, algorithm, trained)
+
+    def deviation(
+        self, kind: int, who: Who, copies: int, seed: int, *, start: Start = "fresh", units: Units | None = None,
+        first: int = 0, number: int = 1,
+    ) -> DeviationEnv:  # fmt: skip
+        """The game of type `kind`'s deviators: all of them, or one a copy, in turn from the `first`-th of the type.
+
+        Where they are many, `number` of them a copy move the means too little to feel each other, and serve to train.
+        """
+        inner = self.make(copies)
+        places = some_deviators(inner, kind, number, first) if who == "one" else whole_type(inner, kind)
+        return DeviationEnv(inner, self.player, places, seed=seed, sight=self._sight(start), units=units)
+
+    def _sight(self, start: Start) -> Sight:
+        if start == "fresh":
+            return observed_mean
+        if self.trained is None:
+            raise ValueError("this profile has no networks to start from: train its deviators fresh")
+        return network_sight(self.trained.network)
+
+
+def measured_units(subject: Subject, kind: int, start: Start, seed: int) -> tuple[Units, float]:
+    """(units, spread of the rewards) of the agents of a type where everyone stays."""
+    env = subject.deviation(kind, "type", UNIT_EPISODES, seed, start=start)
+    step, obs, rewards = env.reset(seed), [], []
+    for _ in range(env.horizon):
+        obs.append(step.obs)
+        step = env.stay()
+        rewards.append(step.reward)
+    rows = np.concatenate(obs).reshape(-1, obs[0].shape[-1]).astype(np.float64)
+    spread = rows.std(0)
+    scale = np.where(spread < LEAST_SCALE, 1.0, spread)
+    return Units(rows.mean(0).astype(np.float32), scale.astype(np.float32)), float(np.std(rewards)) or 1.0
+
+
+def run_subject(run: Path, *, split: str | None = None) -> Subject:
+    """The profile of a run's newest checkpoint in the run's game.
+
+    Args:
+        split: of recorded data, where the game holds some out; without it what the run was trained on.
+
+    Raises:
+        UserError: for a folder that is no run or has no checkpoint, or a split that the game has not.
+        StorageFailed: where the checkpoint is damaged.
+    """
+    config = open_run(run).config
+    options = dict(config.env_options)
+    if split is not None:
+        if not envs.has_held_out(config.env, **options):
+            raise UserError(f"split {split}: {config.env} has no data to split; leave it out")
+        options["split"] = split
+    network = Policy.load(run).network
+    agents = network.shape.types[-1][1]
+    scale = latest_checkpoint(run).tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
+    make = partial(_make, config.env, config.num_agents, options)
+    algorithm: Literal["mfq", "mfac"] = "mfac" if config.algorithm == "mfac" else "mfq"
+    return Subject.of_networks(make, Trained(network, scale), config.discount, algorithm)
+
+
+def reference_subject(
+    name: str,
+    env: str,
+    *,
+    num_agents: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    discount: float = 0.99,
+) -> Subject:
+    """The reference policy `name` of environment `env`, for all agents.
+
+    Raises:
+        ValueError: for an unknown environment, option or policy, or one that cannot be played there.
+    """
+    subject = Subject(
+        partial(_make, env, num_agents, dict(options or {})), reference_player(name, discount), discount
+    )
+    subject.player(subject.make(1), 0)
+    return subject
+
+
+def _make(env: str, num_agents: int | None, options: Mapping[str, Any], copies: int) -> PopulationEnv:
+    return envs.make(env, num_envs=copies, num_agents=num_agents, seed=0, **options)

@@ -1,0 +1,191 @@
+"""Training deviators: they start as the profile plays, learn, and go on bit for bit where they were stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import envs
+from envs.population import PopulationEnv
+from mfmarl.algorithms.mfac_config import MFACConfig
+from mfmarl.algorithms.mfq_config import MFQConfig
+from mfmarl.config import TrainConfig
+from mfmarl.deviation import Units
+from mfmarl.deviator import DeviatorTrainer, train_deviator
+from mfmarl.deviator_config import DeviatorConfig
+from mfmarl.deviator_networks import copy_network, fold, greedy
+from mfmarl.errors import UserError
+from mfmarl.network import NetworkShape, PolicyNetwork
+from mfmarl.players import constant_player
+from mfmarl.policy import Policy
+from mfmarl.runs.checkpoint import checkpoint_paths
+from mfmarl.subject import Subject, Trained, measured_units, reference_subject
+from mfmarl.trainer import network_shape
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def game(name: str, copies: int, **options: Any) -> PopulationEnv:
+    return envs.make(name, num_envs=copies, num_agents=9, seed=0, **options)
+
+
+def dilemma() -> Subject:
+    return Subject(partial(game, "games/prisoners-dilemma"), constant_player(0), 0.99)
+
+
+def small(**options: Any) -> DeviatorConfig:
+    settings: dict[str, Any] = {"num_episodes": 128, "deviators": 8, "batch_agent_steps": 32, "checkpoint_every": 2}
+    return DeviatorConfig(**settings | options)
+
+
+def networks(**settings: Any) -> tuple[Subject, Trained]:
+    """A profile of networks that look at everything."""
+    make = partial(game, "inventory/market-easy", horizon=4)
+    network = PolicyNetwork(network_shape(TrainConfig(**settings), make(1)), 3)
+    with torch.no_grad():
+        for weight in network.mlp.weights:
+            weight.mul_(3.0)
+        network.mlp.biases[0].add_(0.1)
+    trained = Trained(network, np.full(9, 5.0, np.float32))
+    return Subject.of_networks(make, trained, 0.99, "mfq"), trained
+
+
+@pytest.mark.parametrize("settings", [{}, {"sharing": "all"}, {"method": "mfp"}, {"method": "independent"}])
+def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> None:
+    """Its values are those of the profile's networks, told in another unit of reward and of observation."""
+    subject, trained = networks(**settings)
+    units, spread = measured_units(subject, 1, "checkpoint", 0)
+    env = subject.deviation(1, "type", 3, 1, start="checkpoint")
+    hidden = trained.network.shape.hidden
+    shape = NetworkShape(((0, env.num_agents),), env.observation_space.shape[0], 11, hidden, mean_action="none")
+    deviator = PolicyNetwork(shape, 0)
+    copy_network(trained, 1, deviator, units, spread)
+    agents, width = trained.network.shape.slices()[1], trained.network.shape.observations
+    step = env.reset(1)
+    for _ in range(3):
+        told = torch.from_numpy(step.obs)
+        shown = torch.zeros(3, 9, trained.network.shape.mean_field().width)
+        shown[:, agents] = told[..., width:-1]
+        obs = torch.zeros(3, 9, width)
+        obs[:, agents] = told[..., :width]
+        want = trained.network.q_values(obs, shown)[:, agents] * (5.0 / spread)
+        got = deviator.q_values(torch.from_numpy(units.of(step.obs)), torch.zeros(3, env.num_agents, 0))
+        torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
+        step = env.stay()
+
+
+def test_units_are_folded_in_and_out() -> None:
+    network = PolicyNetwork(NetworkShape(((0, 2),), 3, 4, (8,), mean_action="none"), 0)
+    units = Units(np.array([1, -2, 0.5], np.float32), np.array([0.5, 3, 1], np.float32))
+    obs = torch.rand(5, 2, 3)
+    want = network.q_values(torch.from_numpy(units.of(obs.numpy())), torch.zeros(5, 2, 0))
+    fold(network.mlp, units)
+    torch.testing.assert_close(network.q_values(obs, torch.zeros(5, 2, 0)), want)
+    fold(network.mlp, units, inverse=True)
+    again = network.q_values(torch.from_numpy(units.of(obs.numpy())), torch.zeros(5, 2, 0))
+    torch.testing.assert_close(again, want)
+
+
+def test_units_are_of_play_where_everyone_stays() -> None:
+    units, spread = measured_units(dilemma(), 0, "fresh", 0)
+    # signal, shares of the two actions (nobody in the first of 10 periods), t / T
+    np.testing.assert_allclose(units.centre, [1, 0.9, 0, 0.45], rtol=1e-5)
+    np.testing.assert_allclose(units.scale, [1, 0.3, 1, np.std(np.arange(10) / 10)], rtol=1e-5)
+    assert spread == 1.0
+
+
+@pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
+@pytest.mark.parametrize("who", ["one", "type"])
+def test_deviators_of_cooperators_defect(algorithm: Any, who: Any, tmp_path: Path) -> None:
+    folder = train_deviator(dilemma(), 0, tmp_path / "d", small(algorithm=algorithm, num_episodes=512), who=who)
+    network = Policy.load(folder).network
+    env = dilemma().deviation(0, who, 2, 0)
+    assert (greedy(network)(env.reset(0).obs) == 1).all()
+
+
+def test_a_deviator_knows_when_the_game_ends() -> None:
+    """What is left in stock at T is worth nothing: an order of the last period that arrives after it only costs."""
+    subject = reference_subject(
+        "base_stock", "inventory/market-easy", num_agents=9, options={"horizon": 5, "jitter": 0.0}
+    )
+    config = small(
+        num_episodes=6000, deviators=32, batch_agent_steps=256,
+        mfq=MFQConfig(learning_rate=3e-3, learning_rate_end=1e-4, target_rate=0.5, huber=False, temperature_end=0.03),
+    )  # fmt: skip
+    trainer = DeviatorTrainer(subject, 1, "one", "fresh", config)
+    while not trainer.done:
+        trainer.iterate()
+    act, env = greedy(trainer.policy()), subject.deviation(1, "one", 64, 3)
+    step, orders = env.reset(3), []
+    for _ in range(5):
+        actions = act(step.obs)
+        orders.append(actions.mean())
+        step = env.step(actions)
+    assert orders[4] < 0.2
+    assert max(orders[:3]) > 1
+
+
+class Stopped(Exception):
+    """What a test stops training with."""
+
+
+@pytest.mark.parametrize("config", [small(), small(algorithm="mfac", mfac=MFACConfig(epochs=2))])
+def test_what_was_stopped_goes_on_bit_for_bit(config: DeviatorConfig, tmp_path: Path) -> None:
+    subject = reference_subject("random", "inventory/market-easy", num_agents=9, options={"horizon": 4})
+    whole = train_deviator(subject, 1, tmp_path / "whole", config)
+
+    def stop(episodes: int) -> None:
+        if episodes >= 72:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train_deviator(subject, 1, tmp_path / "parts", config, told=stop)
+    seen: list[int] = []
+    parts = train_deviator(subject, 1, tmp_path / "parts", config, told=seen.append)
+    assert 0 < len(seen) < 12
+    for name in ("policy.safetensors", "policy.json"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes()
+    # what is finished is not done again
+    assert train_deviator(subject, 1, tmp_path / "parts", config, told=seen.append) == parts
+    assert len(seen) < 12
+
+
+def test_a_killed_deviator_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    program = (
+        "import sys; from pathlib import Path; from tests.mfmarl.test_deviator import *;"
+        "train_deviator(dilemma(), 0, Path(sys.argv[1]), small(num_episodes=100_000))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=ROOT
+    )
+    while child.poll() is None and not checkpoint_paths(folder):
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    with pytest.raises(UserError, match=f"{folder} holds a deviator of other settings"):
+        train_deviator(dilemma(), 0, folder, small())
+    seen: list[int] = []
+
+    def stop(episodes: int) -> None:
+        seen.append(episodes)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        train_deviator(dilemma(), 0, folder, small(num_episodes=100_000), told=stop)
+    assert seen[0] > 8
+
+
+def test_without_networks_there_is_no_checkpoint_to_start_from() -> None:
+    with pytest.raises(ValueError, match="no networks to start from"):
+        DeviatorTrainer(dilemma(), 0, "one", "checkpoint", small())
