@@ -23,6 +23,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 from mfmarl.arguments import given as _given
 from mfmarl.arguments import say as _say
 from mfmarl.arguments import whole_number as _whole_number
+from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
@@ -331,9 +332,10 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Export | Ls | Report | Check | References | Bounds]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "audit": Audit,
     "export": Export,
     "ls": Ls,
     "report": Report,

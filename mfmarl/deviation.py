@@ -133,6 +133,11 @@ class DeviationEnv:
         """What all agents of the game see at this moment: what the profile plays next is played on."""
         return self._step
 
+    @property
+    def last_actions(self) -> NDArray[Any] | None:
+        """[B, N]: what everyone played in the period before; None at a start."""
+        return self._last
+
     def reset(self, seed: int | Sequence[int] | None = None) -> Step:
         """Start every copy anew; see `PopulationEnv.reset`."""
         if seed is not None:

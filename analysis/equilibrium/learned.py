@@ -47,6 +47,10 @@ class LearnedGap:
     """Folder of the deviator's policy, for `Policy.load`; None for stay."""
     tried: dict[Start, Estimate]
     """What each deviator gained on the episodes that it was chosen on, $."""
+    base_returns: Doubles
+    """[E]: of who stays, $."""
+    best_returns: Doubles
+    """[E]: of the deviator in the same episodes; of a type that deviates the agents' mean."""
 
 
 def starts(subject: Subject) -> tuple[Start, ...]:
@@ -145,13 +149,15 @@ def measured_gap(
     tried = {start: estimate(other - stay) for (start, _), other in zip(deviators, others, strict=True)}
     best = max(tried, key=lambda start: tried[start].value)
     if tried[best].value <= 0:
-        base = estimate(played([], "measure")[0])
-        return LearnedGap(TypeGap(type_name, share, base, base, Estimate.exactly(0.0)), "stay", None, tried)
+        (returns,) = played([], "measure")
+        base = estimate(returns)
+        zero = TypeGap(type_name, share, base, base, Estimate.exactly(0.0))
+        return LearnedGap(zero, "stay", None, tried, returns, returns)
     base_returns, best_returns = played([one for one in deviators if one[0] == best], "measure")
     gap = TypeGap(
         type_name, share, estimate(base_returns), estimate(best_returns), estimate(best_returns - base_returns)
     )
-    return LearnedGap(gap, best, policies[best], tried)
+    return LearnedGap(gap, best, policies[best], tried, base_returns, best_returns)
 
 
 def learned_gap(

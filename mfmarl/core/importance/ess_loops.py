@@ -31,4 +31,5 @@ def mean_share(below: Array, beta: float) -> float:
     share = 0.0
     for j in range(agents):
         share += total[j] * total[j] / squares[j] if squares[j] > 0 else 0.0
-    return share / (steps * agents)
+    mean: float = share / (steps * agents)
+    return mean

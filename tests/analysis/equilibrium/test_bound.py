@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import envs
 from analysis.equilibrium.bound import Maker, bound_gaps, bounds
+from analysis.equilibrium.exact import exact_gaps
 from analysis.equilibrium.gaps import TypeGap
 from analysis.equilibrium.market_bound import agent_of
 from analysis.equilibrium.relaxed import TypeBounds, estimated, paired_gap
@@ -64,24 +65,28 @@ def test_newsvendor() -> None:
 
 def test_many_agents_come_to_the_exact_gap_and_the_penalties_are_what_does_it() -> None:
     make = maker("easy", 2_000, jitter=0.0)
-    game = mean_field(cast(InventoryMarket, make(1)).config)
-    exact = nash_conv(game, base_stock_profile(game))
+    config = cast(InventoryMarket, make(1)).config
+    exact = exact_gaps(config, "base_stock", num_agents=2_000)
     found = bounds(make, rule("base_stock"), episodes=16, agents=12, seed=1)
-    for one, gap, value in zip(found.types, exact.gaps, exact.evaluation.values, strict=True):
+    for one, of_n in zip(found.types, exact.types, strict=True):
+        gap, value = of_n.gap.value, of_n.base.value
         assert one.penalised is not None
         assert one.free is not None
-        # an own weight of 1 / 2000 is worth less than .1 % of the value
-        assert gap - 0.001 * value < one.penalised.gap.value < gap + 0.005 * value
+        assert gap < one.penalised.gap.high
+        assert one.penalised.gap.value < gap + 0.005 * value
         assert one.free.gap.value > gap + 0.03 * value
         # what the best response to expected prices earns, and what stands above it
-        assert one.expected == pytest.approx(gap + value, rel=0.002)
+        assert one.expected == pytest.approx(gap + value, rel=0.001)
         assert one.expected < one.penalised.best.high < one.expected + 0.005 * value
         assert one.free.base.low < value < one.free.base.high
         assert one.penalised.base.value == pytest.approx(value, rel=0.005)
     total = found.gaps.nash_conv
-    assert exact.total - 1 < total.low < total.value < total.high < exact.total + 6
+    assert exact.nash_conv.value < total.high
+    assert total.low < total.value < exact.nash_conv.value + 4
     # prices expected as the forward pass has them: the same, without a pilot
-    given = bound_gaps(make, rule("base_stock"), episodes=16, agents=12, seed=1, path=exact.evaluation.path)
+    game = mean_field(config)
+    path = nash_conv(game, base_stock_profile(game)).evaluation.path
+    given = bound_gaps(make, rule("base_stock"), episodes=16, agents=12, seed=1, path=path)
     assert given.nash_conv.value == pytest.approx(total.value, abs=2)
 
 
@@ -158,18 +163,18 @@ def test_no_rule_earns_more(lead: int, options: dict[str, Any]) -> None:
     shop = TYPES["supermarket"].model_copy(update={"L": lead, "mu": 5.0})
     chosen: dict[str, Any] = {"jitter": 0.0, "horizon": 16, "types": {"shop": shop}} | options
     make = maker("easy", 6, **chosen)
-    found = bounds(make, rule("base_stock"), episodes=200, discount=0.97, seed=5).types[0]
+    found = bounds(make, rule("base_stock"), episodes=100, discount=0.97, seed=5).types[0]
     assert (found.penalised is None) == ("shock_sigma" in options)
-    env = cast(InventoryMarket, make(400))
+    env = cast(InventoryMarket, make(225))
     if options.get("action_mode") == "continuous":
         # orders are shares of the largest: plain base stock against it
         earned = [returns_of(env, rule("base_stock"), 0, 0.97)]
     else:
-        earned = [returns_of(env, Deviator(0, level), 0, 0.97) for level in (0, 5, 10, 15, 25, 40)]
+        earned = [returns_of(env, Deviator(0, level), 0, 0.97) for level in (0, 8, 15, 30)]
     for side in (found.free, found.penalised):
         if side is not None:
             for total in earned:
-                assert total.mean() - 3 * total.std() / 20 < side.best.high
+                assert total.mean() - 3 * total.std() / 15 < side.best.high
     if found.free is not None and found.penalised is not None:
         assert found.penalised.best.low < found.free.best.high
 

@@ -106,7 +106,7 @@ def test_it_is_the_best_of_all_sequences_of_orders(shop: dict[str, Any], options
 @pytest.mark.parametrize(("shop", "options"), KINDS)
 def test_penalties_have_mean_zero_in_the_market_of_few(shop: dict[str, Any], options: dict[str, Any]) -> None:
     # two agents, so that an agent's own part in its prices is half of them; orders that fill the room now and then
-    copies = 6_000
+    copies = 3_000
     chosen = settings(shop, options, congestion=0.3, price_coupling=0.3)
     market = cast(InventoryMarket, envs.make("inventory/market-easy", num_envs=copies, num_agents=2, seed=3, **chosen))
     field, returns = Field(market), np.zeros((copies, 2))

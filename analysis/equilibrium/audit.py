@@ -1,0 +1,262 @@
+"""The audit of a run: gaps of every type by every way there is, resumable piece by piece.
+
+RUN/audit/ holds deviators/ (each deviator's checkpoints), pieces/ (what is finished, a JSON each, told by the hash of
+all that it depends on) and audit.json, which reports read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from analysis.equilibrium.audit_file import FOLDER, Audit, Deviation, Line, TypeLeftOut, write_audit
+from analysis.equilibrium.bound import bound_gaps
+from analysis.equilibrium.distances import two_sample
+from analysis.equilibrium.exact import exact_gaps, market_config
+from analysis.equilibrium.gaps import By, Estimate, Gaps, What, check_gaps
+from analysis.equilibrium.learned import LearnedGap, estimate, gaps_from, learned_gaps, starts
+from analysis.equilibrium.leave_out import leave_type_out
+from analysis.equilibrium.where_they_differ import distance_of
+from envs.inventory.config import MarketConfig
+from envs.inventory.reference.mean_field import solved
+from mfmarl.config import TrainConfig
+from mfmarl.deviator_config import DeviatorConfig
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.policy import Policy
+from mfmarl.registry import suggestion
+from mfmarl.runs.checkpoint import latest_checkpoint
+from mfmarl.runs.files import read_capped, storing, write_whole
+from mfmarl.runs.lock import hold
+from mfmarl.runs.schema import RunInfo, open_run
+from mfmarl.seeding import stream
+from mfmarl.subject import Subject, Who, reference_subject, run_subject
+
+WAYS: tuple[By, ...] = ("exact", "learned", "bound")
+PIECES, DEVIATORS = "pieces", "deviators"
+MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
+DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
+BOUNDED_AGENTS = 64
+"""Of a type, at most; their bounds take some 15 seconds at N = 100."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an audit is asked for."""
+
+    types: tuple[str, ...] = ()
+    """Types that are excluded one after another; all where none is given."""
+    by: tuple[By, ...] = ()
+    """Ways to the best response; all that the game has where none is given."""
+    policy: str = "trained"
+    """Or the name of a reference policy, which is then audited in the run's game."""
+    split: str | None = None
+    """Of recorded data, where the game holds some out."""
+    episodes: int | None = None
+    """That a deviator is trained on; `DeviatorConfig` says how many where not given."""
+    bound_episodes: int = 64
+    seed: int = 0
+    local: bool = False
+    """One deviator after another in this process, instead of in parallel on Ray."""
+    address: str | None = None
+
+
+def audit(run: Path, settings: Settings | None = None, told: Callable[[str], None] = lambda doing: None) -> Path:
+    """Audit a run, going on where an earlier call stopped; returns RUN/audit/audit.json.
+
+    Args:
+        told: is called with what is being done.
+
+    Raises:
+        UserError: for a run without checkpoint, a type, way, policy or split that does not exist, and a way that the
+            game does not have, where it was asked for by name.
+        ImpossibleGap: for a gap below zero by more than its interval.
+        TrainingFailed: where a deviator's training was stopped by a guard, or its worker died.
+        StorageFailed: where the disk does not take what is written.
+    """
+    wanted = settings or Settings()
+    info, checkpoint = open_run(run), latest_checkpoint(run)
+    config = info.config
+    types = _types(info, wanted)
+    subject = _subject(run, config, wanted)
+    folder = run / FOLDER
+    with storing(folder):
+        (folder / PIECES).mkdir(parents=True, exist_ok=True)
+    shared = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed)
+    kept = partial(_kept, folder / PIECES, shared)
+    notes: list[str] = []
+    found: list[Gaps] = []
+    deviations: tuple[Deviation, ...] = ()
+    left_out: tuple[TypeLeftOut, ...] = ()
+    lines: tuple[Line, ...] = ()
+    with hold(folder):
+        played = Policy.load(run) if wanted.policy == "trained" else wanted.policy
+        options = dict(config.env_options)
+        if "exact" in (wanted.by or WAYS):
+            told("exact gaps")
+            try:
+                exact = kept("exact", Gaps, partial(_exact, config, options, played, info.num_agents))
+            except ValueError as error:
+                _not_there("exact", error, wanted, notes)
+            else:
+                found.append(_of_types(exact, types))
+                told("leaving types out, equilibrium and planner")
+                left_out = kept("left-out", tuple[TypeLeftOut, ...], partial(_left_out, config, options, played))
+                left_out = tuple(one for one in left_out if one.left_out in types)
+                lines = kept("lines", tuple[Line, ...], partial(_lines, config, options))
+        if "bound" in (wanted.by or WAYS):
+            told("upper bounds")
+            make = partial(
+                bound_gaps, subject.make, subject.player, episodes=wanted.bound_episodes, discount=config.discount,
+                seed=wanted.seed, agents=BOUNDED_AGENTS,
+            )  # fmt: skip
+            try:
+                found.append(_of_types(kept(f"bound-{wanted.bound_episodes}-{BOUNDED_AGENTS}", Gaps, make), types))
+            except ValueError as error:
+                _not_there("bound", error, wanted, notes)
+        if "learned" in (wanted.by or WAYS):
+            gaps, deviations = _learned(folder, shared, subject, types, wanted, told)
+            found += gaps
+        jitter = dict(config.env_options).get("jitter", DEFAULT_JITTER) if found and found[0].by == "exact" else 0
+        if jitter:
+            notes.append(
+                "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's own "
+                f"agents (jitter {jitter:g}): train and audit with env_options.jitter=0 to compare them to the last dollar"
+            )
+        value = kept("value", Estimate, partial(_value, subject, wanted.seed))
+        result = Audit(
+            info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
+            config.discount, wanted.bound_episodes, value, tuple(found), left_out, deviations, lines, tuple(notes),
+        )  # fmt: skip
+        path = write_audit(run, result)
+    for one in found:
+        check_gaps(one)
+    return path
+
+
+def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
+    for name in wanted.types:
+        if name not in info.type_names:
+            known = info.type_names
+            raise UserError(f"there is no type {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
+    return wanted.types or tuple(info.type_names)
+
+
+def _subject(run: Path, config: TrainConfig, wanted: Settings) -> Subject:
+    if wanted.policy == "trained":
+        return run_subject(run, split=wanted.split)
+    options = dict(config.env_options) | ({} if wanted.split is None else {"split": wanted.split})
+    return reference_subject(
+        wanted.policy, config.env, num_agents=config.num_agents, options=options, discount=config.discount
+    )
+
+
+def _not_there(by: By, error: ValueError, wanted: Settings, notes: list[str]) -> None:
+    """A way that the game does not have: refused where it was asked for, else a note."""
+    if by in wanted.by:
+        raise UserError(f"--by {by}: {error}") from error
+    notes.append(f"no {by} gaps: {error}")
+
+
+def _of_types(gaps: Gaps, types: Sequence[str]) -> Gaps:
+    return replace(gaps, types=tuple(one for one in gaps.types if one.type_name in types))
+
+
+def _kept(folder: Path, shared: tuple[object, ...], name: str, kind: type[T], compute: Callable[[], T]) -> T:
+    """A piece from its file, or computed and written there."""
+    digest = hashlib.sha256(json.dumps([*shared, name]).encode()).hexdigest()[:12]
+    path, adapter = folder / f"{name}-{digest}.json", TypeAdapter(kind)
+    if path.exists():
+        try:
+            return adapter.validate_json(read_capped(path, MAX_BYTES))
+        except ValidationError as error:
+            faults = error.error_count()
+            raise DamagedFile(f"{path} is no finished piece of an audit ({faults} faults): delete it") from None
+    piece = compute()
+    write_whole(path, adapter.dump_json(piece, indent=1) + b"\n")
+    return piece
+
+
+def _exact(config: TrainConfig, options: dict[str, Any], played: Policy | str, agents: int) -> Gaps:
+    """Among the run's own number of agents where that can be worked out, else among infinitely many."""
+    whole = exact_gaps(config.env, played, options=options, discount=config.discount)
+    try:
+        few = exact_gaps(config.env, played, options=options, discount=config.discount, num_agents=agents)
+    except ValueError as error:
+        return replace(whole, notes=(*whole.notes, f"not among {agents} agents: {error}"))
+    return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
+
+
+def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str) -> tuple[TypeLeftOut, ...]:
+    names = list(market_config(config.env, options).types)
+    rows = []
+    for name in names if len(names) > 1 else []:
+        found = leave_type_out(config.env, played, name, options=options, discount=config.discount)
+        for before, after in zip(found.with_it.types, found.without_it.types, strict=True):
+            rows.append(
+                TypeLeftOut(
+                    name, before.type_name, before.base.value, after.base.value, before.gap.value, after.gap.value
+                )
+            )
+    return tuple(rows)
+
+
+def _lines(config: TrainConfig, options: dict[str, Any]) -> tuple[Line, ...]:
+    """The exact equilibrium and planner among infinitely many."""
+    mean_field = solved(market_config(config.env, options), config.discount)
+    found = []
+    for name in ("equilibrium", "planner"):
+        exact = mean_field.exact(name)
+        found.append(Line(name, exact.evaluation.mean, exact.total))
+    return tuple(found)
+
+
+def _learned(
+    folder: Path, shared: tuple[object, ...], subject: Subject, types: Sequence[str], wanted: Settings,
+    told: Callable[[str], None],
+) -> tuple[list[Gaps], tuple[Deviation, ...]]:  # fmt: skip
+    """Gaps of single deviators and of whole types, and the deviators themselves."""
+    config = DeviatorConfig(seed=wanted.seed)
+    if wanted.episodes is not None:
+        config = config.model_copy(update={"num_episodes": wanted.episodes})
+    told_of = hashlib.sha256(json.dumps([*shared, config.model_dump(mode="json")]).encode()).hexdigest()[:12]
+    gaps: list[Gaps] = []
+    deviations: list[Deviation] = []
+    one_and_type: tuple[tuple[Who, What], ...] = (("one", "unilateral gap"), ("type", "type deviation"))
+    for who, what in one_and_type:
+        each = "one agent leaves" if who == "one" else "a whole type learns again"
+        told(f"learning {len(types) * len(starts(subject))} deviators: {each}")
+        found: tuple[LearnedGap, ...] = learned_gaps(
+            subject, folder / DEVIATORS / told_of, config, types=types, who=who, local=wanted.local,
+            address=wanted.address,
+        )  # fmt: skip
+        gaps.append(gaps_from(found, who, config))
+        deviations += [_deviation(one, what, who, subject, wanted.seed) for one in found]
+    return gaps, tuple(deviations)
+
+
+def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:
+    return Deviation(
+        one.gap.type_name, what, one.chosen, tuple(one.base_returns.tolist()), tuple(one.best_returns.tolist()),
+        distance_of(subject, one, who, seed), two_sample(one.base_returns, one.best_returns),
+    )  # fmt: skip
+
+
+def _value(subject: Subject, seed: int) -> Estimate:
+    """Mean discounted return over the population, $, over fresh episodes."""
+    env = subject.make(VALUE_EPISODES)
+    play, step = subject.player(env, stream(seed, "value", "player")), env.reset(stream(seed, "value"))
+    total = np.zeros(env.num_envs)
+    # every game with gaps has a horizon
+    for t in range(int(cast(Any, env).horizon)):
+        step = env.step(play(step))
+        total += subject.discount**t * step.reward.mean(1, dtype=float)
+    return estimate(total)

@@ -1,0 +1,87 @@
+"""An audit for a terminal: a line a type, a column a way, and what each column certifies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis.equilibrium.audit_file import Audit, read_audit
+from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, Gaps
+
+ORDER: tuple[By, ...] = ("learned", "exact", "bound")
+
+
+def show(run: Path) -> None:
+    """Print the audit of a run."""
+    audit = read_audit(run)
+    # without a terminal, lines are not folded
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table_of(audit))
+    for line in lines_of(audit):
+        console.print(Text(line))
+
+
+def table_of(audit: Audit) -> Table:
+    """Unilateral gaps and type deviations by type, NashConv below; in $ per agent and episode."""
+    who = audit.policy if audit.policy != "trained" else f"{audit.run} ({audit.label})"
+    table = Table(box=None, pad_edge=False, title=f"{who} on {audit.env}, N = {audit.num_agents}")
+    table.add_column("type", no_wrap=True)
+    ways = [(by, found) for by in ORDER if (found := audit.found(by)) is not None]
+    together = audit.found("learned", "type deviation")
+    table.add_column("value, $", justify="right", no_wrap=True)
+    for by, _ in ways:
+        table.add_column(f"gap, {by}", justify="right", no_wrap=True)
+    if together is not None:
+        table.add_column("type deviation", justify="right", no_wrap=True)
+    columns = [found for _, found in ways] + ([] if together is None else [together])
+    for i, one in enumerate(columns[0].types if columns else ()):
+        table.add_row(one.type_name, _number(one.base), *(_gap(found, i) for found in columns))
+    if ways:
+        whole = [_share(found.nash_conv, audit.value.value) for _, found in ways]
+        table.add_row("NashConv", _number(audit.value), *whole, *([""] if together is not None else []))
+    return table
+
+
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:,.1f}" + ("" if estimate.low == estimate.high else f" ±{_half(estimate):,.1f}")
+
+
+def _half(estimate: Estimate) -> float:
+    return (estimate.high - estimate.low) / 2
+
+
+def _share(estimate: Estimate, of: float) -> str:
+    return _number(estimate) + (f" ({estimate.value / abs(of):.2%})" if of else "")
+
+
+def _gap(found: Gaps, i: int) -> str:
+    one = found.types[i]
+    return _share(one.gap, one.base.value)
+
+
+def lines_of(audit: Audit) -> list[str]:
+    """What the table's columns prove, the lines it is held against, and what could not be worked out."""
+    lower, _, upper = audit.nash_conv
+    lines = []
+    if lower is not None and upper is not None:
+        lines.append(f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent (95 %).")
+    lines += [f"{by}: {CERTIFIES[by]}" for by in ORDER if audit.found(by) is not None]
+    for line in audit.lines:
+        worth = f"value {line.value:,.1f} $, NashConv {line.nash_conv:,.1f} $"
+        lines.append(f"{line.name} of the exact mean field: {worth}")
+    if len(audit.lines) == 2:
+        equilibrium, planner = audit.lines
+        lost = planner.value - equilibrium.value
+        lines.append(f"price of anarchy: the equilibrium earns {lost / abs(planner.value):.1%} less than the planner")
+    for one in audit.left_out:
+        lines.append(
+            f"without {one.left_out}: value of {one.type_name} {one.value_without - one.value_with:+,.1f} $, its gap "
+            f"{one.gap_without - one.gap_with:+,.1f} $"
+        )
+    for found in audit.gaps:
+        lines += [f"{found.by}, {found.what}: {note}" for note in found.notes]
+    return [*lines, *audit.notes]

@@ -1,0 +1,79 @@
+"""The command `mfmarl audit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional
+
+from mfmarl.arguments import given, say, whole_number
+from mfmarl.errors import UserError
+from mfmarl.registry import JOBS, load, suggestion
+
+WAYS = ("exact", "learned", "bound")
+_Flag = Annotated[bool, FlagCreatePairsOff, given()]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Measure how far a run's policies are from an equilibrium: best-response gaps by type, and NashConv.
+
+    exact: backward induction in the game of infinitely many agents; learned: deviators trained with everyone else
+    frozen, a lower bound; bound: information relaxation, an upper bound. Each type is excluded in turn: one of its
+    agents leaves (unilateral gap), all of them learn again together (type deviation), the game goes on without them
+    (leave-type-out). The results stand in RUN/audit; a call that was interrupted goes on where it stopped, and
+    `mfmarl report` draws them.
+
+    Examples:
+      mfmarl audit runs/mfq-is-market-easy-n50-s1-0a1b2c
+      mfmarl audit RUN --exclude discounter --by exact,bound
+      mfmarl audit RUN --policy base_stock --by exact
+    """
+
+    run_folder: Annotated[Path, Positional, given("RUN")]
+    """Run folder with a checkpoint."""
+    exclude: Annotated[str, given("TYPE[,TYPE]|all", "all")] = "all"
+    """Agent types that are excluded, one after another."""
+    by: Annotated[str | None, given("exact,learned,bound", "all that the game has")] = None
+    """Ways to the best response."""
+    policy: Annotated[str, given("NAME", "trained")] = "trained"
+    """Audit this reference policy in the run's game instead."""
+    split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
+    """Part of recorded data, where the game holds some out."""
+    episodes: Annotated[str | None, given("E", "28000")] = None
+    """Episodes that a deviator is trained on; fewer make a looser lower bound."""
+    seed: Annotated[str, given("S", "0")] = "0"
+    """Root of all random streams."""
+    local: _Flag = False
+    """Train deviators one after another in this process, without Ray."""
+    address: Annotated[str | None, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
+    """Ray cluster to train deviators on."""
+    verbose: _Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Audit, print the table and the file's path."""
+        by = tuple(part.strip() for part in self.by.split(",")) if self.by is not None else ()
+        for way in by:
+            if way not in WAYS:
+                raise UserError(f"--by: there is no {way!r}{suggestion(way, WAYS)}; there are {', '.join(WAYS)}")
+        if self.local and self.address is not None:
+            raise UserError("--local trains in this process, --address on a cluster; leave one out")
+        types = () if self.exclude == "all" else tuple(part.strip() for part in self.exclude.split(","))
+        settings = load(JOBS, "audit settings")(
+            types=types,
+            by=by,
+            policy=self.policy,
+            split=self.split,
+            episodes=None if self.episodes is None else whole_number("--episodes", self.episodes, 1),
+            seed=whole_number("--seed", self.seed, 0),
+            local=self.local,
+            address=self.address,
+        )
+        path = load(JOBS, "audit")(self.run_folder, settings, told=say)
+        say("")
+        load(JOBS, "audit table")(self.run_folder)
+        print(path)
+        return 0
