@@ -9,7 +9,7 @@ else, as far as the game's own play does not move them apart; the interval is of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -47,9 +47,9 @@ class LearnedGap:
     """Folder of the deviator's policy, for `Policy.load`; None for stay."""
     tried: dict[Start, Estimate]
     """What each deviator gained on the episodes that it was chosen on, $."""
-    base_returns: Doubles
+    base_returns: Doubles = field(compare=False, repr=False)
     """[E]: of who stays, $."""
-    best_returns: Doubles
+    best_returns: Doubles = field(compare=False, repr=False)
     """[E]: of the deviator in the same episodes; of a type that deviates the agents' mean."""
 
 

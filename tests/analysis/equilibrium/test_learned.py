@@ -150,6 +150,8 @@ def test_the_choice_does_not_flatter_the_measure(tmp_path: Path) -> None:
     assert found.tried["fresh"] != found.gap.gap
     again = measured_gap(subject, "cost-1", {"fresh": path}, config)
     assert again == found
+    np.testing.assert_array_equal(again.best_returns, found.best_returns)
+    assert estimate(found.best_returns - found.base_returns) == found.gap.gap
 
 
 def test_the_interval_covers_the_known_gap_as_often_as_it_says() -> None:
@@ -187,7 +189,7 @@ def test_rounds_are_put_together_and_cut() -> None:
 
 def test_notes_and_shares_are_put_together() -> None:
     half = Estimate(2, 1, 3)
-    one = LearnedGap(TypeGap("a", 0.25, half, half, half), "fresh", Path("p"), {"fresh": half})
+    one = LearnedGap(TypeGap("a", 0.25, half, half, half), "fresh", Path("p"), {"fresh": half}, np.ones(2), np.ones(2))
     gaps = gaps_from([one], "one", DeviatorConfig())
     assert (gaps.what, gaps.by) == ("unilateral gap", "learned")
     assert gaps.nash_conv.value == 0.5
