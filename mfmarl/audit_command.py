@@ -20,7 +20,7 @@ _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 class Audit:
     """Measure how far a run's policies are from an equilibrium: best-response gaps by type, and NashConv.
 
-    exact: backward induction in the game of infinitely many agents; learned: deviators trained with everyone else
+    exact: backward induction on the prices that the policies make; learned: deviators trained with everyone else
     frozen, a lower bound; bound: information relaxation, an upper bound. Each type is excluded in turn: one of its
     agents leaves (unilateral gap), all of them learn again together (type deviation), the game goes on without them
     (leave-type-out). The results stand in RUN/audit; a call that was interrupted goes on where it stopped, and

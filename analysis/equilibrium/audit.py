@@ -149,7 +149,8 @@ def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
         if name not in info.type_names:
             known = info.type_names
             raise UserError(f"there is no type {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
-    return wanted.types or tuple(info.type_names)
+    # in the game's own order, each once: rows of a table are of one type in every column
+    return tuple(name for name in info.type_names if not wanted.types or name in wanted.types)
 
 
 def _subject(run: Path, config: TrainConfig, wanted: Settings) -> Subject:

@@ -42,7 +42,8 @@ def table_of(audit: Audit) -> Table:
         table.add_row(one.type_name, _number(one.base), *(_gap(found, i) for found in columns))
     if ways:
         whole = [_share(found.nash_conv, audit.value.value) for _, found in ways]
-        table.add_row("NashConv", _number(audit.value), *whole, *([""] if together is not None else []))
+        name = "NashConv" if ways[0][1].complete else "their part of NashConv"
+        table.add_row(name, _number(audit.value), *whole, *([""] if together is not None else []))
     return table
 
 
@@ -67,7 +68,7 @@ def lines_of(audit: Audit) -> list[str]:
     """What the table's columns prove, the lines it is held against, and what could not be worked out."""
     lower, _, upper = audit.nash_conv
     lines = []
-    if lower is not None and upper is not None:
+    if lower is not None and upper is not None and all(one.complete for one in audit.gaps):
         lines.append(f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent (95 %).")
     lines += [f"{by}: {CERTIFIES[by]}" for by in ORDER if audit.found(by) is not None]
     for line in audit.lines:

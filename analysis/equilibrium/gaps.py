@@ -18,7 +18,7 @@ from mfmarl.errors import TrainingFailed
 By = Literal["exact", "learned", "bound"]
 What = Literal["unilateral gap", "type deviation"]
 CERTIFIES: dict[By, str] = {
-    "exact": "the gap itself, in the game of infinitely many agents",
+    "exact": "the gap itself, of agents who are alike within their type; notes say among how many",
     "learned": "a lower bound: what a deviator that was trained gains",
     "bound": "an upper bound: what an agent could gain that knew the future",
 }
@@ -73,16 +73,26 @@ class Gaps:
         return CERTIFIES[self.by]
 
     @property
+    def complete(self) -> bool:
+        """Whether all types are here; else `nash_conv` is their part of it."""
+        return abs(sum(one.share for one in self.types) - 1) < 1e-6
+
+    @property
     def nash_conv(self) -> Estimate:
         """sum_k share_k gap_k over the types here, shares as they are in the whole population, $ per agent.
 
-        The types' intervals come from separate episodes, so their half-widths add in squares.
+        Learned gaps of the types come from separate episodes, so their half-widths add in squares. Bounds of all types
+        come from the same episodes, where a bad one is bad for all: there the half-widths themselves add, which holds
+        whatever the types' correlation.
         """
         shares = np.array([one.share for one in self.types])
         gaps = np.array([(one.gap.value, one.gap.low, one.gap.high) for one in self.types])
         value = float(shares @ gaps[:, 0])
-        below = float(np.sqrt(((shares * (gaps[:, 0] - gaps[:, 1])) ** 2).sum()))
-        above = float(np.sqrt(((shares * (gaps[:, 2] - gaps[:, 0])) ** 2).sum()))
+        order = 1 if self.by == "bound" else 2
+        below, above = (
+            float(np.linalg.norm(shares * halves, order))
+            for halves in (gaps[:, 0] - gaps[:, 1], gaps[:, 2] - gaps[:, 0])
+        )
         return Estimate(value, value - below, value + above)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.figures.style import label, legend_above, panels
 
 MARKS = {"learned": ("o", "#0072B2"), "exact": ("D", "#000000"), "bound": ("<", "#D55E00")}
-NAMES = {"learned": "learned: at least", "exact": "exact, infinitely many agents", "bound": "bound: at most"}
+NAMES = {"learned": "learned: at least", "exact": "exact", "bound": "bound: at most"}
 
 
 def gaps(table: pd.DataFrame, methods: Sequence[str]) -> Figure:

@@ -36,7 +36,7 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     section.text.append(
         "An agent leaves the profile alone and plays its best response while everyone else stays: what it gains is the "
         "gap of its type, and the mean over the population is NashConv, 0 at an equilibrium. Learned gaps are lower "
-        "bounds, bounds by information relaxation upper ones; exact gaps are of the game of infinitely many agents. "
+        "bounds, bounds by information relaxation upper ones; exact gaps are of agents alike within their type. "
         "Profit alone cannot rank policies: more of it may be what a single agent would leave."
     )
     without = len(study.runs) - len(found)
@@ -66,12 +66,13 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
 
 
 def gap_table(found: Sequence[Told]) -> pd.DataFrame:
-    """method, seed, num_agents, what, by, type, share, base, gap, low, high; NashConv as a row of its own."""
+    """method, seed, num_agents, what, by, type, share, base, gap, low, high; NashConv, where all types are there, as a
+    row of its own."""
     rows = []
     for method, seed, audit in found:
         for one in audit.gaps:
             kinds = [(g.type_name, g.share, g.base.value, g.gap) for g in one.types]
-            if one.what == "unilateral gap":
+            if one.what == "unilateral gap" and one.complete:
                 kinds.append((WHOLE, 1.0, audit.value.value, one.nash_conv))
             for name, share, base, gap in kinds:
                 where = (method, seed, audit.num_agents, one.what, one.by)
@@ -132,11 +133,15 @@ def _against_value(
     rows: list[tuple[object, ...]] = []
     lines: dict[str, tuple[str, float, float]] = {}
     for method, seed, audit in found:
+        if not all(one.complete for one in audit.gaps):
+            continue
         learned, exact, bound = audit.nash_conv
         by, shown = next((n, e) for n, e in (("exact", exact), ("learned", learned), ("bound", bound)) if e is not None)
         v = audit.value
         rows.append((method, seed, v.value, v.low, v.high, shown.value, shown.low, shown.high, by))
         lines |= {line.name: (line.name, line.value, line.nash_conv) for line in audit.lines}
+    if not rows:
+        return
     heads = ["method", "seed", "value", "value_low", "value_high", "nash_conv", "low", "high", "by"]
     table = files["audit_values.csv"] = pd.DataFrame(rows, columns=heads)
     drawn = files["audit_lines.csv"] = pd.DataFrame(lines.values(), columns=["name", "value", "nash_conv"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pytest
 
 from analysis.equilibrium.audit import Settings, audit
 from analysis.equilibrium.audit_file import Audit, read_audit
+from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
 from analysis.equilibrium.gaps import Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps
 from analysis.report import write_report
@@ -99,6 +102,23 @@ def test_a_finished_piece_is_not_done_again(run: Path, audited: Audit, monkeypat
     audit(run, SMALL)
 
 
+def test_types_out_of_order_or_twice_stand_in_the_rows_that_are_theirs(run: Path, audited: Audit) -> None:
+    audit(run, Settings(types=("supermarket", "convenience", "supermarket"), episodes=600, measured_episodes=128,
+                        bound_episodes=16, local=True))  # fmt: skip
+    some = read_audit(run)
+    for one in some.gaps:
+        whole = audited.found(one.by, one.what)
+        assert whole is not None
+        assert one.types == whole.types[:2]
+        assert not one.complete
+    table = table_of(some)
+    assert list(table.columns[0].cells) == ["convenience", "supermarket", "their part of NashConv"]
+    # a part bounds nothing from above
+    assert any("NashConv is between" in line for line in lines_of(audited))
+    assert not any("NashConv is between" in line for line in lines_of(some))
+    audit(run, SMALL)
+
+
 def test_the_report_has_the_audit(run: Path, audited: Audit, tmp_path: Path) -> None:
     evaluate(run, episodes=3)
     page = write_report([run], tmp_path)
@@ -168,3 +188,14 @@ def test_a_gap_below_zero_beyond_its_interval_is_an_error() -> None:
     assert check_gaps(gaps(-1.0, 2.0)).nash_conv.value == -1.0
     with pytest.raises(ImpossibleGap, match="fresh: the learned unilateral gap is -3"):
         check_gaps(gaps(-3.0, 2.0))
+
+
+def test_bounds_of_types_on_the_same_episodes_have_an_interval_that_holds_for_their_mean() -> None:
+    # two types whose bounds rise and fall together: the mean's standard deviation is that of either
+    def gaps(by: Literal["learned", "bound"]) -> Gaps:
+        gap = Estimate(10.0, 8.0, 13.0)
+        return Gaps("unilateral gap", by, (TypeGap("a", 0.4, gap, gap, gap), TypeGap("b", 0.6, gap, gap, gap)))
+
+    assert gaps("bound").nash_conv == Estimate(10.0, pytest.approx(8.0), pytest.approx(13.0))
+    apart = np.hypot(0.4, 0.6)
+    assert gaps("learned").nash_conv == Estimate(10.0, pytest.approx(10 - 2 * apart), pytest.approx(10 + 3 * apart))
