@@ -26,6 +26,7 @@ from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, 
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
+from envs.inventory.mean_field import split
 from envs.inventory.reference.mean_field import solved
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
@@ -41,6 +42,8 @@ from mfmarl.subject import Subject, Who, reference_subject, run_subject
 
 WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
+FORMULAS = 2
+"""Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
 MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
 BOUNDED_AGENTS = 64
@@ -93,7 +96,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
     with storing(folder):
         (folder / PIECES).mkdir(parents=True, exist_ok=True)
     shared = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed)
-    kept = partial(_kept, folder / PIECES, shared)
+    kept = partial(_kept, folder / PIECES, (*shared, FORMULAS))
     notes: list[str] = []
     found: list[Gaps] = []
     deviations: tuple[Deviation, ...] = ()
@@ -105,15 +108,16 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         if "exact" in (wanted.by or WAYS):
             told("exact gaps")
             try:
-                exact = kept("exact", Gaps, partial(_exact, config, options, played, info.num_agents))
+                market = split(market_config(config.env, options), info.num_agents)
+                exact = kept("exact", Gaps, partial(_exact, config, market, played, info.num_agents))
             except ValueError as error:
                 _not_there("exact", error, wanted, notes)
             else:
                 found.append(_of_types(exact, types))
                 told("leaving types out, equilibrium and planner")
-                left_out = kept("left-out", tuple[TypeLeftOut, ...], partial(_left_out, config, options, played))
+                left_out = kept("left-out", tuple[TypeLeftOut, ...], partial(_left_out, config, market, played))
                 left_out = tuple(one for one in left_out if one.left_out in types)
-                lines = kept("lines", tuple[Line, ...], partial(_lines, config, options))
+                lines = kept("lines", tuple[Line, ...], partial(_lines, config, market))
         if "bound" in (wanted.by or WAYS):
             told("upper bounds")
             make = partial(
@@ -200,21 +204,21 @@ def _write(path: Path, piece: T, kind: type[T]) -> None:
     write_whole(path, TypeAdapter(kind).dump_json(piece, indent=1) + b"\n")
 
 
-def _exact(config: TrainConfig, options: dict[str, Any], played: Policy | str, agents: int) -> Gaps:
-    """Among the run's own number of agents where that can be worked out, else among infinitely many."""
-    whole = exact_gaps(config.env, played, options=options, discount=config.discount)
+def _exact(config: TrainConfig, market: MarketConfig, played: Policy | str, agents: int) -> Gaps:
+    """Among the run's own number of agents where that can be worked out, else among infinitely many in their shares."""
+    whole = exact_gaps(market, played, discount=config.discount)
     try:
-        few = exact_gaps(config.env, played, options=options, discount=config.discount, num_agents=agents)
+        few = exact_gaps(market, played, discount=config.discount, num_agents=agents)
     except ValueError as error:
         return replace(whole, notes=(*whole.notes, f"not among {agents} agents: {error}"))
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
 
 
-def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str) -> tuple[TypeLeftOut, ...]:
-    names = list(market_config(config.env, options).types)
+def _left_out(config: TrainConfig, market: MarketConfig, played: Policy | str) -> tuple[TypeLeftOut, ...]:
+    names = list(market.types)
     rows = []
     for name in names if len(names) > 1 else []:
-        found = leave_type_out(config.env, played, name, options=options, discount=config.discount)
+        found = leave_type_out(market, played, name, discount=config.discount)
         for before, after in zip(found.with_it.types, found.without_it.types, strict=True):
             rows.append(
                 TypeLeftOut(
@@ -224,9 +228,9 @@ def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str
     return tuple(rows)
 
 
-def _lines(config: TrainConfig, options: dict[str, Any]) -> tuple[Line, ...]:
-    """The exact equilibrium and planner among infinitely many."""
-    mean_field = solved(market_config(config.env, options), config.discount)
+def _lines(config: TrainConfig, market: MarketConfig) -> tuple[Line, ...]:
+    """The exact equilibrium and planner among infinitely many, in the shares that the run's agents have."""
+    mean_field = solved(market, config.discount)
     found = []
     for name in ("equilibrium", "planner"):
         exact = mean_field.exact(name)

@@ -169,6 +169,23 @@ def test_what_the_game_does_not_have_is_a_note_unless_it_was_asked_for(tmp_path:
         audit(run, Settings(by=("bound",)))
 
 
+def test_exact_gaps_are_of_the_types_and_shares_that_the_runs_agents_have(tmp_path: Path) -> None:
+    def exact_of(agents: int, **options: float) -> Gaps:
+        config = config_from(
+            {
+                "num_agents": agents, "num_episodes": 8, "seed": 1, "env_options": {"horizon": 3, **options},
+                "method": "mf", "mfq": {"hidden": [4]},
+            }
+        )  # fmt: skip
+        run = train(config, tmp_path, backend="local")
+        audit(run, Settings(by=("exact",)))
+        return read_audit(run).gaps[0]
+
+    # of three types two have an agent, and four agents are a quarter, a half and a quarter
+    assert [(one.type_name, one.share) for one in exact_of(2).types] == [("convenience", 0.5), ("supermarket", 0.5)]
+    assert [one.share for one in exact_of(4, spill=0.5).types] == [0.25, 0.5, 0.25]
+
+
 def test_a_run_without_checkpoint_and_a_damaged_file_are_told(run: Path, audited: Audit, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a run folder"):
         audit(tmp_path)
