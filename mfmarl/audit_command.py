@@ -74,6 +74,6 @@ class Audit:
         )
         path = load(JOBS, "audit")(self.run_folder, settings, told=say)
         say("")
-        load(JOBS, "audit table")(self.run_folder)
+        load(JOBS, "audit table")(self.run_folder, self.policy)
         print(path)
         return 0

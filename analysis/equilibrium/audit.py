@@ -75,7 +75,7 @@ class Settings:
 
 
 def audit(run: Path, settings: Settings | None = None, told: Callable[[str], None] = lambda doing: None) -> Path:
-    """Audit a run, going on where an earlier call stopped; returns RUN/audit/audit.json.
+    """Audit a run, going on where an earlier call stopped; returns the path of its file, RUN/audit/audit.json.
 
     Args:
         told: is called with what is being done.

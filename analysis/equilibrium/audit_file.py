@@ -1,4 +1,5 @@
-"""What an audit found, as one JSON file that reports read: RUN/audit/audit.json."""
+"""What an audit found, as one JSON file: RUN/audit/audit.json, which reports read; that of a reference policy in the
+run's game stands beside it, RUN/audit/audit-NAME.json."""
 
 from __future__ import annotations
 
@@ -95,32 +96,39 @@ class Audit:
 
 
 _FILE = TypeAdapter(Audit)
+TRAINED = "trained"
+
+
+def audit_path(run: Path, policy: str = TRAINED) -> Path:
+    """Where the audit of a run's own policies stands, or of a reference policy in its game."""
+    return run / FOLDER / (AUDIT if policy == TRAINED else f"audit-{policy}.json")
 
 
 def write_audit(run: Path, audit: Audit) -> Path:
-    """Write RUN/audit/audit.json, whole or not at all; returns its path.
+    """Write the audit's file, whole or not at all; returns its path.
 
     Raises:
         StorageFailed: where the disk does not take it.
     """
-    path = run / FOLDER / AUDIT
+    path = audit_path(run, audit.policy)
     write_whole(path, _FILE.dump_json(audit, indent=1) + b"\n")
     return path
 
 
-def read_audit(run: Path) -> Audit:
-    """The audit of a run folder.
+def read_audit(run: Path, policy: str = TRAINED) -> Audit:
+    """The audit of a run folder, or of a reference policy there.
 
     Raises:
         UserError: where the run was not audited.
         DamagedFile: for a file that is no audit; names the place.
     """
-    path = run / FOLDER / AUDIT
+    path = audit_path(run, policy)
+    with_policy = "" if policy == TRAINED else f" --policy {policy}"
     if not path.exists():
-        raise UserError(f"{run} was not audited; run `mfmarl audit {run}` first")
+        raise UserError(f"{run} was not audited; run `mfmarl audit {run}{with_policy}` first")
     try:
         return _FILE.validate_json(read_capped(path, MAX_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        raise DamagedFile(f"{path}: {place}: {first['msg']}; run `mfmarl audit {run}` again") from None
+        raise DamagedFile(f"{path}: {place}: {first['msg']}; run `mfmarl audit {run}{with_policy}` again") from None

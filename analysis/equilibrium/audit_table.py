@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.equilibrium.audit_file import Audit, read_audit
+from analysis.equilibrium.audit_file import TRAINED, Audit, read_audit
 from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, Gaps
 
 ORDER: tuple[By, ...] = ("learned", "exact", "bound")
 
 
-def show(run: Path) -> None:
-    """Print the audit of a run."""
-    audit = read_audit(run)
+def show(run: Path, policy: str = TRAINED) -> None:
+    """Print the audit of a run, or of a reference policy there."""
+    audit = read_audit(run, policy)
     # without a terminal, lines are not folded
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table_of(audit))
@@ -27,7 +27,7 @@ def show(run: Path) -> None:
 
 def table_of(audit: Audit) -> Table:
     """Unilateral gaps and type deviations by type, NashConv below; in $ per agent and episode."""
-    who = audit.policy if audit.policy != "trained" else f"{audit.run} ({audit.label})"
+    who = audit.policy if audit.policy != TRAINED else f"{audit.run} ({audit.label})"
     table = Table(box=None, pad_edge=False, title=f"{who} on {audit.env}, N = {audit.num_agents}")
     table.add_column("type", no_wrap=True)
     ways = [(by, found) for by in ORDER if (found := audit.found(by)) is not None]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.equilibrium.audit_file import AUDIT, FOLDER, Audit, read_audit
+from analysis.equilibrium.audit_file import Audit, audit_path, read_audit
 from analysis.equilibrium.gaps import CERTIFIES
 from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
@@ -25,10 +25,8 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     """The section, or None where no run was audited; the tables behind it are put into `files`."""
     found: list[Told] = []
     for folder, name, info in zip(runs, study.labels, study.runs, strict=True):
-        if (Path(folder) / FOLDER / AUDIT).exists():
-            audit = read_audit(Path(folder))
-            if audit.policy == "trained":
-                found.append((name, info.seed, audit))
+        if audit_path(Path(folder)).exists():
+            found.append((name, info.seed, read_audit(Path(folder))))
     if not found:
         return None
     methods = sorted({name for name, _, _ in found})

@@ -139,6 +139,20 @@ def test_the_command_prints_the_table(run: Path, audited: Audit, capsys: pytest.
     assert told.strip().splitlines()[-1] == str(run / "audit" / "audit.json")
 
 
+def test_the_audit_of_a_reference_policy_stands_beside_the_runs_own(
+    run: Path, audited: Audit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = audit(run, SMALL).read_bytes()
+    assert run_command(["audit", str(run), "--by", "exact", "--policy", "random"]) == 0
+    told = capsys.readouterr().out
+    assert told.lstrip().startswith("random on inventory/market-easy")
+    assert told.strip().splitlines()[-1] == str(run / "audit" / "audit-random.json")
+    assert read_audit(run, "random").policy == "random"
+    assert (run / "audit" / "audit.json").read_bytes() == before
+    with pytest.raises(UserError, match="--policy base_stock"):
+        read_audit(run, "base_stock")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
