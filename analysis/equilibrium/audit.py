@@ -26,6 +26,7 @@ from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, 
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
+from envs.inventory.mean_field import mean_field
 from envs.inventory.reference.mean_field import solved
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
@@ -43,8 +44,10 @@ WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
 MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
-BOUNDED_AGENTS = 64
-"""Of a type, at most; their bounds take some 15 seconds at N = 100."""
+BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
+"""Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
+RECORDED_EPISODES, RECORDED_AGENTS = 32, 16
+"""Where it has none (recorded demand): a minute and a half for 83 stores."""
 T = TypeVar("T")
 
 
@@ -64,7 +67,8 @@ class Settings:
     """That a deviator is trained on; `DeviatorConfig` says how many where not given, and of the next."""
     measured_episodes: int | None = None
     """That it is measured on, and as many before them to choose it on."""
-    bound_episodes: int = 64
+    bound_episodes: int | None = None
+    """That bounds are worked out on; as many as fit into a minute or two where not given."""
     seed: int = 0
     local: bool = False
     """One deviator after another in this process, instead of in parallel on Ray."""
@@ -116,12 +120,15 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
                 lines = kept("lines", tuple[Line, ...], partial(_lines, config, options))
         if "bound" in (wanted.by or WAYS):
             told("upper bounds")
+            known = _has_mean_field(config, options)
+            sizes = (BOUND_EPISODES, BOUNDED_AGENTS) if known else (RECORDED_EPISODES, RECORDED_AGENTS)
+            episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
             make = partial(
-                bound_gaps, subject.make, subject.player, episodes=wanted.bound_episodes, discount=config.discount,
-                seed=wanted.seed, agents=BOUNDED_AGENTS,
+                bound_gaps, subject.make, subject.player, episodes=episodes, discount=config.discount,
+                seed=wanted.seed, agents=agents,
             )  # fmt: skip
             try:
-                found.append(_of_types(kept(f"bound-{wanted.bound_episodes}-{BOUNDED_AGENTS}", Gaps, make), types))
+                found.append(_of_types(kept(f"bound-{episodes}-{agents}", Gaps, make), types))
             except ValueError as error:
                 _not_there("bound", error, wanted, notes)
         if "learned" in (wanted.by or WAYS):
@@ -136,7 +143,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         value = kept("value", Estimate, partial(_value, subject, wanted.seed))
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
-            config.discount, wanted.bound_episodes, value, tuple(found), left_out, deviations, lines, tuple(notes),
+            config.discount, value, tuple(found), left_out, deviations, lines, tuple(notes),
         )  # fmt: skip
         path = write_audit(run, result)
     for one in found:
@@ -209,6 +216,14 @@ def _exact(config: TrainConfig, options: dict[str, Any], played: Policy | str, a
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
 
 
+def _has_mean_field(config: TrainConfig, options: dict[str, Any]) -> bool:
+    try:
+        mean_field(market_config(config.env, options), gamma=config.discount)
+    except ValueError:
+        return False
+    return True
+
+
 def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str) -> tuple[TypeLeftOut, ...]:
     names = list(market_config(config.env, options).types)
     rows = []
@@ -225,10 +240,10 @@ def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str
 
 def _lines(config: TrainConfig, options: dict[str, Any]) -> tuple[Line, ...]:
     """The exact equilibrium and planner among infinitely many."""
-    mean_field = solved(market_config(config.env, options), config.discount)
+    market = solved(market_config(config.env, options), config.discount)
     found = []
     for name in ("equilibrium", "planner"):
-        exact = mean_field.exact(name)
+        exact = market.exact(name)
         found.append(Line(name, exact.evaluation.mean, exact.total))
     return tuple(found)
 
