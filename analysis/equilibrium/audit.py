@@ -21,11 +21,12 @@ from analysis.equilibrium.audit_file import FOLDER, Audit, Deviation, Line, Type
 from analysis.equilibrium.bound import bound_gaps
 from analysis.equilibrium.distances import two_sample
 from analysis.equilibrium.exact import exact_gaps, market_config
-from analysis.equilibrium.gaps import By, Estimate, Gaps, What, check_gaps
-from analysis.equilibrium.learned import LearnedGap, estimate, gaps_from, learned_gaps, starts
+from analysis.equilibrium.gaps import By, Estimate, Gaps, TypeGap, What, check_gaps
+from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, learned_gaps, starts
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
+from envs.inventory.mean_field import mean_field
 from envs.inventory.reference.mean_field import solved
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
@@ -43,8 +44,10 @@ WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
 MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
-BOUNDED_AGENTS = 64
-"""Of a type, at most; their bounds take some 15 seconds at N = 100."""
+BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
+"""Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
+RECORDED_EPISODES, RECORDED_AGENTS = 32, 16
+"""Where it has none (recorded demand): a minute and a half for 83 stores."""
 T = TypeVar("T")
 
 
@@ -61,8 +64,11 @@ class Settings:
     split: str | None = None
     """Of recorded data, where the game holds some out."""
     episodes: int | None = None
-    """That a deviator is trained on; `DeviatorConfig` says how many where not given."""
-    bound_episodes: int = 64
+    """That a deviator is trained on; `DeviatorConfig` says how many where not given, and of the next."""
+    measured_episodes: int | None = None
+    """That it is measured on, and as many before them to choose it on."""
+    bound_episodes: int | None = None
+    """That bounds are worked out on; as many as fit into a minute or two where not given."""
     seed: int = 0
     local: bool = False
     """One deviator after another in this process, instead of in parallel on Ray."""
@@ -114,12 +120,15 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
                 lines = kept("lines", tuple[Line, ...], partial(_lines, config, options))
         if "bound" in (wanted.by or WAYS):
             told("upper bounds")
+            known = _has_mean_field(config, options)
+            sizes = (BOUND_EPISODES, BOUNDED_AGENTS) if known else (RECORDED_EPISODES, RECORDED_AGENTS)
+            episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
             make = partial(
-                bound_gaps, subject.make, subject.player, episodes=wanted.bound_episodes, discount=config.discount,
-                seed=wanted.seed, agents=BOUNDED_AGENTS,
+                bound_gaps, subject.make, subject.player, episodes=episodes, discount=config.discount,
+                seed=wanted.seed, agents=agents,
             )  # fmt: skip
             try:
-                found.append(_of_types(kept(f"bound-{wanted.bound_episodes}-{BOUNDED_AGENTS}", Gaps, make), types))
+                found.append(_of_types(kept(f"bound-{episodes}-{agents}", Gaps, make), types))
             except ValueError as error:
                 _not_there("bound", error, wanted, notes)
         if "learned" in (wanted.by or WAYS):
@@ -128,13 +137,13 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         jitter = dict(config.env_options).get("jitter", DEFAULT_JITTER) if found and found[0].by == "exact" else 0
         if jitter:
             notes.append(
-                "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's own "
-                f"agents (jitter {jitter:g}): train and audit with env_options.jitter=0 to compare them to the last dollar"
+                "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's "
+                f"own agents (jitter {jitter:g}): they compare to the last dollar only with env_options.jitter=0"
             )
         value = kept("value", Estimate, partial(_value, subject, wanted.seed))
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
-            config.discount, wanted.bound_episodes, value, tuple(found), left_out, deviations, lines, tuple(notes),
+            config.discount, value, tuple(found), left_out, deviations, lines, tuple(notes),
         )  # fmt: skip
         path = write_audit(run, result)
     for one in found:
@@ -172,17 +181,29 @@ def _of_types(gaps: Gaps, types: Sequence[str]) -> Gaps:
 
 def _kept(folder: Path, shared: tuple[object, ...], name: str, kind: type[T], compute: Callable[[], T]) -> T:
     """A piece from its file, or computed and written there."""
-    digest = hashlib.sha256(json.dumps([*shared, name]).encode()).hexdigest()[:12]
-    path, adapter = folder / f"{name}-{digest}.json", TypeAdapter(kind)
+    path = folder / f"{name}-{_digest((*shared, name))}.json"
     if path.exists():
-        try:
-            return adapter.validate_json(read_capped(path, MAX_BYTES))
-        except ValidationError as error:
-            faults = error.error_count()
-            raise DamagedFile(f"{path} is no finished piece of an audit ({faults} faults): delete it") from None
+        return _read(path, kind)
     piece = compute()
-    write_whole(path, adapter.dump_json(piece, indent=1) + b"\n")
+    _write(path, piece, kind)
     return piece
+
+
+def _digest(of: tuple[object, ...]) -> str:
+    return hashlib.sha256(json.dumps(of).encode()).hexdigest()[:12]
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    try:
+        found: T = TypeAdapter(kind).validate_json(read_capped(path, MAX_BYTES))
+    except ValidationError as error:
+        faults = error.error_count()
+        raise DamagedFile(f"{path} is no finished piece of an audit ({faults} faults): delete it") from None
+    return found
+
+
+def _write(path: Path, piece: T, kind: type[T]) -> None:
+    write_whole(path, TypeAdapter(kind).dump_json(piece, indent=1) + b"\n")
 
 
 def _exact(config: TrainConfig, options: dict[str, Any], played: Policy | str, agents: int) -> Gaps:
@@ -193,6 +214,14 @@ def _exact(config: TrainConfig, options: dict[str, Any], played: Policy | str, a
     except ValueError as error:
         return replace(whole, notes=(*whole.notes, f"not among {agents} agents: {error}"))
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
+
+
+def _has_mean_field(config: TrainConfig, options: dict[str, Any]) -> bool:
+    try:
+        mean_field(market_config(config.env, options), gamma=config.discount)
+    except ValueError:
+        return False
+    return True
 
 
 def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str) -> tuple[TypeLeftOut, ...]:
@@ -211,12 +240,25 @@ def _left_out(config: TrainConfig, options: dict[str, Any], played: Policy | str
 
 def _lines(config: TrainConfig, options: dict[str, Any]) -> tuple[Line, ...]:
     """The exact equilibrium and planner among infinitely many."""
-    mean_field = solved(market_config(config.env, options), config.discount)
+    market = solved(market_config(config.env, options), config.discount)
     found = []
     for name in ("equilibrium", "planner"):
-        exact = mean_field.exact(name)
+        exact = market.exact(name)
         found.append(Line(name, exact.evaluation.mean, exact.total))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is kept of the learned gap of one type."""
+
+    gap: TypeGap
+    deviation: Deviation
+
+    @property
+    def chosen(self) -> str:
+        """fresh, checkpoint or stay."""
+        return self.deviation.start
 
 
 def _learned(
@@ -224,23 +266,32 @@ def _learned(
     told: Callable[[str], None],
 ) -> tuple[list[Gaps], tuple[Deviation, ...]]:  # fmt: skip
     """Gaps of single deviators and of whole types, and the deviators themselves."""
-    config = DeviatorConfig(seed=wanted.seed)
-    if wanted.episodes is not None:
-        config = config.model_copy(update={"num_episodes": wanted.episodes})
-    told_of = hashlib.sha256(json.dumps([*shared, config.model_dump(mode="json")]).encode()).hexdigest()[:12]
+    config = DeviatorConfig(seed=wanted.seed, **{k: v for k, v in _sizes(wanted).items() if v is not None})
+    own = (*shared, config.model_dump(mode="json"))
+    deviators = folder / DEVIATORS / _digest(own)
     gaps: list[Gaps] = []
     deviations: list[Deviation] = []
-    one_and_type: tuple[tuple[Who, What], ...] = (("one", "unilateral gap"), ("type", "type deviation"))
-    for who, what in one_and_type:
-        each = "one agent leaves" if who == "one" else "a whole type learns again"
-        told(f"learning {len(types) * len(starts(subject))} deviators: {each}")
-        found: tuple[LearnedGap, ...] = learned_gaps(
-            subject, folder / DEVIATORS / told_of, config, types=types, who=who, local=wanted.local,
-            address=wanted.address,
-        )  # fmt: skip
-        gaps.append(gaps_from(found, who, config))
-        deviations += [_deviation(one, what, who, subject, wanted.seed) for one in found]
+    for who, what in WHAT.items():
+        paths = {name: folder / PIECES / f"learned-{who}-{name}-{_digest((*own, who, name))}.json" for name in types}
+        found = {name: _read(path, Learned) for name, path in paths.items() if path.exists()}
+        missing = [name for name in types if name not in found]
+        if missing:
+            each = "one agent leaves" if who == "one" else "a whole type learns again"
+            told(f"learning {len(missing) * len(starts(subject))} deviators: {each}")
+            learned = learned_gaps(
+                subject, deviators, config, types=missing, who=who, local=wanted.local, address=wanted.address
+            )
+            for one in learned:
+                name = one.gap.type_name
+                found[name] = Learned(one.gap, _deviation(one, what, who, subject, wanted.seed))
+                _write(paths[name], found[name], Learned)
+        gaps.append(gaps_from([found[name] for name in types], who, config))
+        deviations += [found[name].deviation for name in types]
     return gaps, tuple(deviations)
+
+
+def _sizes(wanted: Settings) -> dict[str, int | None]:
+    return {"num_episodes": wanted.episodes, "evaluation_episodes": wanted.measured_episodes}
 
 
 def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:

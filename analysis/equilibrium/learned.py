@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,21 @@ def learned_gap(
     return measured_gap(subject, type_name, policies, config, who=who)
 
 
-def gaps_from(found: Sequence[LearnedGap], who: Who, config: DeviatorConfig) -> Gaps:
+class Told(Protocol):
+    """What `gaps_from` reads of a `LearnedGap`, or of what was kept of one."""
+
+    @property
+    def gap(self) -> TypeGap:
+        """Of one type."""
+        ...
+
+    @property
+    def chosen(self) -> str:
+        """fresh, checkpoint or stay."""
+        ...
+
+
+def gaps_from(found: Sequence[Told], who: Who, config: DeviatorConfig) -> Gaps:
     """What the types' learned gaps say together."""
     stays = [one.gap.type_name for one in found if one.chosen == "stay"]
     notes = [

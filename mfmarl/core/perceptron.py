@@ -119,7 +119,13 @@ def arrays(tensors: Sequence[Tensor]) -> Any:
 
 
 def inputs_of(parts: Sequence[Tensor], types: Sequence[slice]) -> tuple[NDArray[np.int64], int, Array, Array]:
-    """[R, N, a] (and [R, N, b]) as compiled loops take them: agents of each network [K, 2], N, [R N, a], [R N, b]."""
+    """[R, N, a] (and [R, N, b]) as compiled loops take them: agents of each network [K, 2], N, [R N, a], [R N, b].
+
+    Raises:
+        ValueError: for other agents than the networks are for; loops would write past the end of their arrays.
+    """
+    if types[-1].stop != parts[0].shape[1]:
+        raise ValueError(f"these networks are for {types[-1].stop} agents; got rows of {parts[0].shape[1]}")
     first = np.ascontiguousarray(parts[0].numpy())
     second = np.ascontiguousarray(parts[1].numpy()) if len(parts) > 1 else np.empty((*first.shape[:2], 0), np.float32)
     agents, rows = first.shape[1], first.shape[0] * first.shape[1]

@@ -66,3 +66,10 @@ def test_compiled_gradients_are_those_of_the_plain_layers_in_double_precision(hi
 
     for got, want in zip(gradients(fast, torch.float32), gradients(plain, torch.float64), strict=True):
         torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-6)
+
+
+def test_rows_of_other_agents_are_refused():
+    network = StackedMLP([slice(0, 2), slice(2, 3)], 4, (8,), 3, seed=0)
+    for agents in (1, 2, 4):
+        with pytest.raises(ValueError, match=f"for 3 agents; got rows of {agents}"):
+            network.infer(torch.zeros(5, agents, 4))
