@@ -46,8 +46,8 @@ MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
 BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
 """Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
-RECORDED_EPISODES, RECORDED_AGENTS = 32, 16
-"""Where it has none (recorded demand): a minute and a half for 83 stores."""
+RECORDED_EPISODES, RECORDED_AGENTS = 16, 8
+"""Where it has none (recorded demand): under a minute for 83 stores."""
 T = TypeVar("T")
 
 
