@@ -42,7 +42,7 @@ class Audit:
     """Audit this reference policy in the run's game instead."""
     split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
-    episodes: Annotated[str | None, given("E", "28000")] = None
+    episodes: Annotated[str | None, given("E", "84000")] = None
     """Episodes that a deviator is trained on; fewer make a looser lower bound."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""

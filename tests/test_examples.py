@@ -10,9 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, script: str = "real_demand.py") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / "real_demand.py"), *arguments]
+    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -29,3 +29,13 @@ def test_real_demand(tmp_path: Path) -> None:
     refused = run(str(bad))
     assert refused.returncode == 1
     assert refused.stderr.endswith(f"{bad}: row 3: units -3 is negative\n")
+
+
+def test_equilibrium() -> None:
+    done = run(script="equilibrium.py")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    values = {line.split()[0]: float(line.split()[5]) for line in lines[:3]}
+    assert values["random"] > values["base_stock"] > values["equilibrium"] >= 0
+    among, low, high = (float(lines[3].split()[i]) for i in (6, 10, 12))
+    assert 0.9 * among < low < high

@@ -26,7 +26,7 @@ from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, 
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
-from envs.inventory.mean_field import split
+from envs.inventory.mean_field import mean_field, split
 from envs.inventory.reference.mean_field import solved
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
@@ -46,8 +46,10 @@ FORMULAS = 2
 """Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
 MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
-BOUNDED_AGENTS = 64
-"""Of a type, at most; their bounds take some 15 seconds at N = 100."""
+BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
+"""Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
+RECORDED_EPISODES, RECORDED_AGENTS = 16, 8
+"""Where it has none (recorded demand): under a minute for 83 stores."""
 T = TypeVar("T")
 
 
@@ -67,7 +69,8 @@ class Settings:
     """That a deviator is trained on; `DeviatorConfig` says how many where not given, and of the next."""
     measured_episodes: int | None = None
     """That it is measured on, and as many before them to choose it on."""
-    bound_episodes: int = 64
+    bound_episodes: int | None = None
+    """That bounds are worked out on; as many as fit into a minute or two where not given."""
     seed: int = 0
     local: bool = False
     """One deviator after another in this process, instead of in parallel on Ray."""
@@ -120,12 +123,15 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
                 lines = kept("lines", tuple[Line, ...], partial(_lines, config, market))
         if "bound" in (wanted.by or WAYS):
             told("upper bounds")
+            known = _has_mean_field(config, options)
+            sizes = (BOUND_EPISODES, BOUNDED_AGENTS) if known else (RECORDED_EPISODES, RECORDED_AGENTS)
+            episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
             make = partial(
-                bound_gaps, subject.make, subject.player, episodes=wanted.bound_episodes, discount=config.discount,
-                seed=wanted.seed, agents=BOUNDED_AGENTS,
+                bound_gaps, subject.make, subject.player, episodes=episodes, discount=config.discount,
+                seed=wanted.seed, agents=agents,
             )  # fmt: skip
             try:
-                found.append(_of_types(kept(f"bound-{wanted.bound_episodes}-{BOUNDED_AGENTS}", Gaps, make), types))
+                found.append(_of_types(kept(f"bound-{episodes}-{agents}", Gaps, make), types))
             except ValueError as error:
                 _not_there("bound", error, wanted, notes)
         if "learned" in (wanted.by or WAYS):
@@ -140,7 +146,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         value = kept("value", Estimate, partial(_value, subject, wanted.seed))
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
-            config.discount, wanted.bound_episodes, value, tuple(found), left_out, deviations, lines, tuple(notes),
+            config.discount, value, tuple(found), left_out, deviations, lines, tuple(notes),
         )  # fmt: skip
         path = write_audit(run, result)
     for one in found:
@@ -214,6 +220,14 @@ def _exact(config: TrainConfig, market: MarketConfig, played: Policy | str, agen
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
 
 
+def _has_mean_field(config: TrainConfig, options: dict[str, Any]) -> bool:
+    try:
+        mean_field(market_config(config.env, options), gamma=config.discount)
+    except ValueError:
+        return False
+    return True
+
+
 def _left_out(config: TrainConfig, market: MarketConfig, played: Policy | str) -> tuple[TypeLeftOut, ...]:
     names = list(market.types)
     rows = []
@@ -230,10 +244,10 @@ def _left_out(config: TrainConfig, market: MarketConfig, played: Policy | str) -
 
 def _lines(config: TrainConfig, market: MarketConfig) -> tuple[Line, ...]:
     """The exact equilibrium and planner among infinitely many, in the shares that the run's agents have."""
-    mean_field = solved(market, config.discount)
+    profiles = solved(market, config.discount)
     found = []
     for name in ("equilibrium", "planner"):
-        exact = mean_field.exact(name)
+        exact = profiles.exact(name)
         found.append(Line(name, exact.evaluation.mean, exact.total))
     return tuple(found)
 
@@ -256,12 +270,16 @@ def _learned(
     told: Callable[[str], None],
 ) -> tuple[list[Gaps], tuple[Deviation, ...]]:  # fmt: skip
     """Gaps of single deviators and of whole types, and the deviators themselves."""
-    config = DeviatorConfig(seed=wanted.seed, **{k: v for k, v in _sizes(wanted).items() if v is not None})
-    own = (*shared, config.model_dump(mode="json"))
-    deviators = folder / DEVIATORS / _digest(own)
+    sizes = {k: v for k, v in _sizes(wanted).items() if v is not None}
     gaps: list[Gaps] = []
     deviations: list[Deviation] = []
     for who, what in WHAT.items():
+        config = DeviatorConfig(seed=wanted.seed, **sizes)
+        if who == "type":
+            # it bounds nothing, so it is not worth as long a training
+            config = config.model_copy(update={"num_episodes": max(1, config.num_episodes // 3)})
+        own = (*shared, config.model_dump(mode="json"))
+        deviators = folder / DEVIATORS / _digest(own)
         paths = {name: folder / PIECES / f"learned-{who}-{name}-{_digest((*own, who, name))}.json" for name in types}
         found = {name: _read(path, Learned) for name, path in paths.items() if path.exists()}
         missing = [name for name in types if name not in found]
@@ -280,7 +298,7 @@ def _learned(
     return gaps, tuple(deviations)
 
 
-def _sizes(wanted: Settings) -> dict[str, int | None]:
+def _sizes(wanted: Settings) -> dict[str, Any]:
     return {"num_episodes": wanted.episodes, "evaluation_episodes": wanted.measured_episodes}
 
 

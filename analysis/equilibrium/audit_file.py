@@ -73,8 +73,6 @@ class Audit:
     """Iteration of the checkpoint."""
     seed: int
     discount: float
-    episodes: int
-    """Fresh episodes that gaps were measured on."""
     value: Estimate
     """Mean discounted return over the population, $ per agent."""
     gaps: tuple[Gaps, ...]
