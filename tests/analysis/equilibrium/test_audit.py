@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from analysis.equilibrium.audit import Settings, audit
+from analysis.equilibrium.audit import Settings, _value, audit
 from analysis.equilibrium.audit_file import Audit, read_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
@@ -19,7 +19,9 @@ from mfmarl.cli import run_command
 from mfmarl.config import config_from
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.evaluate import evaluate
+from mfmarl.players import constant_player
 from mfmarl.policy import Policy
+from mfmarl.subject import Subject, reference_subject
 from mfmarl.train import train
 
 OPTIONS = {"horizon": 6, "jitter": 0.0}
@@ -230,3 +232,14 @@ def test_bounds_of_types_on_the_same_episodes_have_an_interval_that_holds_for_th
     assert gaps("bound").nash_conv == Estimate(10.0, pytest.approx(8.0), pytest.approx(13.0))
     apart = np.hypot(0.4, 0.6)
     assert gaps("learned").nash_conv == Estimate(10.0, pytest.approx(10 - 2 * apart), pytest.approx(10 + 3 * apart))
+
+
+def test_values_discount_from_the_first_period_on() -> None:
+    # what comes later counts next to nothing, so the value is the first period's reward
+    make = reference_subject("random", "games/cournot", num_agents=4).make
+    env = make(1)
+    env.reset(0)
+    first = env.step(np.full((1, 4), 1, env.action_space.dtype)).reward.mean()
+    found = _value(Subject(make, constant_player(1), 1e-12), 0)
+    assert found.value == pytest.approx(first, rel=1e-6)
+    assert abs(first) > 1e-3

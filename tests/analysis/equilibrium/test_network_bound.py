@@ -75,3 +75,15 @@ def test_what_moves_at_most() -> None:
 def test_shared_rewards_have_no_bound() -> None:
     with pytest.raises(ValueError, match="reward is mean: an agent's return is everyone's"):
         bounds(maker(reward="mean"), lambda env, seed: reference_policy("base_stock", cast(Any, env), seed), episodes=2)
+
+
+def test_values_discount_from_the_first_period_on() -> None:
+    def values(discount: float) -> list[float]:
+        found = bounds(
+            maker(), lambda env, seed: reference_policy("constant", cast(Any, env), seed), episodes=2, discount=discount
+        )
+        return [one.base.value for one in found.gaps.types]
+
+    # of nothing but the first period the value is the same, however little later ones count
+    assert values(1e-12) == pytest.approx(values(1e-14), rel=1e-6)
+    assert max(map(abs, values(1e-12))) > 1e-3
