@@ -50,9 +50,9 @@ def run_pieces(
     if raised:
         raise raised[0]
     if died:
-        told = ", ".join(f"{name} ({why})" for name, why in died.items())
+        which = ", ".join(f"{name} ({why})" for name, why in died.items())
         raise TrainingFailed(
-            f"the workers of {told} died; the other {len(found)} pieces are done and stand: the same call goes on from "
+            f"the workers of {which} died; the other {len(found)} pieces are done and stand: the same call goes on from "
             "their checkpoints, with verbose for the workers' output"
         )
     return found
