@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import time
+from collections.abc import Callable
 
 from tyro.conf import arg
 
@@ -38,3 +40,18 @@ def say(text: str) -> None:
     """What is being done, on a terminal only, in one line that the next overwrites."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def teller(every_s: float = 20.0) -> Callable[[str], None]:
+    """What tells of long work: a line that the next overwrites on a terminal, else a line now and then."""
+    last = -every_s
+
+    def tell(text: str) -> None:
+        nonlocal last
+        if sys.stderr.isatty():
+            say(text)
+        elif text and time.monotonic() - last >= every_s:
+            last = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    return tell

@@ -224,6 +224,7 @@ def learned_gaps(
     who: Who = "one",
     local: bool = True,
     address: str | None = None,
+    told: Callable[[str], None] = lambda doing: None,
 ) -> tuple[LearnedGap, ...]:
     """The learned gap of every type, or of some; `gaps_from` puts them together.
 
@@ -232,6 +233,7 @@ def learned_gaps(
         local: one after another in this process; else on Ray, a task for each type and start, where `folder` must be
             one that all nodes see.
         address: of the Ray cluster.
+        told: is called with how far it has come.
 
     Raises:
         UserError: as `learned_gap`, before anything is trained.
@@ -242,7 +244,13 @@ def learned_gaps(
     names = list(types) or list(subject.make(1).type_names)
     kinds = {name: kind_of(subject, name)[0] for name in names}
     if local:
-        return tuple(learned_gap(subject, name, folder, config, who=who) for name in names)
+
+        def told_of(name: str) -> Callable[[Start, int], None]:
+            return lambda start, episodes: told(
+                f"deviator of {name}, {start}: {episodes:,} of {config.num_episodes:,} episodes"
+            )
+
+        return tuple(learned_gap(subject, name, folder, config, who=who, told=told_of(name)) for name in names)
     from mfmarl.rllib.tasks import run_pieces
 
     parts = {(name, start): piece(folder, name, who, start) for name in names for start in starts(subject)}
@@ -252,6 +260,7 @@ def learned_gaps(
             for (name, start), part in parts.items()
         },
         address=address,
+        told=told,
     )
     policies = {
         name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
@@ -259,5 +268,6 @@ def learned_gaps(
     found = run_pieces(
         {name: partial(measured_gap, subject, name, policies[name], config, who=who) for name in names},
         address=address,
+        told=told,
     )
     return tuple(found[name] for name in names)

@@ -15,13 +15,18 @@ T = TypeVar("T")
 
 
 def run_pieces(
-    work: Mapping[str, Callable[[], T]], *, address: str | None = None, verbose: bool = False
+    work: Mapping[str, Callable[[], T]],
+    *,
+    address: str | None = None,
+    verbose: bool = False,
+    told: Callable[[str], None] = lambda doing: None,
 ) -> dict[str, T]:
     """What each piece returns, one processor a piece; all are finished before a failure is told.
 
     Args:
         work: name of the piece -> what computes it, in a worker of its own.
         address: of the Ray cluster; without it that of RAY_ADDRESS, or a Ray of this machine.
+        told: is called with how many are done.
 
     Raises:
         TrainingFailed: names the pieces whose workers died.
@@ -41,12 +46,13 @@ def run_pieces(
             raised.append(cause if isinstance(cause, Exception) else error)
         except RayError as error:
             died[name] = type(error).__name__
+        told(f"{len(found)} of {len(work)} done: {', '.join(found)}")
     if raised:
         raise raised[0]
     if died:
-        told = ", ".join(f"{name} ({why})" for name, why in died.items())
+        which = ", ".join(f"{name} ({why})" for name, why in died.items())
         raise TrainingFailed(
-            f"the workers of {told} died; the other {len(found)} pieces are done and stand: the same call goes on from "
+            f"the workers of {which} died; the other {len(found)} pieces are done and stand: the same call goes on from "
             "their checkpoints, with verbose for the workers' output"
         )
     return found
