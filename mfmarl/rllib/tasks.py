@@ -52,8 +52,8 @@ def run_pieces(
     if died:
         which = ", ".join(f"{name} ({why})" for name, why in died.items())
         raise TrainingFailed(
-            f"the workers of {which} died; the other {len(found)} pieces are done and stand: the same call goes on from "
-            "their checkpoints, with verbose for the workers' output"
+            f"the workers of {which} died; the other {len(found)} pieces are done and stand: the same call goes on "
+            "from their checkpoints, with verbose for the workers' output"
         )
     return found
 
