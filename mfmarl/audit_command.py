@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, say, whole_number
+from mfmarl.arguments import given, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
@@ -35,7 +35,7 @@ class Audit:
     run_folder: Annotated[Path, Positional, given("RUN")]
     """Run folder with a checkpoint."""
     exclude: Annotated[str, given("TYPE[,TYPE]|all", "all")] = "all"
-    """Agent types that are excluded, one after another."""
+    """Audit only these types, each excluded in turn."""
     by: Annotated[str | None, given("exact,learned,bound", "all that the game has")] = None
     """Ways to the best response."""
     policy: Annotated[str, given("NAME", "trained")] = "trained"
@@ -43,7 +43,7 @@ class Audit:
     split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
     episodes: Annotated[str | None, given("E", "84000")] = None
-    """Episodes that a deviator is trained on; fewer make a looser lower bound."""
+    """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""
     local: _Flag = False
@@ -72,8 +72,9 @@ class Audit:
             local=self.local,
             address=self.address,
         )
-        path = load(JOBS, "audit")(self.run_folder, settings, told=say)
-        say("")
+        tell = teller()
+        path = load(JOBS, "audit")(self.run_folder, settings, told=tell)
+        tell("")
         load(JOBS, "audit table")(self.run_folder, self.policy)
         print(path)
         return 0

@@ -26,7 +26,9 @@ from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, 
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
-from envs.inventory.mean_field import mean_field, split
+from envs.inventory.market import InventoryMarket
+from envs.inventory.mean_field import split
+from envs.inventory.mean_field.model import RECORDED
 from envs.inventory.reference.mean_field import solved
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
@@ -123,8 +125,8 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
                 lines = kept("lines", tuple[Line, ...], partial(_lines, config, market))
         if "bound" in (wanted.by or WAYS):
             told("upper bounds")
-            known = _has_mean_field(config, options)
-            sizes = (BOUND_EPISODES, BOUNDED_AGENTS) if known else (RECORDED_EPISODES, RECORDED_AGENTS)
+            recorded = _is_recorded(subject)
+            sizes = (RECORDED_EPISODES, RECORDED_AGENTS) if recorded else (BOUND_EPISODES, BOUNDED_AGENTS)
             episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
             make = partial(
                 bound_gaps, subject.make, subject.player, episodes=episodes, discount=config.discount,
@@ -143,6 +145,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
                 "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's "
                 f"own agents (jitter {jitter:g}): they compare to the last dollar only with env_options.jitter=0"
             )
+        notes += out_of_order(found)
         value = kept("value", Estimate, partial(_value, subject, wanted.seed))
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
@@ -152,6 +155,21 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
     for one in found:
         check_gaps(one)
     return path
+
+
+def out_of_order(found: Sequence[Gaps]) -> list[str]:
+    """Where learned <= exact <= bound does not hold beyond the intervals: a note for each type."""
+    gaps = {one.by: {t.type_name: t.gap for t in one.types} for one in found if one.what == "unilateral gap"}
+    notes = []
+    for below, above in (("learned", "exact"), ("exact", "bound"), ("learned", "bound")):
+        lower, upper = gaps.get(cast(By, below), {}), gaps.get(cast(By, above), {})
+        notes += [
+            f"{name}: the {below} gap, {lower[name].value:,.1f} $, lies above the {above} one, "
+            f"{upper[name].value:,.1f} $, beyond their intervals: the two are not of the same game, see the notes"
+            for name in lower
+            if name in upper and lower[name].low > upper[name].high
+        ]
+    return notes
 
 
 def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
@@ -220,12 +238,9 @@ def _exact(config: TrainConfig, market: MarketConfig, played: Policy | str, agen
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
 
 
-def _has_mean_field(config: TrainConfig, options: dict[str, Any]) -> bool:
-    try:
-        mean_field(market_config(config.env, options), gamma=config.discount)
-    except ValueError:
-        return False
-    return True
+def _is_recorded(subject: Subject) -> bool:
+    env = subject.make(1)
+    return isinstance(env, InventoryMarket) and env.config.demand_mode in RECORDED
 
 
 def _left_out(config: TrainConfig, market: MarketConfig, played: Policy | str) -> tuple[TypeLeftOut, ...]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.equilibrium.audit_file import TRAINED, Audit, read_audit
-from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, Gaps
+from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, Gaps, largest
 
 ORDER: tuple[By, ...] = ("learned", "exact", "bound")
 
@@ -69,7 +69,14 @@ def lines_of(audit: Audit) -> list[str]:
     lower, _, upper = audit.nash_conv
     lines = []
     if lower is not None and upper is not None and all(one.complete for one in audit.gaps):
-        lines.append(f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent (95 %).")
+        lines.append(
+            f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent and episode (95 % over "
+            "episodes, apart from what the notes leave out)."
+        )
+    first = next((found for by in ORDER[::-1] if (found := audit.found(by)) is not None), None)
+    if first is not None and len(first.types) > 1:
+        most = largest(first.types)
+        lines.append(f"largest gap ({first.by}): {most.type_name}, {most.gap.value:,.1f} $")
     lines += [f"{by}: {CERTIFIES[by]}" for by in ORDER if audit.found(by) is not None]
     for line in audit.lines:
         worth = f"value {line.value:,.1f} $, NashConv {line.nash_conv:,.1f} $"
@@ -80,8 +87,8 @@ def lines_of(audit: Audit) -> list[str]:
         lines.append(f"price of anarchy: the equilibrium earns {lost / abs(planner.value):.1%} less than the planner")
     for one in audit.left_out:
         lines.append(
-            f"without {one.left_out}: value of {one.type_name} {one.value_without - one.value_with:+,.1f} $, its gap "
-            f"{one.gap_without - one.gap_with:+,.1f} $"
+            f"without {one.left_out} (infinitely many agents): value of {one.type_name} changes by "
+            f"{one.value_without - one.value_with:+,.1f} $, its gap by {one.gap_without - one.gap_with:+,.1f} $"
         )
     for found in audit.gaps:
         lines += [f"{found.by}, {found.what}: {note}" for note in found.notes]

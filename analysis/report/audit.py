@@ -60,6 +60,8 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
         section.tables.append(_type_deviations(together))
     _left_out(section, found, files)
     section.text += sorted({note for _, _, audit in found for note in audit.notes})
+    every = [one for _, _, audit in found for one in audit.gaps]
+    section.text += sorted({f"{one.by.capitalize()}, {one.what}: {note}." for one in every for note in one.notes})
     return section
 
 
@@ -110,7 +112,8 @@ def _density(
             apart = one.distance
             between = [Cell("–"), Cell("–")]
             if apart is not None:
-                between = [Cell(f"{apart.kl:.3g}", f"back {apart.kl_reversed:.3g}"), Cell(f"{apart.wasserstein:.3g}")]
+                divergence = Cell(f"{apart.kl:.3g}", f"reversed {apart.kl_reversed:.3g}")
+                between = [divergence, Cell(f"{apart.wasserstein:.3g}")]
             rows.append(
                 [
                     Cell(label(method), f"seed {seed}"),
@@ -121,7 +124,7 @@ def _density(
                 ]
             )
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(best beats stay)"]
-    caption = "base policy against its learned best response: where the deviator comes by, and in returns"
+    caption = "base policy against its learned best response: in states that the deviator visits, and in returns"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
 
 
@@ -222,6 +225,7 @@ def _left_out(section: Section, found: Sequence[Told], files: dict[str, pd.DataF
         ]
         for _, row in table.iterrows()
     ]
-    caption = "leave-type-out: play without one type, nobody learning anew; changes for the others, $ per agent, exact"
+    caption = "leave-type-out: play without one type, nobody learning anew; changes for the others, $ per agent, exact,"
+    caption += " infinitely many agents"
     head = ["", "left out", "type", "its value", "its gap"]
     section.tables.append(Table(caption, head, shown, "audit_left_out.csv", words=(0, 1, 2)))

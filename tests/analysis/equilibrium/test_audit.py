@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from analysis.equilibrium.audit import Settings, _value, audit
+from analysis.equilibrium.audit import Settings, _value, audit, out_of_order
 from analysis.equilibrium.audit_file import Audit, read_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
-from analysis.equilibrium.gaps import Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps
+from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps
 from analysis.report import write_report
 from mfmarl.cli import run_command
 from mfmarl.config import config_from
@@ -219,8 +219,9 @@ def test_a_gap_below_zero_beyond_its_interval_is_an_error() -> None:
         return Gaps("unilateral gap", "learned", (TypeGap("fresh", 1.0, gap, gap, gap),))
 
     assert check_gaps(gaps(-1.0, 2.0)).nash_conv.value == -1.0
-    with pytest.raises(ImpossibleGap, match="fresh: the learned unilateral gap is -3"):
-        check_gaps(gaps(-3.0, 2.0))
+    assert check_gaps(gaps(-3.0, 2.0)).nash_conv.value == -3.0
+    with pytest.raises(ImpossibleGap, match="fresh: the learned unilateral gap is -4"):
+        check_gaps(gaps(-4.0, 2.0))
 
 
 def test_bounds_of_types_on_the_same_episodes_have_an_interval_that_holds_for_their_mean() -> None:
@@ -243,3 +244,13 @@ def test_values_discount_from_the_first_period_on() -> None:
     found = _value(Subject(make, constant_player(1), 1e-12), 0)
     assert found.value == pytest.approx(first, rel=1e-6)
     assert abs(first) > 1e-3
+
+
+def test_gaps_out_of_order_are_told() -> None:
+    def gaps(by: By, value: float) -> Gaps:
+        gap = Estimate(value, value - 1.0, value + 1.0)
+        return Gaps("unilateral gap", by, (TypeGap("fresh", 1.0, gap, gap, gap),))
+
+    assert out_of_order([gaps("learned", 3.0), gaps("exact", 2.0), gaps("bound", 1.0)]) == []
+    (told,) = out_of_order([gaps("learned", 5.0), gaps("bound", 2.0)])
+    assert told.startswith("fresh: the learned gap, 5.0 $, lies above the bound one, 2.0 $")
