@@ -357,8 +357,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        on = "the same command goes on" if arguments[:1] == ["audit"] else "go on with `mfmarl train --resume RUN`"
-        print(f"\nmfmarl: interrupted; {on}", file=sys.stderr)
+        print("\nmfmarl: interrupted; go on with `mfmarl train --resume RUN`, or repeat the audit", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone; keep Python's own flush at exit from complaining
