@@ -89,8 +89,12 @@ class Audit:
     @property
     def nash_conv(self) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
         """NashConv from below (learned), exactly, and from above (bound), $ per agent; None where it was not found."""
-        learned, exact, bound = (self.found(by) for by in ("learned", "exact", "bound"))
-        return tuple(None if one is None else one.nash_conv for one in (learned, exact, bound))  # type: ignore[return-value]
+
+        def of(by: By) -> Estimate | None:
+            found = self.found(by)
+            return None if found is None else found.nash_conv
+
+        return of("learned"), of("exact"), of("bound")
 
 
 _FILE = TypeAdapter(Audit)
