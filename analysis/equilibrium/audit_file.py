@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.equilibrium.distances import PolicyDistance, TwoSample
 from analysis.equilibrium.gaps import By, Estimate, Gaps, What
+from analysis.equilibrium.rates import FiniteAgents
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import read_capped, write_whole
 
@@ -81,6 +82,11 @@ class Audit:
     lines: tuple[Line, ...]
     notes: tuple[str, ...]
     """What could not be worked out, and why."""
+    mean_actions: tuple[tuple[float, ...], ...] = ()
+    """[T, M]: the population's mean action by period over the value's episodes: shares of discrete actions, or means of
+    continuous ones."""
+    finite: FiniteAgents | None = None
+    """The profile among other numbers of agents, where that was asked for."""
 
     def found(self, by: By, what: What = "unilateral gap") -> Gaps | None:
         """The gaps found in one way, if they were."""

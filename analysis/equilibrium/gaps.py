@@ -28,6 +28,10 @@ FAR = 3.29 / 1.96
 """Half-widths of normal intervals: of 99.9 % over 95 %."""
 
 
+class NotThere(ValueError):
+    """A way to the gap that the game or the policies do not have; says why, and what to use."""
+
+
 class ImpossibleGap(TrainingFailed):
     """A gap below zero by more than its interval: the best response was not found, or values do not belong together."""
 

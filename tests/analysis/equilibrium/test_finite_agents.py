@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.equilibrium.finite_agents import Size, finite_agents, fitted_rates
+from analysis.equilibrium.finite_agents import finite_agents
+from analysis.equilibrium.rates import Size, fitted_rates
 from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field import base_stock_profile, evaluate, finite_population_term, mean_field
 
