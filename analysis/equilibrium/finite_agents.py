@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import gcd
+from fractions import Fraction
+from math import gcd, lcm
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from mfmarl.seeding import stream
 from mfmarl.yardstick import Play
 
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
+"""Numbers of agents are about these."""
 LEAST_COPIES = 8
 
 
@@ -46,7 +48,7 @@ def finite_agents(
     Args:
         config: the market.
         played: a reference policy by name, trained policies, or a mean-field profile of `config`.
-        sizes: those of `SIZES` at which every type has an agent, where not given.
+        sizes: about `SIZES` where not given; see `sizes_of`.
         agents: at large N at least 8 copies are played, and at most as many agents as that takes.
         told: is called with the size that is played.
 
@@ -89,16 +91,32 @@ def finite_agents(
     return FiniteAgents(tuple(found), fitted_rates(found), tuple(notes))
 
 
+def sizes_of(config: MarketConfig) -> tuple[int, ...]:
+    """Numbers of agents near `SIZES` that the types' shares split into whole agents.
+
+    One limit and one constant then serve them all; of shares that are whole for no such numbers, those of `SIZES` at
+    which every type has an agent.
+    """
+    parts = [Fraction(kind.share).limit_denominator(10_000) for kind in config.types.values()]
+    sizes: set[int] = set()
+    # a type rarer than 1 in 20,000 has no agent at any of the sizes
+    if min(parts) > 0:
+        whole = lcm(*((part / sum(parts)).denominator for part in parts))
+        sizes = {whole * max(1, round(size / whole)) for size in SIZES}
+    if len(sizes) < LEAST_SIZES:
+        sizes = {size for size in SIZES if min(_counts(config, size)) > 0}
+    return tuple(sorted(sizes))
+
+
 def _sizes(config: MarketConfig, sizes: Sequence[int] | None) -> list[int]:
-    if sizes is None:
-        return _sizes(config, [size for size in SIZES if min(_counts(config, size)) > 0])
-    if len(set(sizes)) < LEAST_SIZES or min(sizes) < 2:
-        raise ValueError(f"sizes are {list(sizes)}: a rate wants {LEAST_SIZES} or more, each of 2 or more agents")
-    for size in sizes:
+    wanted = sorted(set(sizes_of(config) if sizes is None else sizes))
+    if len(wanted) < LEAST_SIZES or wanted[0] < 2:
+        raise ValueError(f"sizes are {wanted}: a rate wants {LEAST_SIZES} or more, each of 2 or more agents")
+    for size in wanted:
         for name, count in zip(config.types, _counts(config, size), strict=True):
             if count == 0:
                 raise ValueError(f"among {size} agents there is no {name}: take more agents")
-    return sorted(set(sizes))
+    return wanted
 
 
 def _counts(config: MarketConfig, size: int) -> list[int]:

@@ -75,9 +75,43 @@ def fitted_rates(sizes: Sequence[Size]) -> tuple[Rate, ...]:
         raise ValueError(f"{len(sizes)} sizes: a rate wants {LEAST_SIZES} or more")
     n = np.array([one.num_agents for one in sizes], float)
     gaps, errors = np.array([one.gap for one in sizes]), np.array([one.error for one in sizes])
-    if not (errors > 0).all():
-        raise ValueError("a value without spread over copies has no standard error: play more copies")
+    copies = np.array([one.copies for one in sizes], float)
+    if not (errors > 0).all() or copies.min() <= 3:
+        raise ValueError("a value without spread over 4 or more copies has no standard error: play more copies")
+    # a gap over an error estimated from few copies has Student's variance, (copies - 1) / (copies - 3)
+    errors = errors * np.sqrt((copies - 1) / (copies - 3))
     return (*(_given("C/N", -1.0, n, gaps, errors), _given("C/sqrt(N)", -0.5, n, gaps, errors)), _free(n, gaps, errors))
+
+
+def in_words(sizes: Sequence[Size]) -> str:
+    """Which of C/N and C/sqrt(N) describes the gaps, in a sentence.
+
+    Where neither does, the smallest N are left out one after another: rates are of many agents, and few may not have
+    come to them yet.
+    """
+    for first in range(len(sizes) - LEAST_SIZES + 1):
+        *given, free = fitted_rates(sizes[first:])
+        right = [one for one in given if one.describes]
+        if right:
+            break
+    else:
+        *given, free = fitted_rates(sizes)
+    power = f"fitted power {free.power:.2f} ± {free.power_error:.2f}"
+    if not right:
+        return f"neither C/N nor C/sqrt(N) describes the gaps; {power} (p {_told(free.p_value)})"
+    where = f"from N = {sizes[first].num_agents:,} on " if first else ""
+    if len(right) == 2:
+        if all(abs(one.constant) < 2 * one.constant_error for one in right):
+            return f"{where}the values do not differ from the limit by more than their errors"
+        told = " and ".join(f"{one.name} (p {_told(one.p_value)})" for one in right)
+        return f"{where}the gaps are too small against their errors to tell {told} apart; {power}"
+    (one,), (other,) = right, [rate for rate in given if rate not in right]
+    constant = f"C = {one.constant:,.0f} ± {one.constant_error:,.0f} $, p {_told(one.p_value)}"
+    return f"{where}{one.name} describes the gaps ({constant}), {other.name} does not (p {_told(other.p_value)}); {power}"
+
+
+def _told(p_value: float) -> str:
+    return f"= {p_value:.2g}" if p_value >= 0.001 else "< .001"
 
 
 def _p_value(left: Doubles, parameters: int) -> float:
