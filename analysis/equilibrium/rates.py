@@ -107,7 +107,8 @@ def in_words(sizes: Sequence[Size]) -> str:
         return f"{where}the gaps are too small against their errors to tell {told} apart; {power}"
     (one,), (other,) = right, [rate for rate in given if rate not in right]
     constant = f"C = {one.constant:,.0f} ± {one.constant_error:,.0f} $, p {_told(one.p_value)}"
-    return f"{where}{one.name} describes the gaps ({constant}), {other.name} does not (p {_told(other.p_value)}); {power}"
+    not_it = f"{other.name} does not (p {_told(other.p_value)})"
+    return f"{where}{one.name} describes the gaps ({constant}), {not_it}; {power}"
 
 
 def _told(p_value: float) -> str:
