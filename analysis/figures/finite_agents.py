@@ -42,8 +42,8 @@ def finite_agents(table: pd.DataFrame, rates: pd.DataFrame, runs: Sequence[tuple
 def _draw(axis: Axes, table: pd.DataFrame, rates: pd.DataFrame) -> None:
     n, gap = table["num_agents"].to_numpy(float), table["gap"].to_numpy(float)
     half = NORMAL * table["error"].to_numpy(float)
-    # a bar that comes to 0 goes to the bottom of the axis
-    bottom = float(np.minimum(half, abs(gap) + half).min()) / 4
+    # a bar that comes to 0 goes to the bottom of the axis, and so does a gap far below its error
+    bottom = max(half.min() / 10, min(abs(gap).min(), half.min()) / 1.5)
     low, high = (abs(gap) - half).clip(bottom), abs(gap) + half
     axis.set_xscale("log")
     axis.set_yscale("log")
@@ -54,7 +54,7 @@ def _draw(axis: Axes, table: pd.DataFrame, rates: pd.DataFrame) -> None:
             bars = np.vstack([y - low[there], high[there] - y]).clip(0)
             axis.errorbar(
                 n[there], y, yerr=bars, fmt=shape, color="#000000", markersize=4.5, linewidth=1.2, capsize=2.5,
-                label=name,
+                label=name, clip_on=False,
             )  # fmt: skip
     across = np.geomspace(n.min() / 1.3, n.max() * 1.3, 50)
     for _, rate in rates[rates["rate"].isin(LINES)].iterrows():

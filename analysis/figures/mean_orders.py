@@ -21,7 +21,9 @@ def mean_orders(table: pd.DataFrame, what: str) -> Figure:
                 line["period"], line["shown"], color=colours[f"cluster {k}"], linewidth=1.3, alpha=0.85, label=name
             )
     axis.set_xlabel("period")
-    axis.set_ylabel(what)
+    # the unit below the name, as the axis is short
+    axis.set_ylabel(what.replace(", ", ",\n"))
     axis.margins(x=0.01)
+    axis.set_ylim(bottom=0)
     legend_above(figure, axis, 4)
     return figure
