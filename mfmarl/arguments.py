@@ -17,10 +17,11 @@ def given(metavar: str | None = None, default: str = "") -> object:
     return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
 
 
-def whole_number(flag: str, text: str, low: int) -> int:
-    """A whole number of at least `low`, or a UserError that names the flag."""
-    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < low:
-        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}")
+def whole_number(flag: str, text: str, low: int, high: int = 10**18) -> int:
+    """A whole number from `low` to `high`, or a UserError that names the flag."""
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
+        most = f" and at most {high:,}" if high < 10**18 else ""
+        raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}{most}")
     return int(text)
 
 

@@ -23,8 +23,8 @@ class Audit:
     exact: backward induction on the prices that the policies make; learned: deviators trained with everyone else
     frozen, a lower bound; bound: information relaxation, an upper bound. Each type is excluded in turn: one of its
     agents leaves (unilateral gap), all of them learn again together (type deviation), the game goes on without them
-    (leave-type-out). The results stand in RUN/audit; a call that was interrupted goes on where it stopped, and
-    `mfmarl report` draws them.
+    (leave-type-out). The results stand in RUN/audit, where calls add to each other; one that was interrupted goes on
+    where it stopped, and `mfmarl report` draws them.
 
     Examples:
       mfmarl audit runs/mfq-is-market-easy-n50-s1-0a1b2c
@@ -35,7 +35,7 @@ class Audit:
     run_folder: Annotated[Path, Positional, given("RUN")]
     """Run folder with a checkpoint."""
     exclude: Annotated[str, given("TYPE[,TYPE]|all", "all")] = "all"
-    """Audit only these types, each excluded in turn."""
+    """Exclude only these types, each in turn: the ones that deviators are trained for."""
     by: Annotated[str | None, given("exact,learned,bound", "all that the game has")] = None
     """Ways to the best response."""
     policy: Annotated[str, given("NAME", "trained")] = "trained"
@@ -67,7 +67,7 @@ class Audit:
             by=by,
             policy=self.policy,
             split=self.split,
-            episodes=None if self.episodes is None else whole_number("--episodes", self.episodes, 1),
+            episodes=None if self.episodes is None else whole_number("--episodes", self.episodes, 1, 10**9),
             seed=whole_number("--seed", self.seed, 0),
             local=self.local,
             address=self.address,

@@ -17,8 +17,8 @@ from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, some_dev
 from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork
 from mfmarl.players import network_player, network_sight, reference_player
-from mfmarl.policy import Policy
-from mfmarl.runs.checkpoint import latest_checkpoint
+from mfmarl.policy import network_from
+from mfmarl.runs.checkpoint import Checkpoint, latest_checkpoint
 from mfmarl.runs.schema import open_run
 from mfmarl.yardstick import Player
 
@@ -94,28 +94,39 @@ def measured_units(subject: Subject, kind: int, start: Start, seed: int) -> tupl
     return Units(rows.mean(0).astype(np.float32), scale.astype(np.float32)), float(np.std(rewards)) or 1.0
 
 
-def run_subject(run: Path, *, split: str | None = None) -> Subject:
-    """The profile of a run's newest checkpoint in the run's game.
+def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint | None = None) -> Subject:
+    """The profile of a run's checkpoint in the run's game.
 
     Args:
         split: of recorded data, where the game holds some out; without it what the run was trained on.
+        checkpoint: where it was read already; else the newest.
 
     Raises:
         UserError: for a folder that is no run or has no checkpoint, or a split that the game has not.
         StorageFailed: where the checkpoint is damaged.
     """
     config = open_run(run).config
-    options = dict(config.env_options)
-    if split is not None:
-        if not envs.has_held_out(config.env, **options):
-            raise UserError(f"split {split}: {config.env} has no data to split; leave it out")
-        options["split"] = split
-    network = Policy.load(run).network
+    options = options_in(config.env, config.env_options, split)
+    checkpoint = checkpoint or latest_checkpoint(run)
+    network = network_from(checkpoint.tensors["policy"], checkpoint.states["policy"])
     agents = network.shape.types[-1][1]
-    scale = latest_checkpoint(run).tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
+    scale = checkpoint.tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
     make = partial(_make, config.env, config.num_agents, options)
     algorithm: Literal["mfq", "mfac"] = "mfac" if config.algorithm == "mfac" else "mfq"
     return Subject.of_networks(make, Trained(network, scale), config.discount, algorithm)
+
+
+def options_in(env: str, options: Mapping[str, Any], split: str | None) -> dict[str, Any]:
+    """A game's options with the part of its data that is asked for.
+
+    Raises:
+        UserError: where the game has no data to split.
+    """
+    if split is None:
+        return dict(options)
+    if not envs.has_held_out(env, **options):
+        raise UserError(f"split {split}: {env} has no data to split; leave it out")
+    return {**options, "split": split}
 
 
 def reference_subject(

@@ -1,58 +1,59 @@
 """The audit of a run: gaps of every type by every way there is, resumable piece by piece.
 
-RUN/audit/ holds deviators/ (each deviator's checkpoints), pieces/ (what is finished, a JSON each, told by the hash of
-all that it depends on) and audit.json, which reports read.
+RUN/audit/ holds deviators/ (each deviator's checkpoints), pieces/ (what is finished) and audit.json, which reports read
+and which gathers what all calls for the same checkpoint found.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from gymnasium.spaces import Discrete
+from numpy.typing import NDArray
 
-from analysis.equilibrium.audit_file import FOLDER, Audit, Deviation, Line, TypeLeftOut, write_audit
+from analysis.equilibrium.audit_file import FOLDER, Absent, Audit, Deviation, Line, TypeLeftOut, gathered, write_audit
 from analysis.equilibrium.bound import bound_gaps
 from analysis.equilibrium.distances import two_sample
 from analysis.equilibrium.exact import exact_gaps, market_config
 from analysis.equilibrium.gaps import By, Estimate, Gaps, TypeGap, What, check_gaps
 from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, learned_gaps, starts
 from analysis.equilibrium.leave_out import leave_type_out
+from analysis.equilibrium.pieces import Pieces, digest
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
 from envs.inventory.mean_field import split
 from envs.inventory.mean_field.model import RECORDED
 from envs.inventory.reference.mean_field import solved
+from envs.population import PopulationEnv
+from envs.unsolvable import Unsolvable
 from mfmarl.config import TrainConfig
 from mfmarl.deviator_config import DeviatorConfig
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
 from mfmarl.policy import Policy
 from mfmarl.registry import suggestion
 from mfmarl.runs.checkpoint import latest_checkpoint
-from mfmarl.runs.files import read_capped, storing, write_whole
+from mfmarl.runs.files import storing
 from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import RunInfo, open_run
 from mfmarl.seeding import stream
-from mfmarl.subject import Subject, Who, reference_subject, run_subject
+from mfmarl.subject import Subject, Who, options_in, reference_subject, run_subject
 
 WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
 FORMULAS = 2
 """Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
-MAX_BYTES, VALUE_EPISODES = 64 << 20, 64
+VALUE_EPISODES = 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
 BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
 """Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
 RECORDED_EPISODES, RECORDED_AGENTS = 16, 8
 """Where it has none (recorded demand): under a minute for 83 stores."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Settings:
     """What an audit is asked for."""
 
     types: tuple[str, ...] = ()
-    """Types that are excluded one after another; all where none is given."""
+    """Types whose deviators are trained; all where none is given. The other ways have all types at once."""
     by: tuple[By, ...] = ()
     """Ways to the best response; all that the game has where none is given."""
     policy: str = "trained"
@@ -79,8 +80,31 @@ class Settings:
     address: str | None = None
 
 
+@dataclass(frozen=True)
+class _Exactly:
+    """What is worked out exactly."""
+
+    gaps: tuple[Gaps, ...] = ()
+    left_out: tuple[TypeLeftOut, ...] = ()
+    lines: tuple[Line, ...] = ()
+    absent: tuple[Absent, ...] = ()
+
+
+@dataclass(frozen=True)
+class Played:
+    """The profile's own play."""
+
+    value: Estimate
+    """Mean discounted return over the population, $."""
+    mean_actions: tuple[tuple[float, ...], ...]
+    """[T, M]: shares of one-hot actions, or means of continuous ones, over the population and the episodes."""
+
+
 def audit(run: Path, settings: Settings | None = None, told: Callable[[str], None] = lambda doing: None) -> Path:
     """Audit a run, going on where an earlier call stopped; returns the path of its file, RUN/audit/audit.json.
+
+    What earlier calls found for the same checkpoint, policy, split and seed by ways that are not asked for now stays in
+    the file.
 
     Args:
         told: is called with what is being done.
@@ -93,83 +117,48 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         StorageFailed: where the disk does not take what is written.
     """
     wanted = settings or Settings()
+    by = wanted.by or WAYS
     info, checkpoint = open_run(run), latest_checkpoint(run)
     config = info.config
     types = _types(info, wanted)
-    subject = _subject(run, config, wanted)
+    if wanted.policy == "trained":
+        subject = run_subject(run, split=wanted.split, checkpoint=checkpoint)
+    else:
+        subject = reference_subject(
+            wanted.policy, config.env, num_agents=config.num_agents, discount=config.discount,
+            options=options_in(config.env, config.env_options, wanted.split),
+        )  # fmt: skip
     folder = run / FOLDER
     with storing(folder):
         (folder / PIECES).mkdir(parents=True, exist_ok=True)
-    shared = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed)
-    kept = partial(_kept, folder / PIECES, (*shared, FORMULAS))
-    notes: list[str] = []
-    found: list[Gaps] = []
-    deviations: tuple[Deviation, ...] = ()
-    left_out: tuple[TypeLeftOut, ...] = ()
-    lines: tuple[Line, ...] = ()
+    about = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed, FORMULAS)
     with hold(folder):
-        played = Policy.load(run) if wanted.policy == "trained" else wanted.policy
-        options = dict(config.env_options)
-        if "exact" in (wanted.by or WAYS):
-            told("exact gaps")
-            try:
-                market = split(market_config(config.env, options), info.num_agents)
-                exact = kept("exact", Gaps, partial(_exact, config, market, played, info.num_agents))
-            except ValueError as error:
-                _not_there("exact", error, wanted, notes)
-            else:
-                found.append(_of_types(exact, types))
-                told("leaving types out, equilibrium and planner")
-                left_out = kept("left-out", tuple[TypeLeftOut, ...], partial(_left_out, config, market, played))
-                left_out = tuple(one for one in left_out if one.left_out in types)
-                lines = kept("lines", tuple[Line, ...], partial(_lines, config, market))
-        if "bound" in (wanted.by or WAYS):
+        pieces = Pieces(folder / PIECES, about)
+        exact = _exactly(pieces, info, subject, wanted, told) if "exact" in by else _Exactly()
+        found, absent = [*exact.gaps], [*exact.absent]
+        deviations: tuple[Deviation, ...] = ()
+        if "bound" in by:
             told("upper bounds")
-            recorded = _is_recorded(subject)
-            sizes = (RECORDED_EPISODES, RECORDED_AGENTS) if recorded else (BOUND_EPISODES, BOUNDED_AGENTS)
-            episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
-            make = partial(
-                bound_gaps, subject.make, subject.player, episodes=episodes, discount=config.discount,
-                seed=wanted.seed, agents=agents,
-            )  # fmt: skip
             try:
-                found.append(_of_types(kept(f"bound-{episodes}-{agents}", Gaps, make), types))
-            except ValueError as error:
-                _not_there("bound", error, wanted, notes)
-        if "learned" in (wanted.by or WAYS):
-            gaps, deviations = _learned(folder, shared, subject, types, wanted, told)
-            found += gaps
-        jitter = dict(config.env_options).get("jitter", DEFAULT_JITTER) if found and found[0].by == "exact" else 0
-        if jitter:
-            notes.append(
-                "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's "
-                f"own agents (jitter {jitter:g}): they compare to the last dollar only with env_options.jitter=0"
+                found.append(_bound(pieces, subject, wanted))
+            except Unsolvable as error:
+                absent.append(_absent("bound", error, wanted))
+        if "learned" in by:
+            learned, deviations = _learned(
+                pieces, folder / DEVIATORS, subject, types, info.type_names, wanted, told
             )
-        notes += out_of_order(found)
-        value = kept("value", Estimate, partial(_value, subject, wanted.seed))
+            found += learned
+        told("value")
+        played = pieces.kept("played", Played, partial(_played, subject, wanted.seed))
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
-            config.discount, value, tuple(found), left_out, deviations, lines, tuple(notes),
+            config.discount, played.value, tuple(found), exact.left_out, deviations, exact.lines, digest(about),
+            tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions,
         )  # fmt: skip
-        path = write_audit(run, result)
+        path = write_audit(run, gathered(result, run))
     for one in found:
         check_gaps(one)
     return path
-
-
-def out_of_order(found: Sequence[Gaps]) -> list[str]:
-    """Where learned <= exact <= bound does not hold beyond the intervals: a note for each type."""
-    gaps = {one.by: {t.type_name: t.gap for t in one.types} for one in found if one.what == "unilateral gap"}
-    notes = []
-    for below, above in (("learned", "exact"), ("exact", "bound"), ("learned", "bound")):
-        lower, upper = gaps.get(cast(By, below), {}), gaps.get(cast(By, above), {})
-        notes += [
-            f"{name}: the {below} gap, {lower[name].value:,.1f} $, lies above the {above} one, "
-            f"{upper[name].value:,.1f} $, beyond their intervals: the two are not of the same game, see the notes"
-            for name in lower
-            if name in upper and lower[name].low > upper[name].high
-        ]
-    return notes
 
 
 def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
@@ -177,55 +166,54 @@ def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
         if name not in info.type_names:
             known = info.type_names
             raise UserError(f"there is no type {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
-    # in the game's own order, each once: rows of a table are of one type in every column
     return tuple(name for name in info.type_names if not wanted.types or name in wanted.types)
 
 
-def _subject(run: Path, config: TrainConfig, wanted: Settings) -> Subject:
-    if wanted.policy == "trained":
-        return run_subject(run, split=wanted.split)
-    options = dict(config.env_options) | ({} if wanted.split is None else {"split": wanted.split})
-    return reference_subject(
-        wanted.policy, config.env, num_agents=config.num_agents, options=options, discount=config.discount
-    )
+def _exactly(
+    pieces: Pieces, info: RunInfo, subject: Subject, wanted: Settings, told: Callable[[str], None]
+) -> _Exactly:
+    """What is worked out exactly, as far as the game has it."""
+    config = info.config
+    played = wanted.policy if subject.trained is None else Policy(subject.trained.network)
+    told("exact gaps")
+    try:
+        options = options_in(config.env, config.env_options, wanted.split)
+        market = split(market_config(config.env, options), info.num_agents)
+        gaps = pieces.kept("exact", Gaps, partial(_exact, config, market, played, info.num_agents))
+    except Unsolvable as error:
+        return _Exactly(absent=(_absent("exact", error, wanted),))
+    absent = []
+    told("leaving types out")
+    left_out: tuple[TypeLeftOut, ...] = ()
+    try:
+        left_out = pieces.kept("left-out", tuple[TypeLeftOut, ...], partial(_left_out, config, market, played))
+    except Unsolvable as error:
+        absent.append(Absent("exact", f"play without a type: {error}"))
+    told("equilibrium and planner")
+    lines: tuple[Line, ...] = ()
+    try:
+        lines = pieces.kept("lines", tuple[Line, ...], partial(_lines, config, market))
+    except Unsolvable as error:
+        absent.append(Absent("exact", f"equilibrium and planner: {error}"))
+    return _Exactly((gaps,), left_out, lines, tuple(absent))
 
 
-def _not_there(by: By, error: ValueError, wanted: Settings, notes: list[str]) -> None:
-    """A way that the game does not have: refused where it was asked for, else a note."""
+def _absent(by: By, error: Unsolvable, wanted: Settings) -> Absent:
+    """A way that the game does not have: refused where it was asked for by name."""
     if by in wanted.by:
         raise UserError(f"--by {by}: {error}") from error
-    notes.append(f"no {by} gaps: {error}")
+    return Absent(by, f"{by} gaps: {error}")
 
 
-def _of_types(gaps: Gaps, types: Sequence[str]) -> Gaps:
-    return replace(gaps, types=tuple(one for one in gaps.types if one.type_name in types))
-
-
-def _kept(folder: Path, shared: tuple[object, ...], name: str, kind: type[T], compute: Callable[[], T]) -> T:
-    """A piece from its file, or computed and written there."""
-    path = folder / f"{name}-{_digest((*shared, name))}.json"
-    if path.exists():
-        return _read(path, kind)
-    piece = compute()
-    _write(path, piece, kind)
-    return piece
-
-
-def _digest(of: tuple[object, ...]) -> str:
-    return hashlib.sha256(json.dumps(of).encode()).hexdigest()[:12]
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        found: T = TypeAdapter(kind).validate_json(read_capped(path, MAX_BYTES))
-    except ValidationError as error:
-        faults = error.error_count()
-        raise DamagedFile(f"{path} is no finished piece of an audit ({faults} faults): delete it") from None
-    return found
-
-
-def _write(path: Path, piece: T, kind: type[T]) -> None:
-    write_whole(path, TypeAdapter(kind).dump_json(piece, indent=1) + b"\n")
+def _bound(pieces: Pieces, subject: Subject, wanted: Settings) -> Gaps:
+    recorded = _is_recorded(subject)
+    sizes = (RECORDED_EPISODES, RECORDED_AGENTS) if recorded else (BOUND_EPISODES, BOUNDED_AGENTS)
+    episodes, agents = wanted.bound_episodes or sizes[0], sizes[1]
+    compute = partial(
+        bound_gaps, subject.make, subject.player, episodes=episodes, discount=subject.discount, seed=wanted.seed,
+        agents=agents,
+    )  # fmt: skip
+    return pieces.kept("bound", Gaps, compute, episodes, agents)
 
 
 def _exact(config: TrainConfig, market: MarketConfig, played: Policy | str, agents: int) -> Gaps:
@@ -233,7 +221,7 @@ def _exact(config: TrainConfig, market: MarketConfig, played: Policy | str, agen
     whole = exact_gaps(market, played, discount=config.discount)
     try:
         few = exact_gaps(market, played, discount=config.discount, num_agents=agents)
-    except ValueError as error:
+    except Unsolvable as error:
         return replace(whole, notes=(*whole.notes, f"not among {agents} agents: {error}"))
     return replace(few, notes=(*few.notes, f"among infinitely many agents NashConv is {whole.nash_conv.value:.6g} $"))
 
@@ -281,40 +269,46 @@ class Learned:
 
 
 def _learned(
-    folder: Path, shared: tuple[object, ...], subject: Subject, types: Sequence[str], wanted: Settings,
+    pieces: Pieces, folder: Path, subject: Subject, types: Sequence[str], every: Sequence[str], wanted: Settings,
     told: Callable[[str], None],
 ) -> tuple[list[Gaps], tuple[Deviation, ...]]:  # fmt: skip
-    """Gaps of single deviators and of whole types, and the deviators themselves."""
-    sizes = {k: v for k, v in _sizes(wanted).items() if v is not None}
+    """Gaps of single deviators and of whole types, and the deviators themselves.
+
+    Args:
+        types: that are asked for; of the others of `every`, what was finished before is there as well.
+    """
     gaps: list[Gaps] = []
     deviations: list[Deviation] = []
     for who, what in WHAT.items():
-        config = DeviatorConfig(seed=wanted.seed, **sizes)
-        if who == "type":
-            # it bounds nothing, so it is not worth as long a training
-            config = config.model_copy(update={"num_episodes": max(1, config.num_episodes // 3)})
-        own = (*shared, config.model_dump(mode="json"))
-        deviators = folder / DEVIATORS / _digest(own)
-        paths = {name: folder / PIECES / f"learned-{who}-{name}-{_digest((*own, who, name))}.json" for name in types}
-        found = {name: _read(path, Learned) for name, path in paths.items() if path.exists()}
+        config = _training(wanted, who)
+        settings = config.model_dump(mode="json")
+        kept = {name: pieces.found(f"learned-{who}-{name}", Learned, settings) for name in every}
+        found = {name: one for name, one in kept.items() if one is not None}
         missing = [name for name in types if name not in found]
         if missing:
             each = "one agent leaves" if who == "one" else "a whole type learns again"
             told(f"learning {len(missing) * len(starts(subject))} deviators: {each}")
             learned = learned_gaps(
-                subject, deviators, config, types=missing, who=who, local=wanted.local, address=wanted.address
-            )
+                subject, folder / digest((*pieces.subject, settings)), config, types=missing, who=who,
+                local=wanted.local, address=wanted.address, told=told,
+            )  # fmt: skip
             for one in learned:
                 name = one.gap.type_name
                 found[name] = Learned(one.gap, _deviation(one, what, who, subject, wanted.seed))
-                _write(paths[name], found[name], Learned)
-        gaps.append(gaps_from([found[name] for name in types], who, config))
-        deviations += [found[name].deviation for name in types]
+                pieces.write(f"learned-{who}-{name}", Learned, found[name], settings)
+        mine = [found[name] for name in every if name in found]
+        gaps.append(gaps_from(mine, who, config))
+        deviations += [one.deviation for one in mine]
     return gaps, tuple(deviations)
 
 
-def _sizes(wanted: Settings) -> dict[str, Any]:
-    return {"num_episodes": wanted.episodes, "evaluation_episodes": wanted.measured_episodes}
+def _training(wanted: Settings, who: Who) -> DeviatorConfig:
+    sizes = {"num_episodes": wanted.episodes, "evaluation_episodes": wanted.measured_episodes}
+    config = DeviatorConfig(seed=wanted.seed, **{k: v for k, v in sizes.items() if v is not None})
+    if who == "one":
+        return config
+    # it bounds nothing, so it is not worth as long a training
+    return config.model_copy(update={"num_episodes": max(1, config.num_episodes // 3)})
 
 
 def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:
@@ -324,13 +318,21 @@ def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: in
     )  # fmt: skip
 
 
-def _value(subject: Subject, seed: int) -> Estimate:
-    """Mean discounted return over the population, $, over fresh episodes."""
+def _played(subject: Subject, seed: int) -> Played:
+    """Values and mean actions of the profile over fresh episodes."""
     env = subject.make(VALUE_EPISODES)
     play, step = subject.player(env, stream(seed, "value", "player")), env.reset(stream(seed, "value"))
-    total = np.zeros(env.num_envs)
+    total, means = np.zeros(env.num_envs), []
     # every game with gaps has a horizon
     for t in range(int(cast(Any, env).horizon)):
-        step = env.step(play(step))
+        actions = play(step)
+        means.append(_mean_action(env, actions))
+        step = env.step(actions)
         total += subject.discount**t * step.reward.mean(1, dtype=float)
-    return estimate(total)
+    return Played(estimate(total), tuple(means))
+
+
+def _mean_action(env: PopulationEnv, actions: NDArray[Any]) -> tuple[float, ...]:
+    if not isinstance(env.action_space, Discrete):
+        return tuple(np.asarray(actions, float).reshape(env.num_envs * env.num_agents, -1).mean(0).tolist())
+    return tuple((np.bincount(actions.ravel(), minlength=int(env.action_space.n)) / actions.size).tolist())

@@ -3,13 +3,13 @@ run's game stands beside it, RUN/audit/audit-NAME.json."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from analysis.equilibrium.distances import PolicyDistance, TwoSample
-from analysis.equilibrium.gaps import By, Estimate, Gaps, What
+from analysis.equilibrium.gaps import By, Estimate, Gaps, What, out_of_order
 from analysis.equilibrium.rates import FiniteAgents
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import read_capped, write_whole
@@ -60,6 +60,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """What the game does not have by one way."""
+
+    by: By
+    why: str
+
+
+@dataclass(frozen=True)
 class Audit:
     """How far the policies of a run are from an equilibrium."""
 
@@ -80,13 +88,27 @@ class Audit:
     left_out: tuple[TypeLeftOut, ...]
     deviations: tuple[Deviation, ...]
     lines: tuple[Line, ...]
-    notes: tuple[str, ...]
+    subject: str
+    """Digest of what was audited: the checkpoint, the policy, the data and the seed."""
+    absent: tuple[Absent, ...]
     """What could not be worked out, and why."""
-    mean_actions: tuple[tuple[float, ...], ...] = ()
-    """[T, M]: the population's mean action by period over the value's episodes: shares of discrete actions, or means of
-    continuous ones."""
+    jitter: float
+    """Spread of the agents of a type, which exact numbers leave out."""
+    mean_actions: tuple[tuple[float, ...], ...]
+    """[T, M]: the population's mean action by period, shares of one-hot actions or means of continuous ones."""
     finite: FiniteAgents | None = None
     """The profile among other numbers of agents, where that was asked for."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the whole."""
+        notes = [f"no {one.why}" for one in self.absent]
+        if self.jitter and self.found("exact") is not None:
+            notes.append(
+                "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's "
+                f"own agents (jitter {self.jitter:g}): they compare to the last dollar only with env_options.jitter=0"
+            )
+        return (*notes, *out_of_order(self.gaps))
 
     def found(self, by: By, what: What = "unilateral gap") -> Gaps | None:
         """The gaps found in one way, if they were."""
@@ -121,6 +143,25 @@ def write_audit(run: Path, audit: Audit) -> Path:
     path = audit_path(run, audit.policy)
     write_whole(path, _FILE.dump_json(audit, indent=1) + b"\n")
     return path
+
+
+def gathered(audit: Audit, run: Path) -> Audit:
+    """`audit` with what the file of an earlier call says of the same subject by ways that it has nothing of."""
+    try:
+        before = read_audit(run, audit.policy)
+    except (UserError, DamagedFile):
+        return audit
+    if before.subject != audit.subject:
+        return audit
+    now = {one.by for one in audit.gaps} | {one.by for one in audit.absent}
+    return replace(
+        audit,
+        gaps=(*audit.gaps, *(one for one in before.gaps if one.by not in now)),
+        absent=(*audit.absent, *(one for one in before.absent if one.by not in now)),
+        left_out=audit.left_out if "exact" in now else before.left_out,
+        lines=audit.lines if "exact" in now else before.lines,
+        deviations=audit.deviations if "learned" in now else before.deviations,
+    )
 
 
 def read_audit(run: Path, policy: str = TRAINED) -> Audit:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.equilibrium.audit_file import TRAINED, Audit, read_audit
-from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, Gaps, largest
+from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, largest
 
 ORDER: tuple[By, ...] = ("learned", "exact", "bound")
 
@@ -26,7 +26,10 @@ def show(run: Path, policy: str = TRAINED) -> None:
 
 
 def table_of(audit: Audit) -> Table:
-    """Unilateral gaps and type deviations by type, NashConv below; in $ per agent and episode."""
+    """Unilateral gaps and type deviations by type, NashConv below; in $ per agent and episode.
+
+    Values are simulated where deviators were, else as the first way has them; shares are of the value in their row.
+    """
     who = audit.policy if audit.policy != TRAINED else f"{audit.run} ({audit.label})"
     table = Table(box=None, pad_edge=False, title=f"{who} on {audit.env}, N = {audit.num_agents}")
     table.add_column("type", no_wrap=True)
@@ -38,12 +41,16 @@ def table_of(audit: Audit) -> Table:
     if together is not None:
         table.add_column("type deviation", justify="right", no_wrap=True)
     columns = [found for _, found in ways] + ([] if together is None else [together])
-    for i, one in enumerate(columns[0].types if columns else ()):
-        table.add_row(one.type_name, _number(one.base), *(_gap(found, i) for found in columns))
-    if ways:
-        whole = [_share(found.nash_conv, audit.value.value) for _, found in ways]
-        name = "NashConv" if ways[0][1].complete else "their part of NashConv"
-        table.add_row(name, _number(audit.value), *whole, *([""] if together is not None else []))
+    # types in the game's order, which a way that has all of them knows
+    whole_first = sorted(columns, key=lambda found: not found.complete)
+    for name in dict.fromkeys(one.type_name for found in whole_first for one in found.types):
+        cells = [next((one for one in found.types if one.type_name == name), None) for found in columns]
+        base = next(one.base for one in cells if one is not None)
+        gaps = ["–" if one is None else _share(one.gap, base.value) for one in cells]
+        table.add_row(name, _number(base), *gaps)
+    if any(found.complete for _, found in ways):
+        whole = [_share(found.nash_conv, audit.value.value) if found.complete else "–" for _, found in ways]
+        table.add_row("NashConv", _number(audit.value), *whole, *([""] if together is not None else []))
     return table
 
 
@@ -57,11 +64,6 @@ def _half(estimate: Estimate) -> float:
 
 def _share(estimate: Estimate, of: float) -> str:
     return _number(estimate) + (f" ({estimate.value / abs(of):.2%})" if of else "")
-
-
-def _gap(found: Gaps, i: int) -> str:
-    one = found.types[i]
-    return _share(one.gap, one.base.value)
 
 
 def lines_of(audit: Audit) -> list[str]:

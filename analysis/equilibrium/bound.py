@@ -17,6 +17,7 @@ from envs.inventory.market import InventoryMarket
 from envs.inventory.mean_field.field import Path
 from envs.inventory.network.network import InventoryNetwork
 from envs.population import PopulationEnv
+from envs.unsolvable import Unsolvable
 from mfmarl.errors import UserError
 from mfmarl.registry import suggestion
 from mfmarl.yardstick import Player
@@ -46,7 +47,8 @@ def bounds(
 
     Raises:
         UserError: for an unknown type.
-        ValueError: for fewer than 2 episodes or 1 agent, a discount out of range, and a game that has no inventory.
+        Unsolvable: for a game that has no inventory, or a market that has no bound, with the reason.
+        ValueError: for fewer than 2 episodes or 1 agent, and a discount out of range.
     """
     if episodes < 2 or agents < 1:
         raise ValueError(f"episodes is {episodes} and agents {agents}; an interval takes 2 episodes and 1 agent")
@@ -64,7 +66,7 @@ def bounds(
         return market_bounds(
             env, player, asked, episodes=episodes, discount=discount, seed=seed, agents=agents, path=path
         )
-    raise ValueError(f"upper bounds are worked out for inventory markets and networks; this is {type(env).__name__}")
+    raise Unsolvable(f"upper bounds are worked out for inventory markets and networks; this is {type(env).__name__}")
 
 
 def bound_gaps(
@@ -75,7 +77,7 @@ def bound_gaps(
 
     Raises:
         ImpossibleGap: for a bound below zero by more than its interval.
-        ValueError: where a type has no bound, with the reason, and as `bounds`.
+        Unsolvable, ValueError: as `bounds`.
     """
     found = bounds(
         make, player, episodes=episodes, discount=discount, seed=seed, types=types, agents=agents, path=path

@@ -23,6 +23,8 @@ from envs.inventory.presets import preset_of
 from envs.inventory.reference import POLICIES
 from envs.inventory.reference.mean_field import solved
 from envs.settings import checked_settings
+from envs.unsolvable import Unsolvable
+from mfmarl.errors import UserError
 from mfmarl.policy import Policy
 
 Played = str | Policy | Profile
@@ -45,14 +47,14 @@ def market_config(env: str, options: Mapping[str, Any] | None = None) -> MarketC
 
     Raises:
         UnknownName: for an environment or option that does not exist.
-        ValueError: for an environment that is no market, which has no exact mean field.
+        Unsolvable: for an environment that is no market, which has no exact mean field.
     """
     if env not in envs.names():
         raise envs.UnknownName("environment", env, envs.names())
     family, _, name = env.partition("/")
     preset = preset_of(name, options or {}) if family == "inventory" else None
     if preset is None or not issubclass(preset.kind, MarketConfig):
-        raise ValueError(f"{env} has no exact mean field, which markets have: audit it by learned and bound")
+        raise Unsolvable(f"{env} has no exact mean field, which markets have: audit it by learned and bound")
     config = checked_settings(preset.kind, {**preset.defaults, **(options or {})})
     assert isinstance(config, MarketConfig)
     return config
@@ -77,7 +79,8 @@ def exact_gaps(
             where not given.
 
     Raises:
-        UserError, ValueError: for a market or policy that cannot be solved exactly; says why and what to use instead.
+        UserError: for policies of another game.
+        Unsolvable: for a market or policy that cannot be solved exactly; says why and what to use instead.
         ImpossibleGap: where staying beats the best response, which is a fault of this program.
     """
     config = market_config(env, options) if isinstance(env, str) else env
@@ -92,7 +95,7 @@ def gaps_in(game: MeanFieldMarket, exact: ExactProfile, num_agents: int | None =
     """The gaps of a profile in `game`; see `exact_gaps`."""
     found = evaluate(game, exact.profile)
     if found.residual > MUCH:
-        raise ValueError(
+        raise Unsolvable(
             f"a bound of the exact mean field's grid of positions would bind in {found.residual:.3g} periods, so its "
             "values are not this market's: audit by learned and bound"
         )
@@ -122,7 +125,8 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
 
     Raises:
         UnknownName: for a reference policy that does not exist.
-        ValueError: for policies that are no profile of this game, with the reason.
+        UserError: for policies of another game.
+        Unsolvable: for policies that are no profile of the mean field, with the reason.
     """
     if isinstance(played, Profile):
         return ExactProfile(played, ())
@@ -131,8 +135,8 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
             raise envs.UnknownName("reference policy", played, list(POLICIES))
         try:
             return ExactProfile(solved(game.config, game.gamma).profile(played), ())
-        except ValueError as error:
-            raise ValueError(f"{error}: audit it by learned and bound") from error
+        except Unsolvable as error:
+            raise Unsolvable(f"{error}: audit it by learned and bound") from error
     return _trained(game, played, observer or Observer(game))
 
 
@@ -140,11 +144,11 @@ def _trained(game: MeanFieldMarket, policy: Policy, observer: Observer) -> Exact
     shape = policy.network.shape
     if shape.num_actions is None or shape.sharing == "agent":
         what = "play continuous actions" if shape.num_actions is None else "are one network an agent (sharing=agent)"
-        raise ValueError(f"these policies {what}, so no type has one law in the mean field: audit by learned and bound")
+        raise Unsolvable(f"these policies {what}, so no type has one law in the mean field: audit by learned and bound")
     wanted = (len(observer.type_names), observer.size, game.types[0].levels.size)
     got = (len(shape.types), shape.observations, shape.num_actions)
     if wanted != got:
-        raise ValueError(
+        raise UserError(
             f"the policies are of another game: they have {got[0]} types, {got[1]} observed entries and {got[2]} "
             f"actions; this market has {wanted[0]}, {wanted[1]} and {wanted[2]}"
         )

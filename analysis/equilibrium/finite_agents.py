@@ -9,7 +9,6 @@ from math import gcd, lcm
 import numpy as np
 
 from analysis.equilibrium.exact import MUCH, Played, exact_profile
-from analysis.equilibrium.gaps import NotThere
 from analysis.equilibrium.rates import LEAST_SIZES, FiniteAgents, Size, fitted_rates
 from envs.inventory.backend import backend
 from envs.inventory.config import MarketConfig
@@ -17,6 +16,7 @@ from envs.inventory.market import InventoryMarket, make_market
 from envs.inventory.mean_field import MeanFieldMarket, evaluate, mean_field, split
 from envs.inventory.types import counts_of
 from envs.population import type_slices
+from envs.unsolvable import Unsolvable
 from mfmarl.network import types_of
 from mfmarl.players import network_player, profile_player
 from mfmarl.policy import Policy
@@ -53,13 +53,14 @@ def finite_agents(
         told: is called with the size that is played.
 
     Raises:
-        NotThere: for policies of one network an agent, of which there are none for other numbers of agents.
-        ValueError: for fewer than 3 sizes, one at which a type has no agent, a market without a mean field, or policies
-            that are no profile of it.
+        Unsolvable: for policies of one network an agent, of which there are none for other numbers of agents; for a
+            market without a mean field, policies that are no profile of it, or types too rare for `SIZES`.
+        UserError: for policies of another game.
+        ValueError: for fewer than 3 sizes, or one at which a type has no agent.
     """
     own = config.model_copy(update={"jitter": 0.0})
     if isinstance(played, Policy) and played.network.shape.sharing == "agent":
-        raise NotThere(
+        raise Unsolvable(
             "these policies are one network an agent (sharing=agent), so there are none for other numbers of agents: "
             "train with sharing=type"
         )
@@ -109,7 +110,12 @@ def sizes_of(config: MarketConfig) -> tuple[int, ...]:
 
 
 def _sizes(config: MarketConfig, sizes: Sequence[int] | None) -> list[int]:
-    wanted = sorted(set(sizes_of(config) if sizes is None else sizes))
+    if sizes is None:
+        found = sizes_of(config)
+        if len(found) < LEAST_SIZES:
+            raise Unsolvable(f"a type of the market is so rare that not even {LEAST_SIZES} of {SIZES} agents have one")
+        return list(found)
+    wanted = sorted(set(sizes))
     if len(wanted) < LEAST_SIZES or wanted[0] < 2:
         raise ValueError(f"sizes are {wanted}: a rate wants {LEAST_SIZES} or more, each of 2 or more agents")
     for size in wanted:
@@ -133,7 +139,7 @@ def _limit(game: MeanFieldMarket, played: Played) -> tuple[float, tuple[str, ...
     exact = exact_profile(game, played)
     found = evaluate(game, exact.profile)
     if found.residual > MUCH:
-        raise NotThere(
+        raise Unsolvable(
             f"a bound of the exact mean field's grid of positions would bind in {found.residual:.3g} periods, so the "
             "limit of many agents is not known"
         )

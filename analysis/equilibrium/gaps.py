@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -26,10 +26,6 @@ CERTIFIES: dict[By, str] = {
 
 FAR = 3.29 / 1.96
 """Half-widths of normal intervals: of 99.9 % over 95 %."""
-
-
-class NotThere(ValueError):
-    """A way to the gap that the game or the policies do not have; says why, and what to use."""
 
 
 class ImpossibleGap(TrainingFailed):
@@ -129,3 +125,18 @@ def check_gaps(gaps: Gaps, tolerance: float = 1e-6) -> Gaps:
 def largest(gaps: Sequence[TypeGap]) -> TypeGap:
     """max_k gap_k."""
     return max(gaps, key=lambda one: one.gap.value)
+
+
+def out_of_order(found: Sequence[Gaps]) -> list[str]:
+    """Where learned <= exact <= bound does not hold beyond the intervals: a note for each type."""
+    gaps = {one.by: {t.type_name: t.gap for t in one.types} for one in found if one.what == "unilateral gap"}
+    notes = []
+    for below, above in (("learned", "exact"), ("exact", "bound"), ("learned", "bound")):
+        lower, upper = gaps.get(cast(By, below), {}), gaps.get(cast(By, above), {})
+        notes += [
+            f"{name}: the {below} gap, {lower[name].value:,.1f} $, lies above the {above} one, "
+            f"{upper[name].value:,.1f} $, beyond their intervals: the two are not of the same game, see the notes"
+            for name in lower
+            if name in upper and lower[name].low > upper[name].high
+        ]
+    return notes

@@ -49,7 +49,7 @@ def leave_type_out(
 
     Raises:
         UserError: for a type that does not exist, or the only one there is.
-        ValueError: as `exact_gaps`.
+        Unsolvable: as `exact_gaps`.
     """
     config = market_config(env, options) if isinstance(env, str) else env
     names = list(config.types)

@@ -19,6 +19,7 @@ from envs.inventory.mean_field.own_process import own_process
 from envs.inventory.reference.clairvoyant import Field, bound_steps, clairvoyant_bound, possible_orders
 from envs.inventory.types import AgentType, Parameters
 from envs.population import type_slices
+from envs.unsolvable import Unsolvable
 from mfmarl.seeding import generator, stream
 from mfmarl.yardstick import Player
 
@@ -66,7 +67,7 @@ def market_bounds(
     everyone = np.concatenate(sample)
     why_not_free, why_not_penalised = _no_free(env), _no_penalties(env)
     if why_not_free and why_not_penalised:
-        raise ValueError(f"there is no upper bound: {why_not_free}; {why_not_penalised}")
+        raise Unsolvable(f"there is no upper bound: {why_not_free}; {why_not_penalised}")
     pilot = None
     if path is None and not why_not_penalised:
         pilot = watch(env, player, everyone, env.num_envs, discount, stream(seed, "path"), free=False)
@@ -90,7 +91,7 @@ def market_bounds(
             try:
                 base, best, at_expected = _penalised(env, mine, columns, seen, expected, discount)
                 penalised, best_expected = paired_gap(*about, base, best, differ), at_expected
-            except ValueError as error:
+            except Unsolvable as error:
                 why = f"{about[0]}: no penalties: {error}"
                 notes.append(why)
         found.append(TypeBounds(free, penalised, why, best_expected))

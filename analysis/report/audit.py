@@ -37,6 +37,7 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
         "bounds, bounds by information relaxation upper ones; exact gaps are of agents alike within their type. "
         "Profit alone cannot rank policies: more of it may be what a single agent would leave."
     )
+    section.answer += _answer(found, methods)
     without = len(study.runs) - len(found)
     if without:
         section.text.append(f"{without} of {len(study.runs)} runs were not audited.")
@@ -65,6 +66,32 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     every = [one for _, _, audit in found for one in audit.gaps]
     section.text += sorted({f"{one.by.capitalize()}, {one.what}: {note}." for one in every for note in one.notes})
     return section
+
+
+def _answer(found: Sequence[Told], methods: list[str]) -> list[str]:
+    """NashConv of each method in a sentence, a mean over its audited runs."""
+    said = []
+    for method in methods:
+        mine = [audit for name, _, audit in found if name == method and all(one.complete for one in audit.gaps)]
+        ways: dict[str, list[float]] = {}
+        for audit in mine:
+            for by, one in zip(("learned", "exact", "bound"), audit.nash_conv, strict=True):
+                if one is not None:
+                    ways.setdefault(by, []).append(one.value)
+        told = {by: sum(values) / len(values) for by, values in ways.items() if len(values) == len(mine)}
+        size = sum(abs(audit.value.value) for audit in mine) / max(1, len(mine))
+        share = {by: f"{value:,.1f} $" + (f" ({value / size:.1%})" if size else "") for by, value in told.items()}
+        if "exact" in share:
+            much = share["exact"]
+        elif {"learned", "bound"} <= set(share):
+            much = f"between {share['learned']} and {share['bound']}"
+        elif share:
+            much = f"at least {share['learned']}" if "learned" in share else f"at most {share['bound']}"
+        else:
+            continue
+        who = "an agent that leaves the profile alone gains, on average over the population,"
+        said.append(f"Where all play what {label(method)} learned, {who} {much} an episode (NashConv).")
+    return said
 
 
 def gap_table(found: Sequence[Told]) -> pd.DataFrame:

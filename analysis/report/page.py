@@ -63,8 +63,9 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     page = _template().render(
         title=f"{_listed([label(m) for m in study.methods])} on {evaluation.env}",
         subtitle=f"{evaluation.num_agents} agents of {len(study.type_names)} types; {shown}{_learned(study)}; every "
-        f"policy played on {where} over {evaluation.periods} periods. Intervals are over seeds.",
-        answer=headline(study, table, None if found is None else found[1]),
+        f"policy played on {where} over {evaluation.periods} periods. Intervals are over seeds"
+        f"{'' if audited is None else '; those of the audit over episodes'}.",
+        answer=[*headline(study, table, None if found is None else found[1]), *(s for p in sections for s in p.answer)],
         sections=sections,
     )
     try:

@@ -48,6 +48,8 @@ class Section:
     text: list[str] = field(default_factory=list)
     figures: list[Drawing] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    answer: list[str] = field(default_factory=list)
+    """Sentences for the top of the page."""
 
 
 def drawing(figure: Figure, name: str, alt: str, caption: str, csv: str = "") -> Drawing:

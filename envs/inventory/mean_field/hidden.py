@@ -20,6 +20,7 @@ from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.observer import Holdings
 from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.mean_field.units import before_visits, joined, rounded, visited
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -86,7 +87,7 @@ class Hidden:
         demands = kind.size if self._sell_all else max(law.size for law in self._laws)
         cells = kind.size * cases**kind.agent.L * demands
         if cells > LARGEST:
-            raise ValueError(
+            raise Unsolvable(
                 f"{kind.name}: with L = {kind.agent.L} its agents may observe any of {cells:,} cases of their own in a "
                 f"period, more than the {LARGEST:,} that are followed exactly: give it a shorter lead time or fewer "
                 "action levels, or audit by learned and bound"

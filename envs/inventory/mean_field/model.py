@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field.couplings import Couplings, couplings_of, season_of
 from envs.inventory.mean_field.process import TypeModel, type_model
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 RECORDED = ("window", "series", "bootstrap", "fitted")
@@ -60,19 +61,20 @@ def mean_field(config: MarketConfig, *, gamma: float = 0.99) -> MeanFieldMarket:
         gamma: discount of the values, in (0, 1].
 
     Raises:
-        ValueError: for what has no mean field here, with the setting and what to set instead.
+        Unsolvable: for what has no mean field here, with the setting and what to set instead.
+        ValueError: for a discount out of range.
     """
     if not 0 < gamma <= 1:
         raise ValueError(f"gamma is {gamma}; a discount is above 0 and at most 1")
     if config.demand_mode in RECORDED:
-        raise ValueError(f"demand_mode is {config.demand_mode}: the exact mean field needs a demand law, not a record")
+        raise Unsolvable(f"demand_mode is {config.demand_mode}: the exact mean field needs a demand law, not a record")
     if config.action_mode not in QUANTITIES:
-        raise ValueError(
+        raise Unsolvable(
             f"action_mode is {config.action_mode}: the exact mean field takes quantities; set levels, or absolute with "
             "the quantities in action_grid"
         )
     if config.shock_sigma > 0:
-        raise ValueError(
+        raise Unsolvable(
             "the demand shock is common to all agents, so that their means are no path known in advance and there is "
             "no exact mean field: set shock_sigma=0"
         )

@@ -19,6 +19,7 @@ from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field.couplings import first_stock, terminal_share
 from envs.inventory.mean_field.demand_law import lost_sales, probabilities, sell_all, shortfall
 from envs.inventory.types import AgentType
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -98,10 +99,10 @@ def own_process(
     low = -_deepest(means, agent.cv2) if backlog else 0
     size = room - low + 1
     if agent.L >= 2 and not (levels == 0).any():
-        raise ValueError(f"nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
+        raise Unsolvable(f"nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
     size_in_bytes = 4 * (most_visitors + 1) * means.size * size * levels.size ** max(agent.L, 1)
     if size_in_bytes > MOST_BYTES:
-        raise ValueError(
+        raise Unsolvable(
             f"L = {agent.L} with {size:,} net stocks, {levels.size} orders and {means.size} periods needs tables of "
             f"{size_in_bytes / 2**20:,.0f} MiB, more than {MOST_BYTES // 2**20}"
         )

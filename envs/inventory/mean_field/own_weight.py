@@ -23,6 +23,7 @@ from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.mean_field.units import before_joining
 from envs.inventory.types import counts_of
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 
@@ -77,19 +78,19 @@ def finite_gaps(game: MeanFieldMarket, found: Evaluation, num_agents: int) -> Na
 
 def _refuse(game: MeanFieldMarket, path: Path, num_agents: int) -> None:
     if game.units_follow_field:
-        raise ValueError(
+        raise Unsolvable(
             "an agent's own weight in scarce supply or spill-over is not worked out: leave num_agents out, which gives "
             "the gap among infinitely many, or audit by learned"
         )
     fall = game.config.price_coupling
     if fall > 0 and game.config.unmet == "backlog":
-        raise ValueError(
+        raise Unsolvable(
             "an agent's own weight in retail prices is worked out for lost sales; with backlog set price_coupling=0, "
             "or leave num_agents out"
         )
     most = max(max(kind.room, float(kind.levels.max())) for kind in game.types)
     if fall > 0 and (path.price - fall * most / (game.reference * num_agents)).min() <= game.config.price_floor:
-        raise ValueError(
+        raise Unsolvable(
             f"among {num_agents} agents one alone can press the retail price to its floor {game.config.price_floor:g}, "
             "where it is not linear: take more agents, or leave num_agents out"
         )

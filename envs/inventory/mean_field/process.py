@@ -28,6 +28,7 @@ from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field.couplings import first_stock, terminal_share
 from envs.inventory.mean_field.demand_law import exceeds, lost_sales, probabilities, sell_all, shortfall
 from envs.inventory.types import AgentType
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -131,18 +132,18 @@ def type_model(name: str, agent: AgentType, share: float, config: MarketConfig, 
     first = min(first_stock(config, agent), room)
     pipeline = max(agent.L - 1, 0) if config.unmet == "lost" else 0
     if pipeline and not (levels == 0).any():
-        raise ValueError(f"{name}: nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
+        raise Unsolvable(f"{name}: nothing is on order at the start, so with L = {agent.L} the action grid needs a 0")
     if (pairs := (room + 1) * levels.size ** (pipeline + 1)) > LARGEST:
-        raise ValueError(
+        raise Unsolvable(
             f"{name}: lost sales with L = {agent.L} has {pairs:,} states x actions a period, more than {LARGEST:,}; "
             "give it a shorter lead time or fewer action levels, or set unmet=backlog, which needs one position only"
         )
     if config.unmet == "backlog" and agent.delta > 0:
-        raise ValueError(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
+        raise Unsolvable(f"{name}: spoilage (delta {agent.delta:g}) with backlog has no exact position; set unmet=lost")
     means = agent.mu * season
     everything = config.demand_mode == "sell_all"
     if everything and config.unmet == "backlog":
-        raise ValueError("demand_mode is sell_all, which leaves nothing unmet: set unmet=lost")
+        raise Unsolvable("demand_mode is sell_all, which leaves nothing unmet: set unmet=lost")
     end = agent.c * terminal_share(config)
     build = _lost if config.unmet == "lost" else _backlog
     return build(_Setting(name, agent, share, levels, room, first, means, agent.cv2, everything, end))

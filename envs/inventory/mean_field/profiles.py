@@ -15,6 +15,7 @@ from envs.inventory.mean_field.model import MeanFieldMarket
 from envs.inventory.mean_field.process import TypeModel
 from envs.inventory.reference import critical_ratio
 from envs.inventory.types import Parameters
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -74,7 +75,7 @@ def base_stock_levels(game: MeanFieldMarket) -> Doubles:
     levels = np.maximum(CountDemand(parameters.mu, parameters.cv2).quantile(ratio, parameters.L + 1), 0.0)
     if not np.isfinite(levels).all():
         name = game.types[int(np.argmin(np.isfinite(levels)))].name
-        raise ValueError(f"{name} has no finite base-stock level: its stock costs nothing to hold; set h or gamma < 1")
+        raise Unsolvable(f"{name} has no finite base-stock level: its stock costs nothing to hold; set h or gamma < 1")
     return levels
 
 

@@ -17,6 +17,7 @@ from envs.inventory.formulas import spoilage
 from envs.inventory.ledger import Ledger
 from envs.inventory.market import MOST_ORDERED, REWARD_PARAMETERS, InventoryMarket
 from envs.population import Step
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -112,7 +113,7 @@ def clairvoyant_bound(env: InventoryMarket, field: Field, *, discount: float) ->
     """
     config, p, mine = env.config, env.parameters, field.agents
     if config.action_mode == "order_up_to" and config.unmet == "backlog":
-        raise ValueError("orders up to a position have no largest one with backlog, so there is no bound; set levels")
+        raise Unsolvable("orders up to a position have no largest one with backlog, so there is no bound; set levels")
     demand = field.demand
     if demand.shape != (env.horizon, env.num_envs, mine.size):
         raise ValueError(

@@ -29,6 +29,7 @@ from envs.inventory.mean_field.profiles import (
 from envs.inventory.mean_field.tuned import Pair, Rule, Tuned, common_tuned, nash_tuned, population_tuned
 from envs.inventory.reference.fixed_cost import batches, order_quantity, s_S
 from envs.inventory.reference.playing import Market, Policy
+from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Goal = Literal["nash", "population", "common"]
@@ -105,7 +106,7 @@ class Solved:
             "r_nQ": r_nQ_profile,
         }
         if name not in plain:
-            raise ValueError(f"{name} looks at more than an agent's own stock and orders, so it is no profile")
+            raise Unsolvable(f"{name} looks at more than an agent's own stock and orders, so it is no profile")
         return plain[name](game)
 
 
@@ -127,7 +128,7 @@ def solved(config: MarketConfig, discount: float) -> Solved:
     """The mean field of `config`, kept for the four markets last asked for.
 
     Raises:
-        ValueError: for a market without one, with the setting and what to set instead.
+        Unsolvable: for a market without one, with the setting and what to set instead.
     """
     return _solved(type(config), config.model_dump_json(), discount)
 

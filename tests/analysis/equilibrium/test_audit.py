@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from analysis.equilibrium.audit import Settings, _value, audit, out_of_order
+from analysis.equilibrium.audit import Settings, _played, audit
 from analysis.equilibrium.audit_file import Audit, read_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
-from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps
+from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
 from analysis.report import write_report
 from mfmarl.cli import run_command
 from mfmarl.config import config_from
@@ -99,22 +100,38 @@ def test_a_finished_piece_is_not_done_again(run: Path, audited: Audit, monkeypat
     monkeypatch.setattr("analysis.equilibrium.audit.learned_gaps", never)
     audit(run, SMALL)
     assert read_audit(run) == audited
-    audit(run, Settings(types=("discounter",), by=("exact",)))
-    assert [one.type_name for one in read_audit(run).gaps[0].types] == ["discounter"]
+
+
+@pytest.mark.parametrize("by", ["exact", "bound", "learned"])
+def test_calls_add_to_each_other(run: Path, audited: Audit, by: By) -> None:
+    whole = audit(run, SMALL).read_bytes()
+    audit(run, replace(SMALL, types=("discounter",), by=(by,)))
+    found = read_audit(run)
+    assert sorted(found.gaps, key=repr) == sorted(audited.gaps, key=repr)
+    assert (found.left_out, found.lines, found.deviations) == (audited.left_out, audited.lines, audited.deviations)
+    audit(run, SMALL)
+    assert (run / "audit" / "audit.json").read_bytes() == whole
+    # another seed is another audit
+    audit(run, replace(SMALL, seed=1, by=("exact",)))
+    assert [one.by for one in read_audit(run).gaps] == ["exact"]
     audit(run, SMALL)
 
 
 def test_types_out_of_order_or_twice_stand_in_the_rows_that_are_theirs(run: Path, audited: Audit) -> None:
-    audit(run, Settings(types=("supermarket", "convenience", "supermarket"), episodes=600, measured_episodes=128,
-                        bound_episodes=16, local=True))  # fmt: skip
+    shorter = replace(SMALL, episodes=300)
+    audit(run, replace(shorter, types=("discounter", "convenience", "discounter"), by=("exact", "learned")))
     some = read_audit(run)
-    for one in some.gaps:
-        whole = audited.found(one.by, one.what)
-        assert whole is not None
-        assert one.types == whole.types[:2]
-        assert not one.complete
+    learned, exact = some.found("learned"), some.found("exact")
+    assert learned is not None
+    assert exact is not None
+    assert [one.type_name for one in learned.types] == ["convenience", "discounter"]
+    assert exact.complete
+    assert not learned.complete
     table = table_of(some)
-    assert list(table.columns[0].cells) == ["convenience", "supermarket", "their part of NashConv"]
+    names, of_learned, of_exact = (list(table.columns[i].cells) for i in (0, 2, 3))
+    assert names == ["convenience", "supermarket", "discounter", "NashConv"]
+    assert [cell == "–" for cell in of_learned] == [False, True, False, True]
+    assert "–" not in of_exact
     # a part bounds nothing from above
     assert any("NashConv is between" in line for line in lines_of(audited))
     assert not any("NashConv is between" in line for line in lines_of(some))
@@ -126,6 +143,9 @@ def test_the_report_has_the_audit(run: Path, audited: Audit, tmp_path: Path) -> 
     page = write_report([run], tmp_path)
     text = page.read_text()
     assert "Equilibrium audit" in text
+    exact = audited.nash_conv[1]
+    assert exact is not None
+    assert f"{exact.value:,.1f} $ ({exact.value / abs(audited.value.value):.1%}) an episode (NashConv)" in text
     lines = (tmp_path / "audit_gaps.csv").read_text().splitlines()
     # three types and NashConv by three ways, and three type deviations
     assert len(lines) == 1 + 3 * 4 + 3
@@ -163,6 +183,7 @@ def test_the_audit_of_a_reference_policy_stands_beside_the_runs_own(
         (["--policy", "base-stok"], "base_stock"),
         (["--split", "test"], "no data to split"),
         (["--episodes", "0"], "whole number"),
+        (["--episodes", "99999999999"], "at most 1,000,000,000"),
         (["--local", "--address", "auto"], "leave one out"),
     ],
     ids=str,
@@ -241,8 +262,10 @@ def test_values_discount_from_the_first_period_on() -> None:
     env = make(1)
     env.reset(0)
     first = env.step(np.full((1, 4), 1, env.action_space.dtype)).reward.mean()
-    found = _value(Subject(make, constant_player(1), 1e-12), 0)
-    assert found.value == pytest.approx(first, rel=1e-6)
+    found = _played(Subject(make, constant_player(1), 1e-12), 0)
+    assert found.value.value == pytest.approx(first, rel=1e-6)
+    assert len(found.mean_actions) == env.horizon
+    assert set(found.mean_actions) == {tuple(float(a == 1) for a in range(env.action_space.n))}
     assert abs(first) > 1e-3
 
 

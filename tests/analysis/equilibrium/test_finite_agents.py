@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from analysis.equilibrium.exact import exact_gaps, exact_profile, market_config
 from analysis.equilibrium.finite_agents import finite_agents, sizes_of
-from analysis.equilibrium.gaps import NotThere
 from analysis.equilibrium.rates import FiniteAgents, Size, fitted_rates, in_words
 from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field import (
@@ -24,6 +23,7 @@ from envs.inventory.mean_field import (
     split,
 )
 from envs.inventory.types import TYPES
+from envs.unsolvable import Unsolvable
 from mfmarl.network import NetworkShape, PolicyNetwork
 from mfmarl.policy import Policy
 
@@ -92,7 +92,7 @@ def test_sizes_split_the_shares_into_whole_agents() -> None:
     assert sizes_of(split(easy, 100)) == (100, 300, 1000, 3000, 10_000)
     kinds = {name: TYPES[name].model_copy(update={"share": share}) for name, share in (("fresh", 1), ("online", 1e-6))}
     rare = MarketConfig(types=kinds, horizon=4)
-    with pytest.raises(ValueError, match="3 or more"):
+    with pytest.raises(Unsolvable, match="so rare"):
         finite_agents(rare, "random")
     with pytest.raises(ValueError, match="among 30 agents there is no online"):
         finite_agents(rare, "random", sizes=(30, 300, 3000))
@@ -162,11 +162,11 @@ def test_bad_input_is_told() -> None:
     for sizes in ((10, 30), (10, 30, 30), (1, 10, 30)):
         with pytest.raises(ValueError, match="3 or more"):
             finite_agents(config, profile, sizes=sizes)
-    with pytest.raises(NotThere, match=r"one network an agent .sharing=agent.*train with sharing=type"):
+    with pytest.raises(Unsolvable, match=r"one network an agent .sharing=agent.*train with sharing=type"):
         finite_agents(config, network(config, sharing="agent"))
-    with pytest.raises(ValueError, match="continuous actions"):
+    with pytest.raises(Unsolvable, match="continuous actions"):
         finite_agents(config, network(config, num_actions=None, law="squashed_gaussian", mean_action="scalar"))
-    with pytest.raises(ValueError, match="myopic looks at more than an agent's own stock"):
+    with pytest.raises(Unsolvable, match="myopic looks at more than an agent's own stock"):
         finite_agents(config, "myopic")
     with pytest.raises(ValueError, match="3 types do not serve 2"):
         network(config).network.among(((0, 3), (3, 5)))
