@@ -28,6 +28,7 @@ UNITS = {
     "absolute": "mean order, u",
 }
 """What the mean over the grid of an inventory's action mode is."""
+NEAR = "A path is an equilibrium only as far as the NashConv of its runs is near 0."
 
 
 def add_equilibria(
@@ -85,7 +86,7 @@ def several_in_words(groups: Clusters) -> str:
     nearest, farthest = pairs.min(), pairs.max()
     unit = "of total variation on average over periods"
     if len(found) == 1:
-        return f"Equilibria: {runs} runs play one path: mean actions differ by at most {farthest:.2f} {unit}."
+        return f"Equilibria: {runs} runs play one path: mean actions differ by at most {farthest:.2f} {unit}. {NEAR}"
     if len(found) == runs:
         span = f"{nearest:.2f}" if runs == 2 else f"{nearest:.2f} to {farthest:.2f}"
         return f"Equilibria: {runs} runs play as many different paths: mean actions differ by {span} {unit}. {NEAR}"
@@ -97,9 +98,6 @@ def several_in_words(groups: Clusters) -> str:
     )
     told = f"Equilibria: {runs} runs play {len(found)} different paths: mean actions differ by at most {within:.2f}"
     return f"{told} {unit} within a path, and by at least {across:.2f} between two. {NEAR}"
-
-
-NEAR = "Paths are different equilibria only where their runs are near one: see their NashConv."
 
 
 def _within(groups: Clusters, k: int) -> float:
