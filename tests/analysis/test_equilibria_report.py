@@ -15,7 +15,8 @@ from analysis.equilibrium.rates import FiniteAgents, Size, fitted_rates
 from analysis.equilibrium.several import clusters
 from analysis.figures.finite_agents import finite_agents
 from analysis.figures.mean_orders import mean_orders
-from analysis.report import write_report
+from analysis.load import load_study
+from analysis.report.audit import audit_section
 from analysis.report.equilibria import add_equilibria, several_in_words
 from analysis.report.finite_agents import add_finite
 from analysis.report.parts import Section
@@ -184,7 +185,7 @@ def test_no_finite_agents_no_part() -> None:
     assert (section, files) == (Section("audit", "Audit"), {})
 
 
-def test_a_report_of_audited_runs_has_both(tmp_path: Path) -> None:
+def test_the_section_of_audited_runs_has_both(tmp_path: Path) -> None:
     runs = []
     for seed, mean_actions in ((1, LOW), (2, HIGH)):
         config = TrainConfig.model_validate(
@@ -195,10 +196,11 @@ def test_a_report_of_audited_runs_has_both(tmp_path: Path) -> None:
         evaluate(runs[-1], episodes=1)
         (runs[-1] / "audit").mkdir()
         write_audit(runs[-1], audit(mean_actions, finite=finite(-300.0)))
-    page = write_report(runs, tmp_path / "report")
-    text = page.read_text()
-    for words in ("2 runs play as many different paths", "C/N describes the gaps", 'aria-label="Distance of the value'):
-        assert words in text
-    for name in ("clusters", "paths", "finite", "rates"):
-        assert f"audit_{name}.csv" in text
-        assert (page.parent / f"audit_{name}.csv").exists()
+    files: dict[str, pd.DataFrame] = {}
+    section = audit_section(load_study(runs), runs, files)
+    assert section is not None
+    assert {"audit_clusters.csv", "audit_paths.csv", "audit_finite.csv", "audit_rates.csv"} < set(files)
+    assert any("2 runs play as many different paths" in text for text in section.text)
+    assert any(row[-1].main.startswith("C/N describes the gaps") for table in section.tables for row in table.rows)
+    assert {"<svg" in str(figure.svg) for figure in section.figures} == {True}
+    assert len(section.figures) == 4
