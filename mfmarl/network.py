@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -178,6 +178,24 @@ class PolicyNetwork(nn.Module):
             told = torch.stack([law.mean, law.log_std], -1) if isinstance(law, SquashedGaussian) else None
             told = law.log_probs if isinstance(law, Categorical) else told
         return Played(action, law.log_prob(action), law.entropy() if entropy else None, told)
+
+    def among(self, types: tuple[tuple[int, int], ...]) -> PolicyNetwork:
+        """The same policies for other numbers of agents of each type, with tensors of their own.
+
+        Args:
+            types: as `NetworkShape.types`.
+
+        Raises:
+            ValueError: where each agent has a network of its own, or types are more or fewer.
+        """
+        if self.shape.sharing == "agent" or len(types) != len(self.shape.types):
+            raise ValueError(
+                f"networks per {self.shape.sharing} for {len(self.shape.types)} types do not serve {len(types)} types "
+                "of other numbers of agents: only networks per type, or shared by all, do, type for type"
+            )
+        other = PolicyNetwork(replace(self.shape, types=types), seed=0)
+        other.load_state_dict(self.state_dict())
+        return other
 
     def expected_q(self, obs: Tensor, given: Tensor) -> Tensor:
         """[R, N]: sum_a pi(a) Q(a) of policies that are Boltzmann in the Q they are valued by, at `given` [R, N, F]."""

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.equilibrium.distances import PolicyDistance, TwoSample
 from analysis.equilibrium.gaps import By, Estimate, Gaps, What, out_of_order
+from analysis.equilibrium.rates import FiniteAgents
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import read_capped, write_whole
 
@@ -95,6 +96,8 @@ class Audit:
     """Spread of the agents of a type, which exact numbers leave out."""
     mean_actions: tuple[tuple[float, ...], ...]
     """[T, M]: the population's mean action by period, shares of one-hot actions or means of continuous ones."""
+    finite: FiniteAgents | None = None
+    """The profile among other numbers of agents, where that was asked for."""
 
     @property
     def notes(self) -> tuple[str, ...]:

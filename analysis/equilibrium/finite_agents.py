@@ -3,151 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize, stats
 
+from analysis.equilibrium.exact import MUCH, Played, exact_profile
+from analysis.equilibrium.rates import LEAST_SIZES, FiniteAgents, Size, fitted_rates
 from envs.inventory.backend import backend
 from envs.inventory.config import MarketConfig
-from envs.inventory.market import make_market
-from envs.inventory.mean_field import Profile, evaluate, mean_field, profile_policy
+from envs.inventory.market import InventoryMarket, make_market
+from envs.inventory.mean_field import MeanFieldMarket, evaluate, mean_field, split
+from envs.inventory.types import counts_of
+from envs.population import type_slices
+from envs.unsolvable import Unsolvable
+from mfmarl.network import types_of
+from mfmarl.players import network_player, profile_player
+from mfmarl.policy import Policy
 from mfmarl.seeding import stream
+from mfmarl.yardstick import Play
 
-Doubles = NDArray[np.float64]
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
-
-
-@dataclass(frozen=True)
-class Size:
-    """The profile among N agents, and in the mean field of the same shares of types."""
-
-    num_agents: int
-    copies: int
-    value: float
-    """Mean discounted return of an agent, $, simulated."""
-    error: float
-    """Its standard error over copies."""
-    limit: float
-    """Value in the mean field whose types have the shares that N agents have, $."""
-
-    @property
-    def gap(self) -> float:
-        """value - limit."""
-        return self.value - self.limit
-
-
-@dataclass(frozen=True)
-class Rate:
-    """gap = constant x N^power, fitted by least squares weighted with the standard errors."""
-
-    name: str
-    power: float
-    power_error: float
-    """Standard error; 0 where the power is given, not fitted."""
-    constant: float
-    constant_error: float
-    p_value: float
-    """Of a fit this bad by chance (chi squared): below .05 the rate does not describe the gaps."""
-
-
-@dataclass(frozen=True)
-class FiniteAgents:
-    """Values over N with the fitted rates."""
-
-    sizes: tuple[Size, ...]
-    rates: tuple[Rate, ...]
-    """1/N, 1/sqrt(N), and the power that fits best."""
-
-
-def with_shares_of(config: MarketConfig, counts: Sequence[int]) -> MarketConfig:
-    """`config` without jitter, whose types have the shares of `counts` agents."""
-    shares = zip(config.types.items(), counts, strict=True)
-    types = {name: kind.model_copy(update={"share": count / sum(counts)}) for (name, kind), count in shares}
-    return config.model_copy(update={"types": types, "jitter": 0.0})
+"""Numbers of agents are about these."""
+LEAST_COPIES = 8
 
 
 def finite_agents(
     config: MarketConfig,
-    profile: Profile,
+    played: Played,
     *,
-    gamma: float = 0.99,
-    sizes: Sequence[int] = SIZES,
+    discount: float = 0.99,
+    sizes: Sequence[int] | None = None,
     agents: int = 40_000,
     seed: int = 0,
     told: Callable[[str], None] = lambda size: None,
 ) -> FiniteAgents:
-    """Play `profile` among N agents for each N of `sizes`, copies x N being about `agents`, and fit the rates.
+    """Play a profile among N agents for each N of `sizes`, copies x N being about `agents`, and fit the rates.
 
-    Types are counted in whole agents, so the limit of each N is that of the shares which N agents really have.
+    Types are counted in whole agents, so the limit of each N is that of the shares which N agents really have; agents
+    are alike within their type (jitter 0). Trained policies play by their own networks, and their limit is what the
+    same networks play where they observe the mean field of these shares. A reference policy is the one that was worked
+    out for the shares of `config`.
+
+    Args:
+        config: the market.
+        played: a reference policy by name, trained policies, or a mean-field profile of `config`.
+        sizes: about `SIZES` where not given; see `sizes_of`.
+        agents: at large N at least 8 copies are played, and at most as many agents as that takes.
+        told: is called with the size that is played.
 
     Raises:
-        ValueError: for fewer than 3 sizes, one below 2, or a market without a mean field.
+        Unsolvable: for policies of one network an agent, of which there are none for other numbers of agents; for a
+            market without a mean field, policies that are no profile of it, or types too rare for `SIZES`.
+        UserError: for policies of another game.
+        ValueError: for fewer than 3 sizes, or one at which a type has no agent.
     """
-    if len(sizes) < 3 or min(sizes) < 2:
-        raise ValueError(f"sizes are {list(sizes)}: a rate wants 3 or more, each of 2 or more agents")
-    found = []
-    for size in sorted(set(sizes)):
-        copies = max(8, agents // size)
-        told(f"N = {size}, {copies} copies")
-        found.append(_size(config, profile, gamma, size, copies, seed))
-    return FiniteAgents(tuple(found), fitted_rates(found))
-
-
-def _size(
-    config: MarketConfig, profile: Profile, gamma: float, agents: int, copies: int, seed: int
-) -> Size:
     own = config.model_copy(update={"jitter": 0.0})
-    market = make_market(own, num_envs=1, num_agents=agents, seed=0, backend=backend("numpy"))
-    exact = with_shares_of(own, np.bincount(market.agent_types, minlength=len(config.types)).tolist())
-    game = mean_field(exact, gamma=gamma)
-    env = make_market(
-        exact, num_envs=copies, num_agents=agents, seed=stream(seed, "env", agents), backend=backend("numpy")
-    )
-    play = profile_policy(game, profile, env, stream(seed, "action", agents))
-    step, value = env.reset(stream(seed, "env", agents)), np.zeros(copies)
-    for t in range(env.horizon):
-        step = env.step(play(step))
-        value += gamma**t * step.reward.mean(1, dtype=float)
-    error = float(value.std(ddof=1)) / copies**0.5
-    return Size(agents, copies, float(value.mean()), error, evaluate(game, profile).mean)
+    if isinstance(played, Policy) and played.network.shape.sharing == "agent":
+        raise Unsolvable(
+            "these policies are one network an agent (sharing=agent), so there are none for other numbers of agents: "
+            "train with sharing=type"
+        )
+    wanted = _sizes(own, sizes)
+    if isinstance(played, str):
+        played = exact_profile(mean_field(own, gamma=discount), played).profile
+    limits: dict[tuple[int, ...], float] = {}
+    notes: dict[str, None] = {}
+    found = []
+    for size in wanted:
+        copies = max(LEAST_COPIES, agents // size)
+        told(f"N = {size}, {copies} copies")
+        exact = split(own, size)
+        game = mean_field(exact, gamma=discount)
+        shares = _shares(exact, size)
+        if shares not in limits:
+            limits[shares], left_out = _limit(game, played)
+            notes |= dict.fromkeys(left_out)
+        env = make_market(
+            exact, num_envs=copies, num_agents=size, seed=stream(seed, "env", size), backend=backend("numpy")
+        )
+        play = _play(game, played, env, stream(seed, "action", size))
+        step, value = env.reset(stream(seed, "env", size)), np.zeros(copies)
+        for t in range(env.horizon):
+            step = env.step(play(step))
+            value += discount**t * step.reward.mean(1, dtype=float)
+        error = float(value.std(ddof=1)) / copies**0.5
+        found.append(Size(size, copies, float(value.mean()), error, limits[shares]))
+    return FiniteAgents(tuple(found), fitted_rates(found), tuple(notes))
 
 
-def fitted_rates(sizes: Sequence[Size]) -> tuple[Rate, ...]:
-    """The gaps as C/N, C/sqrt(N) and C N^a."""
-    n = np.array([one.num_agents for one in sizes], float)
-    gaps, errors = np.array([one.gap for one in sizes]), np.array([one.error for one in sizes])
-    if not (errors > 0).all():
-        raise ValueError("a value without spread over copies has no standard error: play more copies")
-    return (*(_given("C/N", -1.0, n, gaps, errors), _given("C/sqrt(N)", -0.5, n, gaps, errors)), _free(n, gaps, errors))
+def sizes_of(config: MarketConfig) -> tuple[int, ...]:
+    """Numbers of agents near `SIZES` that the types' shares split into whole agents.
+
+    One limit and one constant then serve them all; of shares that are whole for no such numbers, those of `SIZES` at
+    which every type has an agent.
+    """
+    parts = [Fraction(kind.share).limit_denominator(10_000) for kind in config.types.values()]
+    sizes: set[int] = set()
+    # a type rarer than 1 in 20,000 has no agent at any of the sizes
+    if min(parts) > 0:
+        whole = lcm(*((part / sum(parts)).denominator for part in parts))
+        sizes = {whole * max(1, round(size / whole)) for size in SIZES}
+    if len(sizes) < LEAST_SIZES:
+        sizes = {size for size in SIZES if min(_counts(config, size)) > 0}
+    return tuple(sorted(sizes))
 
 
-def _p_value(left: Doubles, parameters: int) -> float:
-    freedom = left.size - parameters
-    return float(stats.chi2.sf((left**2).sum(), freedom)) if freedom > 0 else float("nan")
+def _sizes(config: MarketConfig, sizes: Sequence[int] | None) -> list[int]:
+    if sizes is None:
+        found = sizes_of(config)
+        if len(found) < LEAST_SIZES:
+            raise Unsolvable(f"a type of the market is so rare that not even {LEAST_SIZES} of {SIZES} agents have one")
+        return list(found)
+    wanted = sorted(set(sizes))
+    if len(wanted) < LEAST_SIZES or wanted[0] < 2:
+        raise ValueError(f"sizes are {wanted}: a rate wants {LEAST_SIZES} or more, each of 2 or more agents")
+    for size in wanted:
+        for name, count in zip(config.types, _counts(config, size), strict=True):
+            if count == 0:
+                raise ValueError(f"among {size} agents there is no {name}: take more agents")
+    return wanted
 
 
-def _given(name: str, power: float, n: Doubles, gaps: Doubles, errors: Doubles) -> Rate:
-    x, y = n**power / errors, gaps / errors
-    constant = float(x @ y / (x @ x))
-    return Rate(name, power, 0.0, constant, float((x @ x) ** -0.5), _p_value(y - constant * x, 1))
+def _counts(config: MarketConfig, size: int) -> list[int]:
+    return counts_of([kind.share for kind in config.types.values()], size)
 
 
-def _free(n: Doubles, gaps: Doubles, errors: Doubles) -> Rate:
-    # around the middle of the sizes on a log scale constant and power hardly depend on each other
-    middle = float(np.exp(np.log(n).mean()))
-    start = _given("", -1.0, n, gaps, errors).constant / middle
+def _shares(config: MarketConfig, size: int) -> tuple[int, ...]:
+    """The shares as the smallest whole numbers, which sizes of equal shares have in common."""
+    counts = _counts(config, size)
+    return tuple(count // gcd(*counts) for count in counts)
 
-    def left(parameters: Doubles) -> Doubles:
-        return np.asarray((parameters[0] * (n / middle) ** parameters[1] - gaps) / errors)
 
-    bounds = ([-np.inf, -4.0], [np.inf, 2.0])
-    found = optimize.least_squares(left, [start, -1.0], bounds=bounds, x_scale=[abs(start), 1])
-    slope = np.asarray(found.jac)
-    covariance = np.linalg.pinv(slope.T @ slope)
-    at_middle, power = (float(x) for x in found.x)
-    constant = at_middle * middle**-power
-    slopes = np.array([middle**-power, -constant * np.log(middle)])
-    spread = float(np.sqrt(slopes @ covariance @ slopes))
-    return Rate("C N^a", power, float(covariance[1, 1] ** 0.5), constant, spread, _p_value(left(found.x), 2))
+def _limit(game: MeanFieldMarket, played: Played) -> tuple[float, tuple[str, ...]]:
+    exact = exact_profile(game, played)
+    found = evaluate(game, exact.profile)
+    if found.residual > MUCH:
+        raise Unsolvable(
+            f"a bound of the exact mean field's grid of positions would bind in {found.residual:.3g} periods, so the "
+            "limit of many agents is not known"
+        )
+    return found.mean, exact.notes
+
+
+def _play(game: MeanFieldMarket, played: Played, env: InventoryMarket, seed: int) -> Play:
+    if isinstance(played, Policy):
+        return network_player(played.network.among(types_of(type_slices(env.agent_types))))(env, seed)
+    # a name has become its profile
+    assert not isinstance(played, str)
+    return profile_player(game, played)(env, seed)

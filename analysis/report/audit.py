@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.equilibrium.audit_file import Audit, audit_path, read_audit
+from analysis.equilibrium.audit_file import audit_path, read_audit
 from analysis.equilibrium.gaps import CERTIFIES
 from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
 from analysis.figures.style import label
 from analysis.figures.value_and_gap import value_and_gap
 from analysis.load import Study
+from analysis.report.equilibria import Told, add_equilibria
+from analysis.report.finite_agents import add_finite
 from analysis.report.parts import Cell, Section, Table, drawing
 
 WHOLE = "NashConv"
-Told = tuple[str, int, Audit]
-"""(method, seed, audit)"""
 
 
 def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFrame]) -> Section | None:
@@ -60,6 +60,8 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     if len(together):
         section.tables.append(_type_deviations(together))
     _left_out(section, found, files)
+    add_equilibria(section, found, study.runs[0].config.env_options, files)
+    add_finite(section, found, files)
     section.text += sorted({note for _, _, audit in found for note in audit.notes})
     every = [one for _, _, audit in found for one in audit.gaps]
     section.text += sorted({f"{one.by.capitalize()}, {one.what}: {note}." for one in every for note in one.notes})
