@@ -1,13 +1,15 @@
 """Learned gaps against exact ones on `easy`, and how often their intervals cover a known gap.
 
     OMP_NUM_THREADS=1 python benchmarks/learned_gap.py coverage [--repetitions 1000] [--out docs/figures]
-    OMP_NUM_THREADS=1 python benchmarks/learned_gap.py quality [--profiles base_stock] [--types supermarket]
-        [--num-agents 99] [--measure-agents 99] [--num-episodes E] [--out docs/figures] [--work build/learned]
+    OMP_NUM_THREADS=1 python benchmarks/learned_gap.py quality [--run RUN] [--profiles base_stock] [--types supermarket]
+        [--num-agents 99] [--measure-agents 999] [--num-episodes E] [--out docs/figures] [--work build/learned]
 
 coverage: Cournot with a fixed deviator among sellers who draw from the grid; its gap is a closed form. quality: no
-jitter, a fresh deviator per profile and type, trained among `num-agents` and measured among `measure-agents`. The exact
-gap is that of infinitely many agents; `response` is what its best response gains where it is measured, although it
-does not know that it moves the means itself: what a deviator can be held against there.
+jitter, a fresh deviator per profile and type, trained among `num-agents` and measured among `measure-agents`: is
+learned <= exact <= bound, and how much of the exact gap is learned? With --run the policies of a trained run of the
+game (`mfmarl train --num-agents 99 --set env_options.jitter=0`) are one more profile, `trained`, whose deviators also
+start from the run's networks. Exact gaps are of `measure-agents`, own weight included; `response` is what the best
+response of infinitely many agents gains where deviators are measured, in the same episodes for stayer and deviator.
 """
 
 from __future__ import annotations
@@ -28,23 +30,28 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import envs
+from analysis.equilibrium.bound import bound_gaps
+from analysis.equilibrium.exact import exact_gaps, exact_profile
 from analysis.equilibrium.gaps import Estimate
-from analysis.equilibrium.learned import Act, estimate, measured_gap, paired_returns, piece
-from envs.inventory.mean_field import Profile, best_response
+from analysis.equilibrium.learned import Act, estimate, measured_gap, paired_returns, piece, starts
+from envs.inventory.mean_field import Profile, best_response, evaluate, mean_field
 from envs.inventory.mean_field.best_response import as_policy
-from envs.inventory.reference.mean_field import solved
 from envs.one_shot.cournot import CournotConfig
-from envs.population import PopulationEnv
+from envs.population import PopulationEnv, type_slices
 from mfmarl.deviator import train_deviator
 from mfmarl.deviator_config import DeviatorConfig
+from mfmarl.network import types_of
 from mfmarl.players import profile_player, reference_player
+from mfmarl.policy import Policy
 from mfmarl.seeding import stream
-from mfmarl.subject import Subject
+from mfmarl.subject import Subject, Trained, run_subject
 
 AGENTS, PHI, DISCOUNT = 10, 0.9, 0.9
+DISCOUNTED, BOUND_EPISODES, BOUND_AGENTS = 0.99, 32, 16
 QUANTITY = 8
 """The deviator's action: 4 units."""
 EPISODES = (8, 16, 64)
+PROFILES = ("random", "base_stock", "equilibrium", "planner")
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,21 @@ class Quality:
     num_agents: int
     measured_agents: int
     value: float
+    """Of staying, exactly."""
+    limit: float
+    """The exact gap among infinitely many."""
     exact: float
     response: float
     response_half: float
     learned: float
     learned_half: float
+    start: str
+    bound: float
+    bound_half: float
     share_of_exact: float
     share_of_response: float
+    in_order: bool
+    """learned <= exact <= bound, within the intervals."""
     cpu_s: float
 
 
@@ -120,31 +135,53 @@ def market(num_agents: int, copies: int) -> PopulationEnv:
     return envs.make("inventory/market-easy", num_envs=copies, num_agents=num_agents, seed=0, jitter=0.0)
 
 
+def subject_of(profile: str, num_agents: int, run: Path | None) -> Subject:
+    """A reference policy, or the trained policies of `run`, among `num_agents`."""
+    make = partial(market, num_agents)
+    if profile != "trained":
+        return Subject(make, reference_player(profile, DISCOUNTED), DISCOUNTED)
+    assert run is not None
+    whole = run_subject(run)
+    assert whole.trained is not None
+    slices = type_slices(make(1).agent_types)
+    network = whole.trained.network.among(types_of(slices))
+    firsts = [whole.trained.reward_scale[first] for first, _ in whole.trained.network.shape.types]
+    scale = np.repeat(firsts, [one.stop - one.start for one in slices])
+    return Subject.of_networks(make, Trained(network, scale), DISCOUNTED, whole.algorithm)
+
+
 def quality(
-    profile: str, type_name: str, num_agents: int, measure_agents: int, config: DeviatorConfig, work: Path
-) -> Quality:
+    profile: str, type_name: str, num_agents: int, measure_agents: int, config: DeviatorConfig, work: Path,
+    run: Path | None,
+) -> Quality:  # fmt: skip
     """Train and measure one deviator."""
-    subject, larger = (
-        Subject(partial(market, agents), reference_player(profile, 0.99), 0.99)
-        for agents in (num_agents, measure_agents)
-    )
+    subject, larger = (subject_of(profile, agents, run) for agents in (num_agents, measure_agents))
     env: Any = subject.make(1)
     kind = list(env.type_names).index(type_name)
-    found = solved(env.config, 0.99)
-    exact = found.exact(profile)
-    policies = list(found.profile(profile).policies)
-    answer = best_response(found.game, exact.evaluation.path, kind)
-    policies[kind] = as_policy(found.game.types[kind], answer.actions)
-    response = _response(larger, kind, Profile(tuple(policies)), found.game, config)
+    played = profile if subject.trained is None else Policy(subject.trained.network)
+    game = mean_field(env.config, gamma=DISCOUNTED)
+    limit = exact_gaps(env.config, played, discount=DISCOUNTED).types[kind].gap.value
+    exact = exact_gaps(env.config, played, discount=DISCOUNTED, num_agents=measure_agents).types[kind]
+    bound = bound_gaps(
+        larger.make, larger.player, episodes=BOUND_EPISODES, discount=DISCOUNTED, types=[type_name], agents=BOUND_AGENTS
+    ).types[0].gap  # fmt: skip
+    evaluation = evaluate(game, exact_profile(game, played).profile)
+    policies = list(exact_profile(game, played).profile.policies)
+    policies[kind] = as_policy(game.types[kind], best_response(game, evaluation.path, kind).actions)
+    response = _response(larger, kind, Profile(tuple(policies)), game, config)
     began = time.process_time()
-    folder = piece(work / profile, type_name, "one", "fresh")
-    path = train_deviator(subject, kind, folder, config)
+    folders = {
+        start: train_deviator(subject, kind, piece(work / profile, type_name, "one", start), config, start=start)
+        for start in starts(subject)
+    }
     spent = time.process_time() - began
-    learned = measured_gap(larger, type_name, {"fresh": path}, config).gap.gap
+    measured = measured_gap(larger, type_name, folders, config)
+    learned = measured.gap.gap
     return Quality(
-        profile, type_name, num_agents, measure_agents, float(exact.evaluation.values[kind]), float(exact.gaps[kind]),
-        response.value, response.high - response.value, learned.value, learned.high - learned.value,
-        learned.value / float(exact.gaps[kind]), learned.value / response.value, spent,
+        profile, type_name, num_agents, measure_agents, exact.base.value, limit, exact.gap.value,
+        response.value, response.high - response.value, learned.value, learned.high - learned.value, measured.chosen,
+        bound.value, bound.high - bound.value, learned.value / exact.gap.value, learned.value / response.value,
+        learned.low <= exact.gap.value <= bound.high, spent,
     )  # fmt: skip
 
 
@@ -181,10 +218,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("coverage", "quality"))
     parser.add_argument("--repetitions", type=int, default=1000)
-    parser.add_argument("--profiles", nargs="+", default=["random", "base_stock", "planner", "equilibrium"])
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--profiles", nargs="+")
     parser.add_argument("--types", nargs="+", default=["convenience", "supermarket", "discounter"])
     parser.add_argument("--num-agents", type=int, default=99)
-    parser.add_argument("--measure-agents", type=int, default=99)
+    parser.add_argument("--measure-agents", type=int, default=999)
     parser.add_argument("--evaluation-episodes", type=int, default=DeviatorConfig().evaluation_episodes)
     parser.add_argument("--num-episodes", type=int, default=DeviatorConfig().num_episodes)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
@@ -205,9 +243,9 @@ def main() -> None:
         todo = [
             partial(
                 quality, profile, name, given.num_agents, given.measure_agents, config,
-                given.work / str(given.num_agents),
+                given.work / str(given.num_agents), given.run,
             )
-            for profile in given.profiles
+            for profile in given.profiles or (PROFILES if given.run is None else ("trained", *PROFILES))
             for name in given.types
         ]
     for row in todo:

@@ -42,10 +42,12 @@ class Audit:
     """Audit this reference policy in the run's game instead."""
     split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
-    episodes: Annotated[str | None, given("E", "84000")] = None
+    episodes: Annotated[str | None, given("E", "84000, fewer where T > 52")] = None
     """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""
+    finite: _Flag = False
+    """Also play the profile among 10 to 10,000 agents, and fit the rate at which it comes to the mean field."""
     local: _Flag = False
     """Train deviators one after another in this process, without Ray."""
     address: Annotated[str | None, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
@@ -69,6 +71,7 @@ class Audit:
             split=self.split,
             episodes=None if self.episodes is None else whole_number("--episodes", self.episodes, 1, 10**9),
             seed=whole_number("--seed", self.seed, 0),
+            finite=self.finite,
             local=self.local,
             address=self.address,
         )

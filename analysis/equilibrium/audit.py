@@ -20,10 +20,12 @@ from analysis.equilibrium.audit_file import FOLDER, Absent, Audit, Deviation, Li
 from analysis.equilibrium.bound import bound_gaps
 from analysis.equilibrium.distances import two_sample
 from analysis.equilibrium.exact import exact_gaps, market_config
+from analysis.equilibrium.finite_agents import finite_agents
 from analysis.equilibrium.gaps import By, Estimate, Gaps, TypeGap, What, check_gaps
 from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, learned_gaps, starts
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.pieces import Pieces, digest
+from analysis.equilibrium.rates import FiniteAgents
 from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
@@ -54,6 +56,9 @@ BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
 """Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
 RECORDED_EPISODES, RECORDED_AGENTS = 16, 8
 """Where it has none (recorded demand): under a minute for 83 stores."""
+PERIODS, LEAST_MEASURED = 52, 256
+"""The longest horizon with the episodes that `DeviatorConfig` says; longer games have fewer in turn, but deviators are
+measured on no fewer than these."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,14 @@ class Settings:
     split: str | None = None
     """Of recorded data, where the game holds some out."""
     episodes: int | None = None
-    """That a deviator is trained on; `DeviatorConfig` says how many where not given, and of the next."""
+    """That a deviator is trained on; where not given, those of `DeviatorConfig`, fewer of more than `PERIODS`."""
     measured_episodes: int | None = None
-    """That it is measured on, and as many before them to choose it on."""
+    """That it is measured on, and as many before them to choose it on; likewise."""
     bound_episodes: int | None = None
     """That bounds are worked out on; as many as fit into a minute or two where not given."""
     seed: int = 0
+    finite: bool = False
+    """Also play the profile among 10 to 10,000 agents, and fit the rate at which it comes to the mean field."""
     local: bool = False
     """One deviator after another in this process, instead of in parallel on Ray."""
     address: str | None = None
@@ -88,6 +95,7 @@ class _Exactly:
     left_out: tuple[TypeLeftOut, ...] = ()
     lines: tuple[Line, ...] = ()
     absent: tuple[Absent, ...] = ()
+    finite: FiniteAgents | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
     about = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed, FORMULAS)
     with hold(folder):
         pieces = Pieces(folder / PIECES, about)
-        exact = _exactly(pieces, info, subject, wanted, told) if "exact" in by else _Exactly()
+        exact = _exactly(pieces, info, subject, wanted, told) if "exact" in by or wanted.finite else _Exactly()
         found, absent = [*exact.gaps], [*exact.absent]
         deviations: tuple[Deviation, ...] = ()
         if "bound" in by:
@@ -153,7 +161,7 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
             config.discount, played.value, tuple(found), exact.left_out, deviations, exact.lines, digest(about),
-            tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions,
+            tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions, exact.finite,
         )  # fmt: skip
         path = write_audit(run, gathered(result, run))
     for one in found:
@@ -195,13 +203,20 @@ def _exactly(
         lines = pieces.kept("lines", tuple[Line, ...], partial(_lines, config, market))
     except Unsolvable as error:
         absent.append(Absent("exact", f"equilibrium and planner: {error}"))
-    return _Exactly((gaps,), left_out, lines, tuple(absent))
+    finite = None
+    if wanted.finite:
+        try:
+            compute = partial(finite_agents, market, played, discount=config.discount, seed=wanted.seed, told=told)
+            finite = pieces.kept("finite", FiniteAgents, compute)
+        except Unsolvable as error:
+            raise UserError(f"--finite: {error}") from error
+    return _Exactly((gaps,), left_out, lines, tuple(absent), finite)
 
 
 def _absent(by: By, error: Unsolvable, wanted: Settings) -> Absent:
     """A way that the game does not have: refused where it was asked for by name."""
-    if by in wanted.by:
-        raise UserError(f"--by {by}: {error}") from error
+    if by in wanted.by or (wanted.finite and by == "exact"):
+        raise UserError(f"{'--by ' + by if by in wanted.by else '--finite'}: {error}") from error
     return Absent(by, f"{by} gaps: {error}")
 
 
@@ -280,7 +295,7 @@ def _learned(
     gaps: list[Gaps] = []
     deviations: list[Deviation] = []
     for who, what in WHAT.items():
-        config = _training(wanted, who)
+        config = _training(wanted, who, _horizon(subject.make(1)))
         settings = config.model_dump(mode="json")
         kept = {name: pieces.found(f"learned-{who}-{name}", Learned, settings) for name in every}
         found = {name: one for name, one in kept.items() if one is not None}
@@ -302,13 +317,15 @@ def _learned(
     return gaps, tuple(deviations)
 
 
-def _training(wanted: Settings, who: Who) -> DeviatorConfig:
-    sizes = {"num_episodes": wanted.episodes, "evaluation_episodes": wanted.measured_episodes}
-    config = DeviatorConfig(seed=wanted.seed, **{k: v for k, v in sizes.items() if v is not None})
-    if who == "one":
-        return config
-    # it bounds nothing, so it is not worth as long a training
-    return config.model_copy(update={"num_episodes": max(1, config.num_episodes // 3)})
+def _training(wanted: Settings, who: Who, horizon: int) -> DeviatorConfig:
+    usual, less = DeviatorConfig(), max(1.0, horizon / PERIODS)
+    episodes = wanted.episodes or int(usual.num_episodes / less)
+    # a type deviation bounds nothing, so it is not worth as long a training
+    return DeviatorConfig(
+        seed=wanted.seed,
+        num_episodes=episodes if who == "one" else max(1, episodes // 3),
+        evaluation_episodes=wanted.measured_episodes or max(LEAST_MEASURED, int(usual.evaluation_episodes / less)),
+    )
 
 
 def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:
@@ -323,13 +340,17 @@ def _played(subject: Subject, seed: int) -> Played:
     env = subject.make(VALUE_EPISODES)
     play, step = subject.player(env, stream(seed, "value", "player")), env.reset(stream(seed, "value"))
     total, means = np.zeros(env.num_envs), []
-    # every game with gaps has a horizon
-    for t in range(int(cast(Any, env).horizon)):
+    for t in range(_horizon(env)):
         actions = play(step)
         means.append(_mean_action(env, actions))
         step = env.step(actions)
         total += subject.discount**t * step.reward.mean(1, dtype=float)
     return Played(estimate(total), tuple(means))
+
+
+def _horizon(env: PopulationEnv) -> int:
+    """Every game with gaps has one."""
+    return int(cast(Any, env).horizon)
 
 
 def _mean_action(env: PopulationEnv, actions: NDArray[Any]) -> tuple[float, ...]:

@@ -161,6 +161,7 @@ def gathered(audit: Audit, run: Path) -> Audit:
         left_out=audit.left_out if "exact" in now else before.left_out,
         lines=audit.lines if "exact" in now else before.lines,
         deviations=audit.deviations if "learned" in now else before.deviations,
+        finite=audit.finite or before.finite,
     )
 
 

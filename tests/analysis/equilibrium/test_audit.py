@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from analysis.equilibrium.audit import Settings, _played, audit
+from analysis.equilibrium.audit import Settings, _played, _training, audit
 from analysis.equilibrium.audit_file import Audit, read_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
@@ -277,3 +277,10 @@ def test_gaps_out_of_order_are_told() -> None:
     assert out_of_order([gaps("learned", 3.0), gaps("exact", 2.0), gaps("bound", 1.0)]) == []
     (told,) = out_of_order([gaps("learned", 5.0), gaps("bound", 2.0)])
     assert told.startswith("fresh: the learned gap, 5.0 $, lies above the bound one, 2.0 $")
+
+
+def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
+    sizes = [(c.num_episodes, c.evaluation_episodes) for c in (_training(Settings(), "one", t) for t in (6, 52, 365))]
+    assert sizes == [(84_000, 2048), (84_000, 2048), (11_967, 291)]
+    given = _training(Settings(episodes=90, measured_episodes=7), "type", 365)
+    assert (given.num_episodes, given.evaluation_episodes) == (30, 7)

@@ -68,6 +68,9 @@ def test_fictitious_play_closes_the_gap(game: MeanFieldMarket, solution: Solutio
     # the gap falls like 1 / iterations: by 5 from the 10th to the 60th, and 4 allowed for
     assert solution.gaps[60] < solution.gaps[30] < solution.gaps[10]
     assert solution.gaps[60] < solution.gaps[10] / 4
+    close = equilibrium(game, tol=0.0025, iterations=80)
+    assert close.converged
+    assert 55 < close.iterations < 70
     loose = equilibrium(game, tol=0.02)
     assert loose.converged
     assert loose.iterations < 20
