@@ -71,8 +71,7 @@ def add_equilibria(
             "paths",
             "What the population does by period, a line a run",
             f"Mean over the population and over episodes, by period: {what}. Runs of one colour play one path: "
-            f"averaged over periods, the total variation between their mean actions is below {groups.tolerance:g} "
-            "(average linkage).",
+            f"averaged over periods and pairs, the total variation between their mean actions is below {groups.tolerance:g}.",
             "audit_paths.csv",
         )
     )
