@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analysis.equilibrium.audit_file import TRAINED, Audit, read_audit
 from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, largest
+from analysis.equilibrium.rates import in_words
 
 ORDER: tuple[By, ...] = ("learned", "exact", "bound")
 
@@ -92,6 +93,8 @@ def lines_of(audit: Audit) -> list[str]:
             f"without {one.left_out} (infinitely many agents): value of {one.type_name} changes by "
             f"{one.value_without - one.value_with:+,.1f} $, its gap by {one.gap_without - one.gap_with:+,.1f} $"
         )
+    if audit.finite is not None:
+        lines.append(f"value among N agents less its limit: {in_words(audit.finite.sizes)}")
     for found in audit.gaps:
         lines += [f"{found.by}, {found.what}: {note}" for note in found.notes]
     return [*lines, *audit.notes]

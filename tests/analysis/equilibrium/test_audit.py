@@ -117,6 +117,20 @@ def test_calls_add_to_each_other(run: Path, audited: Audit, by: By) -> None:
     audit(run, SMALL)
 
 
+def test_other_numbers_of_agents_are_played_where_asked_for(run: Path, audited: Audit) -> None:
+    audit(run, replace(SMALL, by=("exact",), finite=True))
+    finite = read_audit(run).finite
+    assert finite is not None
+    assert [one.num_agents for one in finite.sizes] == sorted({one.num_agents for one in finite.sizes})
+    assert max(one.num_agents for one in finite.sizes) >= 9_000
+    # the largest population's value is the limit, up to its standard error and the last of C / N
+    last, first = finite.sizes[-1], finite.sizes[0]
+    assert abs(last.gap) < 5 * last.error + abs(first.gap) / 10
+    audit(run, SMALL)
+    assert read_audit(run).finite == finite
+    assert any("value among N agents" in line for line in lines_of(read_audit(run)))
+
+
 def test_types_out_of_order_or_twice_stand_in_the_rows_that_are_theirs(run: Path, audited: Audit) -> None:
     shorter = replace(SMALL, episodes=300)
     audit(run, replace(shorter, types=("discounter", "convenience", "discounter"), by=("exact", "learned")))
