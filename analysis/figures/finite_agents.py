@@ -61,5 +61,8 @@ def _draw(axis: Axes, table: pd.DataFrame, rates: pd.DataFrame) -> None:
         colour, style = LINES[rate["rate"]]
         drawn = abs(rate["constant"]) * across ** rate["power"]
         axis.plot(across, drawn, color=colour, linestyle=style, linewidth=1.4, label=f"fitted {rate['rate']}", zorder=1)
+    for scale in (axis.xaxis, axis.yaxis):
+        # 0.1, 1,000 in place of powers of ten
+        scale.set_major_formatter(lambda number, _: f"{number:,.6g}")
     axis.set_xlim(across[0], across[-1])
     axis.set_ylim(bottom, 2 * high.max())

@@ -70,8 +70,8 @@ def add_equilibria(
             mean_orders(files["audit_paths.csv"], what),
             "paths",
             "What the population does by period, a line a run",
-            f"Mean over the population and over episodes, by period: {what}. Runs of one colour play one path: "
-            f"averaged over periods and pairs, the total variation between their mean actions is below {groups.tolerance:g}.",
+            f"Mean over the population and over episodes, by period: {what}. Runs of one colour play one path: total "
+            f"variation between their mean actions, averaged over periods and pairs, is below {groups.tolerance:g}.",
             "audit_paths.csv",
         )
     )
