@@ -1,7 +1,7 @@
 """Deviators in a population that stays as it is: a PopulationEnv whose agents are the deviators alone.
 
 Everyone else is played inside by a frozen profile, so what trains a population trains deviators unchanged. Episodes are
-finite: a deviator is to gain from the start to the horizon T, so it is told the time, and its game ends at T
+finite: a deviator is to gain from the start to the horizon T, so it is told the time t / T, and its game ends at T
 (`terminated`), after which nothing has worth.
 """
 
@@ -55,25 +55,20 @@ class Units:
     """What observations are told in: (x - centre) / scale, entry by entry. Learning is far faster in even units."""
 
     centre: NDArray[np.float32]
-    """[D + F + 3]"""
+    """[D + F + 1]"""
     scale: NDArray[np.float32]
-    """[D + F + 3], above 0."""
+    """[D + F + 1], above 0."""
 
     def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Observations [..., D + F + 3] in these units."""
+        """Observations [..., D + F + 1] in these units."""
         told: NDArray[np.float32] = (obs - self.centre) / self.scale
         return told
-
-
-TIMES = 3
-"""Entries of the time: t / T, and 1 / (1 + t) and 1 / (1 + T - t), which tell the first and the last periods apart,
-where prices move most and everything has to be sold."""
 
 
 class DeviationEnv:
     """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
 
-    An observation is the agent's own, then what `sight` shows of the others, then the `TIMES`, all in `units`.
+    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`.
     """
 
     def __init__(
@@ -207,11 +202,10 @@ class DeviationEnv:
         return self._step
 
     def _seen(self, step: Step) -> NDArray[np.float32]:
-        """[B, n, D + F + 3]"""
+        """[B, n, D + F + 1]"""
         parts = [step.obs[self._row, self.places], self.sight(step, self._last)[self._row, self.places]]
-        left = self.horizon - self.t
-        times = np.broadcast_to((self.t / self.horizon, 1 / (1 + self.t), 1 / (1 + left)), (*parts[0].shape[:2], TIMES))
-        seen = np.concatenate([*parts, times], -1, dtype=np.float32)
+        time = np.full((self.num_envs, self.num_agents, 1), self.t / self.horizon, np.float32)
+        seen = np.concatenate([*parts, time], -1, dtype=np.float32)
         return seen if self.units is None else self.units.of(seen)
 
     def _told(

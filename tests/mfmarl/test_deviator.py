@@ -98,11 +98,9 @@ def test_units_are_folded_in_and_out() -> None:
 
 def test_units_are_of_play_where_everyone_stays() -> None:
     units, spread = measured_units(dilemma(), 0, "fresh", 0)
-    # signal, shares of the two actions (nobody in the first of 10 periods), and the times
-    t = np.arange(10)
-    times = np.stack([t / 10, 1 / (1 + t), 1 / (11 - t)])
-    np.testing.assert_allclose(units.centre, [1, 0.9, 0, *times.mean(1)], rtol=1e-5)
-    np.testing.assert_allclose(units.scale, [1, 0.3, 1, *times.std(1)], rtol=1e-5)
+    # signal, shares of the two actions (nobody in the first of 10 periods), t / T
+    np.testing.assert_allclose(units.centre, [1, 0.9, 0, 0.45], rtol=1e-5)
+    np.testing.assert_allclose(units.scale, [1, 0.3, 1, np.std(np.arange(10) / 10)], rtol=1e-5)
     assert spread == 1.0
 
 
