@@ -206,7 +206,10 @@ def _exactly(
     finite = None
     if wanted.finite:
         try:
-            compute = partial(finite_agents, market, played, discount=config.discount, seed=wanted.seed, told=told)
+            whole = market_config(config.env, options)
+            # shares of N agents serve few other numbers of agents, where those of the game serve many
+            game = whole if len(whole.types) == len(market.types) else market
+            compute = partial(finite_agents, game, played, discount=config.discount, seed=wanted.seed, told=told)
             finite = pieces.kept("finite", FiniteAgents, compute)
         except Unsolvable as error:
             raise UserError(f"--finite: {error}") from error
