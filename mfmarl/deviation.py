@@ -59,6 +59,10 @@ class Units:
     scale: NDArray[np.float32]
     """[D + F + 1], above 0."""
 
+    reward: NDArray[np.float32]
+    """[T]: what an agent earns on average where everyone stays, which is taken off a deviator's rewards: its values are
+    then of what it gains, not of the far larger sums that it would earn anyway."""
+
     def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Observations [..., D + F + 1] in these units."""
         told: NDArray[np.float32] = (obs - self.centre) / self.scale
@@ -68,7 +72,8 @@ class Units:
 class DeviationEnv:
     """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
 
-    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`.
+    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`, and rewards
+    are less theirs.
     """
 
     def __init__(
@@ -174,6 +179,8 @@ class DeviationEnv:
                 "whose copies end there together"
             )
         reward = after.reward[self._row, self.places]
+        if self.units is not None:
+            reward = reward - self.units.reward[self.t - 1]
         if not over:
             return self._told(after, reward, over=False)
         assert after.final_obs is not None

@@ -25,7 +25,7 @@ from mfmarl.algorithms.mfq import MFQ
 from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.deviation import DeviationEnv
 from mfmarl.deviator_config import DeviatorConfig
-from mfmarl.deviator_networks import copy_network, fold
+from mfmarl.deviator_networks import copy_network, fold, level_values
 from mfmarl.errors import UserError
 from mfmarl.network import LawName, NetworkShape, PolicyNetwork
 from mfmarl.policy import EXPORTED_SHAPE, EXPORTED_TENSORS, module_arrays
@@ -34,7 +34,7 @@ from mfmarl.runs.checkpoint import CHECKPOINTS, latest_valid, write_checkpoint
 from mfmarl.runs.files import read_capped, storing, to_json, write_whole
 from mfmarl.runs.lock import hold
 from mfmarl.seeding import stream
-from mfmarl.subject import Start, Subject, Who, measured_units
+from mfmarl.subject import Start, Staying, Subject, Who, staying
 from mfmarl.trainer import (
     States,
     Tensors,
@@ -48,6 +48,8 @@ from mfmarl.trainer import (
 
 POLICY, DONE = "policy", "done"
 MAX_DONE = 64
+RULES = 2
+"""Counted up where deviators are trained in another way, so that those of the old one are not gone on with."""
 
 
 class DeviatorTrainer:
@@ -56,7 +58,8 @@ class DeviatorTrainer:
     def __init__(self, subject: Subject, kind: int, who: Who, start: Start, config: DeviatorConfig) -> None:
         root = stream(config.seed, "deviator", kind, who, start)
         self.config, self.who = config, who
-        units, spread = measured_units(subject, kind, start, stream(root, "units"))
+        seen = staying(subject, kind, who, start, stream(root, "units"))
+        units = seen.units
         probe = subject.deviation(kind, "type", 1, 0)
         horizon = probe.horizon
         agents = probe.num_agents
@@ -72,7 +75,7 @@ class DeviatorTrainer:
         self.num_episodes: int = -(-config.num_episodes // agents)
         """Of the copies."""
         self.fragment = horizon if self.algorithm == "mfac" else min(config.fragment_length, horizon)
-        network = self._network(subject, env, kind, start, spread, root)
+        network = self._network(subject, env, kind, start, seen, root)
         batch = max(1, config.batch_agent_steps // agents)
         kept = copies * (max(config.replay_episodes * horizon, 2 * self.fragment) + 2)
         self.learner = self._learner(network, start, subject.discount, batch, kept, copies * self.fragment, root)
@@ -91,7 +94,7 @@ class DeviatorTrainer:
         self._number = 0
 
     def _network(
-        self, subject: Subject, env: DeviationEnv, kind: int, start: Start, spread: float, root: int
+        self, subject: Subject, env: DeviationEnv, kind: int, start: Start, seen: Staying, root: int
     ) -> PolicyNetwork:
         actions = getattr(env.action_space, "n", None)
         laws: dict[str, LawName] = {"mfq": "boltzmann", "mfac": "softmax"}
@@ -107,7 +110,9 @@ class DeviatorTrainer:
         network = PolicyNetwork(shape, stream(root, "network"))
         if start == "checkpoint":
             assert subject.trained is not None
-            copy_network(subject.trained, kind, network, self.units, spread)
+            copy_network(subject.trained, kind, network, self.units, seen.spread)
+            if shape.law == "boltzmann" and self.who == "one":
+                level_values(network, self.units.of(seen.rows))
         return network
 
     def _learner(
@@ -247,7 +252,7 @@ def _check_same(folder: Path, begun: str, now: str) -> None:
 def _hash(subject: Subject, config: DeviatorConfig, kind: int, who: Who, start: Start) -> str:
     # what is measured afterwards does not change what was trained
     trained = config.model_dump(mode="json", exclude={"evaluation_episodes", "evaluation_copies", "checkpoint_every"})
-    text = json.dumps([trained, kind, who, start, subject.discount, subject.algorithm], sort_keys=True)
+    text = json.dumps([RULES, trained, kind, who, start, subject.discount, subject.algorithm], sort_keys=True)
     found = hashlib.sha256(text.encode())
     if subject.trained is not None:
         for array in module_arrays(subject.trained.network).values():

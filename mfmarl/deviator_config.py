@@ -34,7 +34,7 @@ class DeviatorConfig(BaseModel):
         0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
     )
     averaged_from: float = Field(
-        0.75, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
+        0.5, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
     )
     warm_temperature: float = Field(
         0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"

@@ -58,6 +58,15 @@ def copy_network(trained: Trained, kind: int, into: PolicyNetwork, units: Units,
     fold(mlp, units, inverse=True)
 
 
+@torch.no_grad()
+def level_values(network: PolicyNetwork, rows: NDArray[np.float32]) -> None:
+    """Shift all action values alike, to 0 on average where everyone stays, rows [R, D]: rewards are told from there."""
+    agents = network.shape.types[-1][1]
+    whole = torch.from_numpy(rows[: len(rows) // agents * agents]).reshape(-1, agents, rows.shape[1])
+    values = network.q_values(whole, torch.zeros(*whole.shape[:2], 0))
+    network.mlp.biases[-1].sub_(values.max(-1).values.mean())
+
+
 def _embedding(source: StackedMLP, kind: int, first: Tensor) -> Tensor:
     if source.embedding is None:
         return torch.zeros(first.shape[1])

@@ -80,8 +80,22 @@ class Subject:
         return network_sight(self.trained.network)
 
 
-def measured_units(subject: Subject, kind: int, start: Start, seed: int) -> tuple[Units, float]:
-    """(units, spread of the rewards) of the agents of a type where everyone stays."""
+@dataclass(frozen=True)
+class Staying:
+    """Play where everyone stays, as a deviator sees it."""
+
+    units: Units
+    spread: float
+    """Of the rewards, less what is taken off."""
+    rows: NDArray[np.float32]
+    """[R, D + F + 1]: observations as they are."""
+
+
+def staying(subject: Subject, kind: int, who: Who, start: Start, seed: int) -> Staying:
+    """What the agents of a type see and earn where everyone stays.
+
+    A whole type that deviates moves what its agents earn, so from its rewards nothing is taken off.
+    """
     env = subject.deviation(kind, "type", UNIT_EPISODES, seed, start=start)
     step, obs, rewards = env.reset(seed), [], []
     for _ in range(env.horizon):
@@ -91,7 +105,10 @@ def measured_units(subject: Subject, kind: int, start: Start, seed: int) -> tupl
     rows = np.concatenate(obs).reshape(-1, obs[0].shape[-1]).astype(np.float64)
     spread = rows.std(0)
     scale = np.where(spread < LEAST_SCALE, 1.0, spread)
-    return Units(rows.mean(0).astype(np.float32), scale.astype(np.float32)), float(np.std(rewards)) or 1.0
+    earned = np.stack(rewards).reshape(env.horizon, -1)
+    mean = earned.mean(1, dtype=float).astype(np.float32) * (who == "one")
+    units = Units(rows.mean(0).astype(np.float32), scale.astype(np.float32), mean)
+    return Staying(units, float(np.std(earned - mean[:, None])) or 1.0, rows.astype(np.float32))
 
 
 def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint | None = None) -> Subject:

@@ -48,7 +48,7 @@ from mfmarl.subject import Subject, Who, options_in, reference_subject, run_subj
 
 WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
-FORMULAS = 2
+FORMULAS = 3
 """Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
 VALUE_EPISODES = 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)

@@ -33,7 +33,7 @@ def deviation(inner: PopulationEnv, player: Player, who: str = "one", kind: int 
 
 @pytest.mark.parametrize("who", ["one", "type"])
 def test_it_keeps_the_protocol(who: str) -> None:
-    units = Units(np.full(30, 0.5, np.float32), np.full(30, 0.25, np.float32))
+    units = Units(np.full(30, 0.5, np.float32), np.full(30, 0.25, np.float32), np.ones(12, np.float32))
 
     def make() -> DeviationEnv:
         inner = market()
@@ -83,8 +83,11 @@ def test_it_sees_its_own_observation_the_others_and_the_time() -> None:
 
 def test_units_are_those_that_were_asked_for() -> None:
     centre, scale = np.array([1, 0, 0, 0.5], np.float32), np.array([1, 1, 1, 0.25], np.float32)
-    env = deviation(dilemma(), constant_player(0), units=Units(centre, scale))
+    env = deviation(dilemma(), constant_player(0), units=Units(centre, scale, np.arange(10, dtype=np.float32)))
     np.testing.assert_array_equal(env.reset(1).obs[0, 0], [0, 0, 0, -2])
+    # 5 for the one who defects among cooperators, less the units'
+    earned = [float(env.step(np.ones((COPIES, 1), int)).reward[0, 0]) for _ in range(3)]
+    assert earned == [5, 4, 3]
     assert env.observation_space.low[-1] == -2
     assert env.observation_space.high[-1] == 2
 

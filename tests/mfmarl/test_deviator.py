@@ -23,13 +23,13 @@ from mfmarl.config import TrainConfig
 from mfmarl.deviation import Units
 from mfmarl.deviator import DeviatorTrainer, train_deviator
 from mfmarl.deviator_config import DeviatorConfig
-from mfmarl.deviator_networks import copy_network, fold, greedy
+from mfmarl.deviator_networks import copy_network, fold, greedy, level_values
 from mfmarl.errors import UserError
 from mfmarl.network import NetworkShape, PolicyNetwork
 from mfmarl.players import constant_player
 from mfmarl.policy import Policy
 from mfmarl.runs.checkpoint import checkpoint_paths
-from mfmarl.subject import Subject, Trained, measured_units, reference_subject
+from mfmarl.subject import Subject, Trained, reference_subject, staying
 from mfmarl.trainer import network_shape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ def networks(**settings: Any) -> tuple[Subject, Trained]:
 def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> None:
     """Its values are those of the profile's networks, told in another unit of reward and of observation."""
     subject, trained = networks(**settings)
-    units, spread = measured_units(subject, 1, "checkpoint", 0)
+    units, spread = (seen := staying(subject, 1, "one", "checkpoint", 0)).units, seen.spread
     env = subject.deviation(1, "type", 3, 1, start="checkpoint")
     hidden = trained.network.shape.hidden
     shape = NetworkShape(((0, env.num_agents),), env.observation_space.shape[0], 11, hidden, mean_action="none")
@@ -86,7 +86,7 @@ def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> Non
 
 def test_units_are_folded_in_and_out() -> None:
     network = PolicyNetwork(NetworkShape(((0, 2),), 3, 4, (8,), mean_action="none"), 0)
-    units = Units(np.array([1, -2, 0.5], np.float32), np.array([0.5, 3, 1], np.float32))
+    units = Units(np.array([1, -2, 0.5], np.float32), np.array([0.5, 3, 1], np.float32), np.zeros(1, np.float32))
     obs = torch.rand(5, 2, 3)
     want = network.q_values(torch.from_numpy(units.of(obs.numpy())), torch.zeros(5, 2, 0))
     fold(network.mlp, units)
@@ -97,11 +97,15 @@ def test_units_are_folded_in_and_out() -> None:
 
 
 def test_units_are_of_play_where_everyone_stays() -> None:
-    units, spread = measured_units(dilemma(), 0, "fresh", 0)
+    seen = staying(dilemma(), 0, "one", "fresh", 0)
+    units = seen.units
     # signal, shares of the two actions (nobody in the first of 10 periods), t / T
     np.testing.assert_allclose(units.centre, [1, 0.9, 0, 0.45], rtol=1e-5)
     np.testing.assert_allclose(units.scale, [1, 0.3, 1, np.std(np.arange(10) / 10)], rtol=1e-5)
-    assert spread == 1.0
+    # everyone cooperates and earns 3 in every period, so that nothing spreads
+    np.testing.assert_allclose(units.reward, 3.0)
+    assert seen.spread == 1.0
+    np.testing.assert_array_equal(staying(dilemma(), 0, "type", "fresh", 0).units.reward, 0.0)
 
 
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
@@ -209,3 +213,14 @@ def test_a_killed_deviator_goes_on(tmp_path: Path) -> None:
 def test_without_networks_there_is_no_checkpoint_to_start_from() -> None:
     with pytest.raises(ValueError, match="no networks to start from"):
         DeviatorTrainer(dilemma(), 0, "one", "checkpoint", small())
+
+
+def test_values_are_levelled_to_zero_where_everyone_stays() -> None:
+    network = PolicyNetwork(NetworkShape(((0, 3),), 4, 5, (8,), mean_action="none"), 1)
+    rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    seen, nothing = torch.from_numpy(rows).reshape(10, 3, 4), torch.zeros(10, 3, 0)
+    before = network.q_values(seen, nothing)
+    level_values(network, rows)
+    after = network.q_values(seen, nothing)
+    assert float(after.max(-1).values.mean()) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(after - after.mean(-1, keepdim=True), before - before.mean(-1, keepdim=True))
