@@ -42,7 +42,7 @@ class Audit:
     """Audit this reference policy in the run's game instead."""
     split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
-    episodes: Annotated[str | None, given("E", "84000, fewer where T > 52")] = None
+    episodes: Annotated[str | None, given("E", "66000, fewer where T > 52")] = None
     """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""

@@ -22,13 +22,13 @@ class DeviatorConfig(BaseModel):
     algorithm: Literal["same", "mfq", "mfac"] = Field(
         "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
     )
-    num_episodes: int = Field(84_000, ge=1, le=10**9, description="of deviators, all together")
-    deviators: int = Field(384, ge=1, le=65_536, description="that play together, in as many copies as they need")
+    num_episodes: int = Field(66_000, ge=1, le=10**9, description="of deviators, all together")
+    deviators: int = Field(768, ge=1, le=65_536, description="that play together, in as many copies as they need")
     crowd: int = Field(
-        32, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
+        27, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
     )
     fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
-    batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
+    batch_agent_steps: int = Field(2048, ge=1, description="of deviators, in one gradient step")
     replay_episodes: int = Field(25, ge=1, description="of every deviator, that mfq keeps")
     exploration: float = Field(
         0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"

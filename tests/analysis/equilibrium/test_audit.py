@@ -295,6 +295,6 @@ def test_gaps_out_of_order_are_told() -> None:
 
 def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
     sizes = [(c.num_episodes, c.evaluation_episodes) for c in (_training(Settings(), "one", t) for t in (6, 52, 365))]
-    assert sizes == [(84_000, 2048), (84_000, 2048), (11_967, 291)]
+    assert sizes == [(66_000, 2048), (66_000, 2048), (9_402, 291)]
     given = _training(Settings(episodes=90, measured_episodes=7), "type", 365)
     assert (given.num_episodes, given.evaluation_episodes) == (30, 7)
