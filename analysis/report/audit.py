@@ -62,9 +62,10 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     _left_out(section, found, files)
     add_equilibria(section, found, study.runs[0].config.env_options, files)
     add_finite(section, found, files)
-    section.text += sorted({note for _, _, audit in found for note in audit.notes})
+    notes = {note for _, _, audit in found for note in audit.notes}
     every = [one for _, _, audit in found for one in audit.gaps]
-    section.text += sorted({f"{one.by.capitalize()}, {one.what}: {note}." for one in every for note in one.notes})
+    section.notes += sorted(f"{note[0].upper()}{note[1:]}." for note in notes)
+    section.notes += sorted({f"{one.by.capitalize()}, {one.what}: {note}." for one in every for note in one.notes})
     return section
 
 
@@ -148,13 +149,17 @@ def _density(
                     Cell(label(method), f"seed {seed}"),
                     Cell(one.type_name, one.what),
                     *between,
-                    Cell(f"{one.test.ks:.3f}", f"p {one.test.ks_p:.2g}"),
-                    Cell(f"{one.test.higher:.2f}", f"p {one.test.rank_p:.2g}"),
+                    Cell(f"{one.test.ks:.3f}", _p(one.test.ks_p)),
+                    Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
                 ]
             )
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(best beats stay)"]
     caption = "base policy against its learned best response: in states that the deviator visits, and in returns"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
+
+
+def _p(value: float) -> str:
+    return f"p {value:.2g}" if value >= 0.001 else "p < .001"
 
 
 def _against_value(
@@ -200,7 +205,9 @@ def _gaps_shown(table: pd.DataFrame) -> Table:
     for (method, seed), mine in table.groupby(["method", "seed"], sort=False):
         for name in dict.fromkeys(mine["type"]):
             cells = [Cell(label(str(method)), f"seed {seed}"), Cell(str(name))]
-            base = mine.loc[mine["type"] == name, "base"].iloc[0]
+            # the first way's value has the most episodes behind it
+            told = mine[mine["type"] == name].set_index("by")["base"]
+            base = float(told[next(by for by in ways if by in told.index)])
             cells.append(Cell(f"{base:,.1f}"))
             for by in ways:
                 one = mine[(mine["type"] == name) & (mine["by"] == by)]

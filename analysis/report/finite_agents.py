@@ -82,7 +82,7 @@ def add_finite(section: Section, found: Sequence[Told], files: dict[str, pd.Data
     # what exact gaps leave out is told with them
     known = {note for _, _, audit in found for one in audit.gaps for note in one.notes}
     left_out = {note for _, _, finite in told for note in finite.notes} - known
-    section.text += sorted(f"The value among infinitely many: {note}." for note in left_out)
+    section.notes += sorted(f"The value among infinitely many: {note}." for note in left_out)
 
 
 def _rate(rate: Rate) -> Cell:

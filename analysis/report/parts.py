@@ -48,6 +48,8 @@ class Section:
     text: list[str] = field(default_factory=list)
     figures: list[Drawing] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What its numbers leave out, below them."""
     answer: list[str] = field(default_factory=list)
     """Sentences for the top of the page."""
 

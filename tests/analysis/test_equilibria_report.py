@@ -159,7 +159,7 @@ def test_rates_are_drawn_and_told() -> None:
     assert fit[2][1] == "p < .001"
     assert fit[3][0] == f"{rates[2].power:.3f} ± {rates[2].power_error:.3f}"
     assert fit[4][0].startswith("C/N describes the gaps (C = -300 ± 3 $")
-    assert section.text == ["The value among infinitely many: what is left out."]
+    assert section.notes == ["The value among infinitely many: what is left out."]
     assert list(files["audit_rates.csv"]["rate"]) == ["C/N", "C/sqrt(N)", "C N^a"]
 
 
