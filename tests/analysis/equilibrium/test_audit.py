@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -246,6 +247,19 @@ def test_a_run_without_checkpoint_and_a_damaged_file_are_told(run: Path, audited
     (tmp_path / "audit" / "audit.json").write_text(json.dumps(text))
     with pytest.raises(DamagedFile, match=r"gaps\.0\.types\.0\.share"):
         read_audit(tmp_path)
+
+
+def test_policies_of_another_game_are_told(run: Path, tmp_path: Path) -> None:
+    other = train(
+        config_from({"num_agents": 12, "num_episodes": 8, "seed": 1, "env_options": OPTIONS, "mfq": {"hidden": [8]}}),
+        tmp_path, backend="local",
+    )  # fmt: skip
+    shutil.rmtree(other / "checkpoints")
+    shutil.copytree(run / "checkpoints", other / "checkpoints")
+    told = r"another game: they play \[10, 12, 8\] agents by type, .* has \[4, 5, 3\]"
+    for by in ("exact", "learned", "bound"):
+        with pytest.raises(UserError, match=told):
+            audit(other, Settings(by=(by,), local=True))
 
 
 def test_a_gap_below_zero_beyond_its_interval_is_an_error() -> None:
