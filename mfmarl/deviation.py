@@ -1,7 +1,7 @@
 """Deviators in a population that stays as it is: a PopulationEnv whose agents are the deviators alone.
 
 Everyone else is played inside by a frozen profile, so what trains a population trains deviators unchanged. Episodes are
-finite: a deviator is to gain from the start to the horizon T, so it is told the time t / T, and its game ends at T
+finite: a deviator is to gain from the start to the horizon T, so it is told the time, and its game ends at T
 (`terminated`), after which nothing has worth.
 """
 
@@ -55,25 +55,41 @@ class Units:
     """What observations are told in: (x - centre) / scale, entry by entry. Learning is far faster in even units."""
 
     centre: NDArray[np.float32]
-    """[D + F + 1]"""
+    """[D + F + CLOCK]"""
     scale: NDArray[np.float32]
-    """[D + F + 1], above 0."""
+    """[D + F + CLOCK], above 0."""
 
     reward: NDArray[np.float32]
     """[T]: what an agent earns on average where everyone stays, which is taken off a deviator's rewards: its values are
     then of what it gains, not of the far larger sums that it would earn anyway."""
 
     def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Observations [..., D + F + 1] in these units."""
+        """Observations [..., D + F + CLOCK] in these units."""
         told: NDArray[np.float32] = (obs - self.centre) / self.scale
         return told
+
+
+EDGE = 8
+CLOCK = 2 * EDGE + 1
+
+
+def clock(t: int, horizon: int) -> NDArray[np.float32]:
+    """[CLOCK]: which of the first and of the last `EDGE` periods it is, one-hot, where prices move from one period to the
+    next as a smooth function of the time does not follow; then t / T."""
+    told = np.zeros(CLOCK, np.float32)
+    if t < EDGE:
+        told[t] = 1
+    if 1 <= horizon - t <= EDGE:
+        told[EDGE + horizon - t - 1] = 1
+    told[-1] = t / horizon
+    return told
 
 
 class DeviationEnv:
     """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
 
-    An observation is the agent's own, then what `sight` shows of the others, then t / T, all in `units`, and rewards
-    are less theirs.
+    An observation is the agent's own, then what `sight` shows of the others, then the `clock`, all in `units`, and
+    rewards are less theirs.
     """
 
     def __init__(
@@ -209,10 +225,10 @@ class DeviationEnv:
         return self._step
 
     def _seen(self, step: Step) -> NDArray[np.float32]:
-        """[B, n, D + F + 1]"""
+        """[B, n, D + F + CLOCK]"""
         parts = [step.obs[self._row, self.places], self.sight(step, self._last)[self._row, self.places]]
-        time = np.full((self.num_envs, self.num_agents, 1), self.t / self.horizon, np.float32)
-        seen = np.concatenate([*parts, time], -1, dtype=np.float32)
+        times = np.broadcast_to(clock(self.t, self.horizon), (self.num_envs, self.num_agents, CLOCK))
+        seen = np.concatenate([*parts, times], -1, dtype=np.float32)
         return seen if self.units is None else self.units.of(seen)
 
     def _told(

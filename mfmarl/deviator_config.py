@@ -43,7 +43,7 @@ class DeviatorConfig(BaseModel):
         2048, ge=2, description="on which deviators are measured, and as many before them to choose the better one on"
     )
     evaluation_copies: int = Field(128, ge=1, le=65_536, description="that play them together")
-    checkpoint_every: int = Field(100, ge=1, description="iterations between checkpoints")
+    checkpoint_every: int = Field(40, ge=1, description="iterations between checkpoints")
     seed: int = Field(0, ge=0, lt=2**63, description="root of the deviators' random streams")
     mfq: MFQConfig = Field(
         default_factory=lambda: MFQConfig(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import envs
 from envs.population import PopulationEnv, type_slices
-from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
+from mfmarl.deviation import CLOCK, DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
 from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork, types_of
 from mfmarl.players import network_player, network_sight, reference_player
@@ -88,7 +88,7 @@ class Staying:
     spread: float
     """Of the rewards, less what is taken off."""
     rows: NDArray[np.float32]
-    """[R, D + F + 1]: observations as they are."""
+    """[R, D + F + CLOCK]: observations as they are."""
 
 
 def staying(subject: Subject, kind: int, who: Who, start: Start, seed: int) -> Staying:
@@ -105,6 +105,8 @@ def staying(subject: Subject, kind: int, who: Who, start: Start, seed: int) -> S
     rows = np.concatenate(obs).reshape(-1, obs[0].shape[-1]).astype(np.float64)
     spread = rows.std(0)
     scale = np.where(spread < LEAST_SCALE, 1.0, spread)
+    # rare as they are, ones of the clock would be far larger than all else
+    scale[-CLOCK:-1] = 1.0
     earned = np.stack(rewards).reshape(env.horizon, -1)
     mean = earned.mean(1, dtype=float).astype(np.float32) * (who == "one")
     units = Units(rows.mean(0).astype(np.float32), scale.astype(np.float32), mean)

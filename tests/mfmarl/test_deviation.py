@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import envs
 from envs.check import BrokenEnvironment, check, check_members
 from envs.population import PopulationEnv, Step
-from mfmarl.deviation import DeviationEnv, Units, some_deviators, whole_type
+from mfmarl.deviation import CLOCK, EDGE, DeviationEnv, Units, clock, some_deviators, whole_type
 from mfmarl.players import constant_player, reference_player
 from mfmarl.yardstick import Play, Player
 
@@ -33,7 +33,7 @@ def deviation(inner: PopulationEnv, player: Player, who: str = "one", kind: int 
 
 @pytest.mark.parametrize("who", ["one", "type"])
 def test_it_keeps_the_protocol(who: str) -> None:
-    units = Units(np.full(30, 0.5, np.float32), np.full(30, 0.25, np.float32), np.ones(12, np.float32))
+    units = Units(np.full(29 + CLOCK, 0.5, np.float32), np.full(29 + CLOCK, 0.25, np.float32), np.ones(12, np.float32))
 
     def make() -> DeviationEnv:
         inner = market()
@@ -68,23 +68,34 @@ def test_it_sees_its_own_observation_the_others_and_the_time() -> None:
     env = deviation(dilemma(), constant_player(0))
     step = env.reset(1)
     # one signal that is always there, nobody has played, t = 0
-    np.testing.assert_array_equal(step.obs[0, 0], [1, 0, 0, 0])
+    np.testing.assert_array_equal(step.obs[0, 0], [1, 0, 0, *clock(0, 3)])
     for t in (1, 2):
         step = env.step(np.ones((COPIES, 1), np.int64))
-        np.testing.assert_allclose(step.obs[0, 0], [1, 1, 0, t / 3], rtol=1e-6)
+        np.testing.assert_allclose(step.obs[0, 0], [1, 1, 0, *clock(t, 3)], rtol=1e-6)
         assert not step.terminated.any()
     step = env.step(np.ones((COPIES, 1), np.int64))
     assert step.terminated.all()
     assert not step.truncated.any()
     assert step.final_obs is not None
     assert step.final_obs[0, 0, -1] == 1
-    np.testing.assert_array_equal(step.obs[0, 0], [1, 0, 0, 0])
+    np.testing.assert_array_equal(step.obs[0, 0], [1, 0, 0, *clock(0, 3)])
+
+
+def test_the_clock_tells_the_first_and_the_last_periods_apart() -> None:
+    told = np.stack([clock(t, 52) for t in range(53)])
+    np.testing.assert_array_equal(told[:, :EDGE], np.eye(53, EDGE))
+    # the last period first, and nothing where the game is over
+    np.testing.assert_array_equal(told[51::-1, EDGE:-1], np.eye(52, EDGE))
+    assert not told[52, :-1].any()
+    np.testing.assert_allclose(told[:, -1], np.arange(53) / 52, rtol=1e-6)
 
 
 def test_units_are_those_that_were_asked_for() -> None:
-    centre, scale = np.array([1, 0, 0, 0.5], np.float32), np.array([1, 1, 1, 0.25], np.float32)
+    edges = np.zeros(CLOCK - 1)
+    centre = np.array([1, 0, 0, *edges, 0.5], np.float32)
+    scale = np.array([1, 1, 1, *(edges + 1), 0.25], np.float32)
     env = deviation(dilemma(), constant_player(0), units=Units(centre, scale, np.arange(10, dtype=np.float32)))
-    np.testing.assert_array_equal(env.reset(1).obs[0, 0], [0, 0, 0, -2])
+    np.testing.assert_array_equal(env.reset(1).obs[0, 0], [0, 0, 0, *clock(0, 3)[:-1], -2])
     # 5 for the one who defects among cooperators, less the units'
     earned = [float(env.step(np.ones((COPIES, 1), int)).reward[0, 0]) for _ in range(3)]
     assert earned == [5, 4, 3]

@@ -20,7 +20,7 @@ from envs.population import PopulationEnv
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.config import TrainConfig
-from mfmarl.deviation import Units
+from mfmarl.deviation import CLOCK, Units, clock
 from mfmarl.deviator import DeviatorTrainer, train_deviator
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import copy_network, fold, greedy, level_values
@@ -75,7 +75,7 @@ def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> Non
     for _ in range(3):
         told = torch.from_numpy(step.obs)
         shown = torch.zeros(3, 9, trained.network.shape.mean_field().width)
-        shown[:, agents] = told[..., width:-1]
+        shown[:, agents] = told[..., width:-CLOCK]
         obs = torch.zeros(3, 9, width)
         obs[:, agents] = told[..., :width]
         want = trained.network.q_values(obs, shown)[:, agents] * (5.0 / spread)
@@ -99,9 +99,10 @@ def test_units_are_folded_in_and_out() -> None:
 def test_units_are_of_play_where_everyone_stays() -> None:
     seen = staying(dilemma(), 0, "one", "fresh", 0)
     units = seen.units
-    # signal, shares of the two actions (nobody in the first of 10 periods), t / T
-    np.testing.assert_allclose(units.centre, [1, 0.9, 0, 0.45], rtol=1e-5)
-    np.testing.assert_allclose(units.scale, [1, 0.3, 1, np.std(np.arange(10) / 10)], rtol=1e-5)
+    # signal, shares of the two actions (nobody in the first of 10 periods), the clock
+    times = np.stack([clock(t, 10) for t in range(10)])
+    np.testing.assert_allclose(units.centre, [1, 0.9, 0, *times.mean(0)], rtol=1e-5)
+    np.testing.assert_allclose(units.scale, [1, 0.3, 1, *[1] * (CLOCK - 1), np.std(np.arange(10) / 10)], rtol=1e-5)
     # everyone cooperates and earns 3 in every period, so that nothing spreads
     np.testing.assert_allclose(units.reward, 3.0)
     assert seen.spread == 1.0
@@ -133,7 +134,7 @@ def test_several_train_in_one_copy_and_one_is_saved(tmp_path: Path) -> None:
     act = greedy(trainer.policy())
     alone = dilemma().deviation(0, "one", 5, 0)
     assert act(alone.reset(0).obs).shape == (5, 1)
-    with pytest.raises(ValueError, match=r"have shape \(8, 3, 4\); this deviator's are \[R, 1, 4\]"):
+    with pytest.raises(ValueError, match=r"have shape \(8, 3, 20\); this deviator's are \[R, 1, 20\]"):
         act(env.reset(0).obs)
 
 
