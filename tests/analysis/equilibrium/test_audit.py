@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.equilibrium.audit import Settings, _played, _training, audit
-from analysis.equilibrium.audit_file import Audit, read_audit
+from analysis.equilibrium.audit_file import Audit, read_audit, write_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
 from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
@@ -298,3 +299,76 @@ def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
     assert sizes == [(66_000, 2048), (66_000, 2048), (9_402, 291)]
     given = _training(Settings(episodes=90, measured_episodes=7), "type", 365)
     assert (given.num_episodes, given.evaluation_episodes) == (30, 7)
+
+
+def test_another_checkpoint_is_another_audit_and_the_report_says_which_it_is_of(
+    run: Path, audited: Audit, tmp_path: Path
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    evaluate(mine, episodes=3)
+    # as where a run that was stopped is audited and then trained on
+    (newest,) = list((mine / "checkpoints").glob("ckpt_*"))[-1:]
+    write_audit(mine, replace(audited, checkpoint=audited.checkpoint - 1, subject="older"))
+    told = f"the audit is of iteration {audited.checkpoint - 1}, the run is at {audited.checkpoint} since"
+    assert told in write_report([mine], tmp_path / "before").read_text()
+    assert newest.name == f"ckpt_{audited.checkpoint:06d}"
+    audit(mine, replace(SMALL, by=("exact",)))
+    assert [one.by for one in read_audit(mine).gaps] == ["exact"]
+    assert "the audit is of iteration" not in write_report([mine], tmp_path / "after").read_text()
+
+
+def test_the_exact_nash_conv_is_told_though_deviators_were_trained_for_some_types(
+    run: Path, audited: Audit, tmp_path: Path
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    evaluate(mine, episodes=3)
+    some = [replace(one, types=one.types[:1]) if one.by == "learned" else one for one in audited.gaps]
+    write_audit(mine, replace(audited, gaps=tuple(some)))
+    lower, exact, upper = read_audit(mine).nash_conv
+    assert (lower, exact, upper) == (None, *audited.nash_conv[1:])
+    assert exact is not None
+    assert f"{exact.value:,.1f} $ ({exact.value / abs(audited.value.value):.1%})" in write_report(
+        [mine], tmp_path / "report"
+    ).read_text()
+    assert not any("NashConv is between" in line for line in lines_of(read_audit(mine)))
+
+
+def test_an_impossible_gap_of_an_earlier_call_is_an_error_of_the_next(
+    run: Path, audited: Audit, tmp_path: Path
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    learned = audited.found("learned")
+    assert learned is not None
+    bad = replace(learned.types[0], gap=Estimate(-50.0, -51.0, -49.0))
+    impossible = replace(learned, types=(bad, *learned.types[1:]))
+    write_audit(mine, replace(audited, gaps=tuple(impossible if one is learned else one for one in audited.gaps)))
+    with pytest.raises(ImpossibleGap, match="the learned unilateral gap is -50"):
+        audit(mine, replace(SMALL, by=("exact",)))
+
+
+def test_rates_are_of_the_games_shares_where_all_types_have_an_agent(tmp_path: Path) -> None:
+    def sizes(agents: int) -> list[int]:
+        config = config_from(
+            {
+                "num_agents": agents, "num_episodes": 8, "seed": 1, "env_options": {"horizon": 2}, "method": "mf",
+                "mfq": {"hidden": [4]},
+            }
+        )  # fmt: skip
+        mine = train(config, tmp_path, backend="local")
+        audit(mine, Settings(by=("exact",), finite=True))
+        finite = read_audit(mine).finite
+        assert finite is not None
+        return [one.num_agents for one in finite.sizes]
+
+    # easy's shares are whole for multiples of 15; two agents have two types, one of each
+    assert sizes(20)[:3] == [15, 30, 105]
+    assert sizes(2)[:3] == [10, 30, 100]
+
+
+def test_the_part_of_the_data_is_told(audited: Audit) -> None:
+    assert audited.split is None
+    assert not any("split" in note for note in audited.notes)
+    assert "values and gaps are of the data held out of training (split test)" in replace(audited, split="test").notes
