@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import envs
-from envs.population import PopulationEnv
+from envs.population import PopulationEnv, type_slices
 from mfmarl.deviation import DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
 from mfmarl.errors import UserError
-from mfmarl.network import PolicyNetwork
+from mfmarl.network import PolicyNetwork, types_of
 from mfmarl.players import network_player, network_sight, reference_player
 from mfmarl.policy import network_from
 from mfmarl.runs.checkpoint import Checkpoint, latest_checkpoint
@@ -119,7 +119,8 @@ def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint |
         checkpoint: where it was read already; else the newest.
 
     Raises:
-        UserError: for a folder that is no run or has no checkpoint, or a split that the game has not.
+        UserError: for a folder that is no run or has no checkpoint, policies of another game, or a split that the game
+            has not.
         StorageFailed: where the checkpoint is damaged.
     """
     config = open_run(run).config
@@ -129,8 +130,25 @@ def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint |
     agents = network.shape.types[-1][1]
     scale = checkpoint.tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
     make = partial(_make, config.env, config.num_agents, options)
+    _check_fit(run, network, make(1))
     algorithm: Literal["mfq", "mfac"] = "mfac" if config.algorithm == "mfac" else "mfq"
     return Subject.of_networks(make, Trained(network, scale), config.discount, algorithm)
+
+
+def _check_fit(run: Path, network: PolicyNetwork, env: PopulationEnv) -> None:
+    shape = network.shape
+    types = types_of(type_slices(env.agent_types))
+    wanted = (types, env.observation_space.shape[0], getattr(env.action_space, "n", None))
+    if (shape.types, shape.observations, shape.num_actions) != wanted:
+        told = [
+            f"{[stop - start for start, stop in t]} agents by type, {seen} observed entries, "
+            f"{'continuous' if actions is None else actions} actions"
+            for t, seen, actions in ((shape.types, shape.observations, shape.num_actions), wanted)
+        ]
+        raise UserError(
+            f"{run}: its policies are of another game: they play {told[0]}; the run's game has {told[1]}; the "
+            "checkpoint belongs to another run"
+        )
 
 
 def options_in(env: str, options: Mapping[str, Any], split: str | None) -> dict[str, Any]:

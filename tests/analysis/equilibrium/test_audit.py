@@ -249,6 +249,19 @@ def test_a_run_without_checkpoint_and_a_damaged_file_are_told(run: Path, audited
         read_audit(tmp_path)
 
 
+def test_policies_of_another_game_are_told(run: Path, tmp_path: Path) -> None:
+    other = train(
+        config_from({"num_agents": 12, "num_episodes": 8, "seed": 1, "env_options": OPTIONS, "mfq": {"hidden": [8]}}),
+        tmp_path, backend="local",
+    )  # fmt: skip
+    shutil.rmtree(other / "checkpoints")
+    shutil.copytree(run / "checkpoints", other / "checkpoints")
+    told = r"another game: they play \[10, 12, 8\] agents by type, .* has \[4, 5, 3\]"
+    for by in ("exact", "learned", "bound"):
+        with pytest.raises(UserError, match=told):
+            audit(other, Settings(by=(by,), local=True))
+
+
 def test_a_gap_below_zero_beyond_its_interval_is_an_error() -> None:
     def gaps(value: float, half: float) -> Gaps:
         gap = Estimate(value, value - half, value + half)
