@@ -95,7 +95,7 @@ def finite_agents(
         if error <= SAME * max(1.0, abs(float(value.mean()))):
             raise Unsolvable(
                 f"all {copies} copies of {size} agents earn the same, so their gap to the limit has no standard error "
-                "and no rate is fitted: nothing is random in this market and profile, and one play of N agents tells all"
+                "and no rate is fitted: nothing is random in this market and profile, one play of N agents tells all"
             )
         found.append(Size(size, copies, float(value.mean()), error, limits[shares]))
     return FiniteAgents(tuple(found), fitted_rates(found), tuple(notes))
