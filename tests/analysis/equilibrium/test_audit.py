@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.equilibrium.audit import Settings, _played, _training, audit
-from analysis.equilibrium.audit_file import Audit, read_audit, write_audit
+from analysis.equilibrium.audit_file import Absent, Audit, gathered, read_audit, write_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
 from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
@@ -380,3 +380,15 @@ def test_the_part_of_the_data_is_told(audited: Audit) -> None:
     assert audited.split is None
     assert not any("split" in note for note in audited.notes)
     assert "values and gaps are of the data held out of training (split test)" in replace(audited, split="test").notes
+
+
+def test_what_the_game_does_not_have_stays_told_till_it_is_found(audited: Audit, tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    absent = (Absent("exact", "exact gaps: too large"), Absent("bound", "bound gaps: none"))
+    learned = tuple(one for one in audited.gaps if one.by == "learned")
+    write_audit(tmp_path, replace(audited, gaps=learned, absent=absent, left_out=(), lines=()))
+    exact = tuple(one for one in audited.gaps if one.by == "exact")
+    found = gathered(replace(audited, gaps=exact, deviations=()), tmp_path)
+    assert found.absent == absent[1:]
+    assert (found.gaps, found.deviations) == ((*exact, *learned), audited.deviations)
+    assert (found.left_out, found.lines) == (audited.left_out, audited.lines)
