@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
+import envs
 from analysis.equilibrium.audit_file import FOLDER, Absent, Audit, Deviation, Line, TypeLeftOut, gathered, write_audit
 from analysis.equilibrium.bound import bound_gaps
 from analysis.equilibrium.distances import two_sample
@@ -48,6 +49,8 @@ from mfmarl.subject import Subject, Who, options_in, reference_subject, run_subj
 
 WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
+TRAINING = "train"
+"""Split of recorded data where the run says none."""
 FORMULAS = 3
 """Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
 VALUE_EPISODES = 64
@@ -162,9 +165,11 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
             config.discount, played.value, tuple(found), exact.left_out, deviations, exact.lines, digest(about),
             tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions, exact.finite,
+            _split(info, wanted),
         )  # fmt: skip
-        path = write_audit(run, gathered(result, run))
-    for one in found:
+        whole = gathered(result, run)
+        path = write_audit(run, whole)
+    for one in whole.gaps:
         check_gaps(one)
     return path
 
@@ -175,6 +180,13 @@ def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
             known = info.type_names
             raise UserError(f"there is no type {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
     return tuple(name for name in info.type_names if not wanted.types or name in wanted.types)
+
+
+def _split(info: RunInfo, wanted: Settings) -> str | None:
+    """The part of the data that is played, None where there is but one."""
+    options = info.config.env_options
+    held_out = envs.has_held_out(info.config.env, **options)
+    return (wanted.split or str(options.get("split", TRAINING))) if held_out else None
 
 
 def _exactly(

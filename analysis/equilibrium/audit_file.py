@@ -98,11 +98,16 @@ class Audit:
     """[T, M]: the population's mean action by period, shares of one-hot actions or means of continuous ones."""
     finite: FiniteAgents | None = None
     """The profile among other numbers of agents, where that was asked for."""
+    split: str | None = None
+    """Part of the data that was played; None where the game holds none out."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the whole."""
         notes = [f"no {one.why}" for one in self.absent]
+        if self.split is not None:
+            part = "held out of training" if self.split == "test" else "that policies are trained on"
+            notes.append(f"values and gaps are of the data {part} (split {self.split})")
         if self.jitter and self.found("exact") is not None:
             notes.append(
                 "the exact numbers are of agents who are alike within their type, learned gaps and bounds of the run's "
@@ -116,11 +121,12 @@ class Audit:
 
     @property
     def nash_conv(self) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-        """NashConv from below (learned), exactly, and from above (bound), $ per agent; None where it was not found."""
+        """NashConv from below (learned), exactly, and from above (bound), $ per agent; None where it was not found for
+        all types."""
 
         def of(by: By) -> Estimate | None:
             found = self.found(by)
-            return None if found is None else found.nash_conv
+            return found.nash_conv if found is not None and found.complete else None
 
         return of("learned"), of("exact"), of("bound")
 

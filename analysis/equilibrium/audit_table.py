@@ -71,7 +71,7 @@ def lines_of(audit: Audit) -> list[str]:
     """What the table's columns prove, the lines it is held against, and what could not be worked out."""
     lower, _, upper = audit.nash_conv
     lines = []
-    if lower is not None and upper is not None and all(one.complete for one in audit.gaps):
+    if lower is not None and upper is not None:
         lines.append(
             f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent and episode (95 % over "
             "episodes, apart from what the notes leave out)."

@@ -26,6 +26,8 @@ from mfmarl.yardstick import Play
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 """Numbers of agents are about these."""
 LEAST_COPIES = 8
+SAME = 1e-9
+"""Standard errors below this share of the value are rounding."""
 
 
 def finite_agents(
@@ -54,7 +56,8 @@ def finite_agents(
 
     Raises:
         Unsolvable: for policies of one network an agent, of which there are none for other numbers of agents; for a
-            market without a mean field, policies that are no profile of it, or types too rare for `SIZES`.
+            market without a mean field, policies that are no profile of it, types too rare for `SIZES`, or a market
+            and profile in which nothing is random.
         UserError: for policies of another game.
         ValueError: for fewer than 3 sizes, or one at which a type has no agent.
     """
@@ -88,6 +91,12 @@ def finite_agents(
             step = env.step(play(step))
             value += discount**t * step.reward.mean(1, dtype=float)
         error = float(value.std(ddof=1)) / copies**0.5
+        # equal values differ from their mean by its rounding
+        if error <= SAME * max(1.0, abs(float(value.mean()))):
+            raise Unsolvable(
+                f"all {copies} copies of {size} agents earn the same, so their gap to the limit has no standard error "
+                "and no rate is fitted: nothing is random in this market and profile, one play of N agents tells all"
+            )
         found.append(Size(size, copies, float(value.mean()), error, limits[shares]))
     return FiniteAgents(tuple(found), fitted_rates(found), tuple(notes))
 

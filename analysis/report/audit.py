@@ -17,6 +17,7 @@ from analysis.load import Study
 from analysis.report.equilibria import Told, add_equilibria
 from analysis.report.finite_agents import add_finite
 from analysis.report.parts import Cell, Section, Table, drawing
+from mfmarl.runs.checkpoint import newest_iteration
 
 WHOLE = "NashConv"
 
@@ -24,9 +25,11 @@ WHOLE = "NashConv"
 def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFrame]) -> Section | None:
     """The section, or None where no run was audited; the tables behind it are put into `files`."""
     found: list[Told] = []
+    older: list[str] = []
     for folder, name, info in zip(runs, study.labels, study.runs, strict=True):
         if audit_path(Path(folder)).exists():
             found.append((name, info.seed, read_audit(Path(folder))))
+            older += _older(Path(folder), found[-1])
     if not found:
         return None
     methods = sorted({name for name, _, _ in found})
@@ -38,6 +41,7 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
         "Profit alone cannot rank policies: more of it may be what a single agent would leave."
     )
     section.answer += _answer(found, methods)
+    section.text += older
     without = len(study.runs) - len(found)
     if without:
         section.text.append(f"{without} of {len(study.runs)} runs were not audited.")
@@ -69,11 +73,22 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
     return section
 
 
+def _older(folder: Path, told: Told) -> list[str]:
+    """A sentence where a run was trained on after its audit."""
+    (method, seed, audit), newest = told, newest_iteration(folder)
+    if newest is None or newest == audit.checkpoint:
+        return []
+    return [
+        f"{label(method)}, seed {seed}: the audit is of iteration {audit.checkpoint}, the run is at {newest} since; "
+        f"run `mfmarl audit {folder}` again."
+    ]
+
+
 def _answer(found: Sequence[Told], methods: list[str]) -> list[str]:
     """NashConv of each method in a sentence, a mean over its audited runs."""
     said = []
     for method in methods:
-        mine = [audit for name, _, audit in found if name == method and all(one.complete for one in audit.gaps)]
+        mine = [audit for name, _, audit in found if name == method and any(audit.nash_conv)]
         ways: dict[str, list[float]] = {}
         for audit in mine:
             for by, one in zip(("learned", "exact", "bound"), audit.nash_conv, strict=True):
@@ -168,7 +183,7 @@ def _against_value(
     rows: list[tuple[object, ...]] = []
     lines: dict[str, tuple[str, float, float]] = {}
     for method, seed, audit in found:
-        if not all(one.complete for one in audit.gaps):
+        if not any(audit.nash_conv):
             continue
         learned, exact, bound = audit.nash_conv
         by, shown = next((n, e) for n, e in (("exact", exact), ("learned", learned), ("bound", bound)) if e is not None)

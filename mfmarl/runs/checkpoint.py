@@ -160,6 +160,12 @@ def checkpoint_paths(run: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if _FOLDER.fullmatch(p.name) and p.is_dir()), key=_iteration_of)
 
 
+def newest_iteration(run: Path) -> int | None:
+    """Iteration of a run's newest checkpoint, not verified; None where it has none."""
+    paths = checkpoint_paths(run)
+    return _iteration_of(paths[-1]) if paths else None
+
+
 def latest_valid(run: Path) -> Checkpoint | None:
     """The newest checkpoint of a run, or None where it has none yet.
 

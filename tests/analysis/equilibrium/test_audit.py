@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from analysis.equilibrium.audit import Settings, _played, _training, audit
-from analysis.equilibrium.audit_file import Audit, read_audit
+from analysis.equilibrium.audit_file import Absent, Audit, gathered, read_audit, write_audit
 from analysis.equilibrium.audit_table import lines_of, table_of
 from analysis.equilibrium.exact import exact_gaps
 from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
 from analysis.report import write_report
+from analysis.report.audit import _answer
 from mfmarl.cli import run_command
 from mfmarl.config import config_from
 from mfmarl.errors import DamagedFile, UserError
@@ -158,6 +159,7 @@ def test_the_report_has_the_audit(run: Path, audited: Audit, tmp_path: Path) -> 
     page = write_report([run], tmp_path)
     text = page.read_text()
     assert "Equilibrium audit" in text
+    assert "the audit is of iteration" not in text
     exact = audited.nash_conv[1]
     assert exact is not None
     assert f"{exact.value:,.1f} $ ({exact.value / abs(audited.value.value):.1%}) an episode (NashConv)" in text
@@ -312,3 +314,81 @@ def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
     assert sizes == [(66_000, 2048), (66_000, 2048), (9_402, 291)]
     given = _training(Settings(episodes=90, measured_episodes=7), "type", 365)
     assert (given.num_episodes, given.evaluation_episodes) == (30, 7)
+
+
+def test_another_checkpoint_is_another_audit_and_the_report_says_which_it_is_of(
+    run: Path, audited: Audit, tmp_path: Path
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    evaluate(mine, episodes=3)
+    # as where a run that was stopped is audited and then trained on
+    (newest,) = list((mine / "checkpoints").glob("ckpt_*"))[-1:]
+    write_audit(mine, replace(audited, checkpoint=audited.checkpoint - 1, subject="older"))
+    told = f"the audit is of iteration {audited.checkpoint - 1}, the run is at {audited.checkpoint} since"
+    assert told in write_report([mine], tmp_path / "before").read_text()
+    assert newest.name == f"ckpt_{audited.checkpoint:06d}"
+    audit(mine, replace(SMALL, by=("exact",)))
+    assert [one.by for one in read_audit(mine).gaps] == ["exact"]
+
+
+def test_the_exact_nash_conv_is_told_though_deviators_were_trained_for_some_types(audited: Audit) -> None:
+    gaps = tuple(replace(one, types=one.types[:1]) if one.by == "learned" else one for one in audited.gaps)
+    some = replace(audited, gaps=gaps)
+    _, exact, upper = audited.nash_conv
+    assert some.nash_conv == (None, exact, upper)
+    assert exact is not None
+    (told,) = _answer([("mf", 1, some)], ["mf"])
+    assert f"{exact.value:,.1f} $ ({exact.value / abs(audited.value.value):.1%}) an episode (NashConv)" in told
+    assert not any("NashConv is between" in line for line in lines_of(some))
+
+
+def test_an_impossible_gap_of_an_earlier_call_is_an_error_of_the_next(
+    run: Path, audited: Audit, tmp_path: Path
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    learned = audited.found("learned")
+    assert learned is not None
+    bad = replace(learned.types[0], gap=Estimate(-50.0, -51.0, -49.0))
+    impossible = replace(learned, types=(bad, *learned.types[1:]))
+    write_audit(mine, replace(audited, gaps=tuple(impossible if one is learned else one for one in audited.gaps)))
+    with pytest.raises(ImpossibleGap, match="the learned unilateral gap is -50"):
+        audit(mine, replace(SMALL, by=("exact",)))
+
+
+def test_rates_are_of_the_games_shares_where_all_types_have_an_agent(tmp_path: Path) -> None:
+    def sizes(agents: int) -> list[int]:
+        config = config_from(
+            {
+                "num_agents": agents, "num_episodes": 8, "seed": 1, "env_options": {"horizon": 2}, "method": "mf",
+                "mfq": {"hidden": [4]},
+            }
+        )  # fmt: skip
+        mine = train(config, tmp_path, backend="local")
+        audit(mine, Settings(by=("exact",), finite=True))
+        finite = read_audit(mine).finite
+        assert finite is not None
+        return [one.num_agents for one in finite.sizes]
+
+    # easy's shares are whole for multiples of 15; two agents have two types, one of each
+    assert sizes(20)[:3] == [15, 30, 105]
+    assert sizes(2)[:3] == [10, 30, 100]
+
+
+def test_the_part_of_the_data_is_told(audited: Audit) -> None:
+    assert audited.split is None
+    assert not any("split" in note for note in audited.notes)
+    assert "values and gaps are of the data held out of training (split test)" in replace(audited, split="test").notes
+
+
+def test_what_the_game_does_not_have_stays_told_till_it_is_found(audited: Audit, tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    absent = (Absent("exact", "exact gaps: too large"), Absent("bound", "bound gaps: none"))
+    learned = tuple(one for one in audited.gaps if one.by == "learned")
+    write_audit(tmp_path, replace(audited, gaps=learned, absent=absent, left_out=(), lines=()))
+    exact = tuple(one for one in audited.gaps if one.by == "exact")
+    found = gathered(replace(audited, gaps=exact, deviations=()), tmp_path)
+    assert found.absent == absent[1:]
+    assert (found.gaps, found.deviations) == ((*exact, *learned), audited.deviations)
+    assert (found.left_out, found.lines) == (audited.left_out, audited.lines)

@@ -173,3 +173,9 @@ def test_bad_input_is_told() -> None:
     without_spread = [Size(n, 8, 1.0, 0.0, 0.0) for n in (10, 30, 100)]
     with pytest.raises(ValueError, match="no standard error"):
         fitted_rates(without_spread)
+
+
+def test_a_market_without_chance_has_no_rate() -> None:
+    config = MarketConfig(jitter=0.0, horizon=3, demand_mode="sell_all")
+    with pytest.raises(Unsolvable, match="all 2666 copies of 15 agents earn the same"):
+        finite_agents(config, "base_stock")
