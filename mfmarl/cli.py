@@ -357,7 +357,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        print("\nmfmarl: interrupted; go on with `mfmarl train --resume RUN`, or repeat the audit", file=sys.stderr)
+        print("\nmfmarl: interrupted; repeat the audit, or go on with `mfmarl train --resume RUN`", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone; keep Python's own flush at exit from complaining

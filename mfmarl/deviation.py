@@ -74,8 +74,10 @@ CLOCK = 2 * EDGE + 1
 
 
 def clock(t: int, horizon: int) -> NDArray[np.float32]:
-    """[CLOCK]: which of the first and of the last `EDGE` periods it is, one-hot, where prices move from one period to the
-    next as a smooth function of the time does not follow; then t / T."""
+    """[CLOCK]: which of the first and of the last `EDGE` periods it is, one-hot, then t / T.
+
+    There prices move from one period to the next as a smooth function of the time does not follow.
+    """
     told = np.zeros(CLOCK, np.float32)
     if t < EDGE:
         told[t] = 1

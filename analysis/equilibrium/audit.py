@@ -36,6 +36,7 @@ from envs.inventory.reference.mean_field import solved
 from envs.population import PopulationEnv
 from envs.unsolvable import Unsolvable
 from mfmarl.config import TrainConfig
+from mfmarl.deviator import RULES
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import UserError
 from mfmarl.policy import Policy
@@ -51,7 +52,7 @@ WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
 TRAINING = "train"
 """Split of recorded data where the run says none."""
-FORMULAS = 3
+FORMULAS = 4
 """Counted up where exact gaps, bounds or values are worked out in another way: pieces of the old one are not taken."""
 VALUE_EPISODES = 64
 DEFAULT_JITTER = float(MarketConfig.model_fields["jitter"].default)
@@ -311,7 +312,7 @@ def _learned(
     deviations: list[Deviation] = []
     for who, what in WHAT.items():
         config = _training(wanted, who, _horizon(subject.make(1)))
-        settings = config.model_dump(mode="json")
+        settings = {"rules": RULES, **config.model_dump(mode="json")}
         kept = {name: pieces.found(f"learned-{who}-{name}", Learned, settings) for name in every}
         found = {name: one for name, one in kept.items() if one is not None}
         missing = [name for name in types if name not in found]

@@ -51,7 +51,7 @@ def table_of(audit: Audit) -> Table:
         table.add_row(name, _number(base), *gaps)
     if any(found.complete for _, found in ways):
         whole = [_share(found.nash_conv, audit.value.value) if found.complete else "–" for _, found in ways]
-        table.add_row("NashConv", _number(audit.value), *whole, *([""] if together is not None else []))
+        table.add_row("all (NashConv)", _number(audit.value), *whole, *([""] if together is not None else []))
     return table
 
 
@@ -64,13 +64,16 @@ def _half(estimate: Estimate) -> float:
 
 
 def _share(estimate: Estimate, of: float) -> str:
-    return _number(estimate) + (f" ({estimate.value / abs(of):.2%})" if of else "")
+    return _number(estimate) + (f" ({estimate.value / of:.1%})" if of > 0 else "")
 
 
 def lines_of(audit: Audit) -> list[str]:
     """What the table's columns prove, the lines it is held against, and what could not be worked out."""
-    lower, _, upper = audit.nash_conv
+    lower, exact, upper = audit.nash_conv
     lines = []
+    if exact is not None:
+        alike = ", agents alike within their type" if audit.jitter else ""
+        lines.append(f"NashConv is {exact.value:,.1f} $ per agent and episode, exactly{alike}.")
     if lower is not None and upper is not None:
         lines.append(
             f"NashConv is between {max(0.0, lower.low):,.1f} and {upper.high:,.1f} $ per agent and episode (95 % over "

@@ -104,7 +104,7 @@ def in_words(sizes: Sequence[Size]) -> str:
         if all(abs(one.constant) < 2 * one.constant_error for one in right):
             return f"{where}the values do not differ from the limit by more than their errors"
         told = " and ".join(f"{one.name} (p {_told(one.p_value)})" for one in right)
-        return f"{where}the gaps are too small against their errors to tell {told} apart; {power}"
+        return f"{where}the distances from the limit are too small against their errors to tell {told} apart; {power}"
     (one,), (other,) = right, [rate for rate in given if rate not in right]
     constant = f"C = {one.constant:,.0f} ± {one.constant_error:,.0f} $, p {_told(one.p_value)}"
     not_it = f"{other.name} does not (p {_told(other.p_value)})"

@@ -1,4 +1,4 @@
-"""Kernel density of the return of agents that stay, against that of the best response: a row per type, a column per
+"""Kernel density of the return of agents that stay, against that of learned deviators: a row per type, a column per
 method."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import label, legend_above, panels
 
-COLOURS = {"stays": "#7A7A7A", "best response": "#0072B2"}
+COLOURS = {"stays": "#7A7A7A", "learned deviator": "#0072B2"}
 
 
 def deviator_density(table: pd.DataFrame, methods: Sequence[str], types: Sequence[str]) -> Figure:

@@ -41,5 +41,5 @@ def gaps(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
     for axis in axes:
         axis.set_xlim(low, high)
     axes[-1].set_xlabel("gain of an agent that leaves the profile, $ an episode, discounted")
-    legend_above(figure, axes[0], 3)
+    legend_above(figure, max(axes, key=lambda axis: len(axis.get_legend_handles_labels()[0])), 3)
     return figure

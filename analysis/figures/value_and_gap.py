@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import label, legend_above, palette, panels
 
+WAYS = {"exact": ("D", "exact"), "learned": (">", "at least"), "bound": ("<", "at most")}
+"""way -> its mark, which points to where NashConv lies, and its words"""
 LINES = {"equilibrium": ("#000000", "-"), "planner": ("#009E73", "--")}
 
 
@@ -23,9 +25,13 @@ def value_and_gap(table: pd.DataFrame, lines: pd.DataFrame, methods: Sequence[st
         x, y = mine["nash_conv"].to_numpy(float), mine["value"].to_numpy(float)
         across = np.vstack([x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x]).clip(0)
         up = np.vstack([y - mine["value_low"].to_numpy(float), mine["value_high"].to_numpy(float) - y]).clip(0)
-        axis.errorbar(
-            x, y, xerr=across, yerr=up, fmt="o", color=colours[method], label=label(method), markersize=5, linewidth=1.2
-        )
+        for by, (shape, words) in WAYS.items():
+            those = (mine["by"] == by).to_numpy()
+            if those.any():
+                axis.errorbar(
+                    x[those], y[those], xerr=across[:, those], yerr=up[:, those], fmt=shape, color=colours[method],
+                    label=f"{label(method)}, {words}", markersize=5, linewidth=1.2,
+                )  # fmt: skip
     for _, line in lines.iterrows():
         colour, style = LINES.get(line["name"], ("#7A7A7A", ":"))
         axis.axhline(line["value"], color=colour, linestyle=style, linewidth=1.1, label=f"value of the {line['name']}")

@@ -134,7 +134,7 @@ def _density(
         for one in audit.deviations:
             if one.what != "unilateral gap":
                 continue
-            for who, returns in (("stays", one.base_returns), ("best response", one.best_returns)):
+            for who, returns in (("stays", one.base_returns), ("learned deviator", one.best_returns)):
                 frame = pd.DataFrame({"episode": range(len(returns)), "return": returns})
                 parts.append(frame.assign(method=method, seed=seed, type=one.type_name, who=who))
     if not parts:
@@ -145,7 +145,7 @@ def _density(
         drawing(
             deviator_density(table, methods, types),
             "deviators",
-            "Density of returns: agents that stay and learned best responses",
+            "Density of returns: agents that stay and learned deviators",
             f"Kernel density over episodes (N = {found[0][2].num_agents}, all seeds together) of an agent that stays "
             "and of a learned deviator in the same episodes; dashed lines are means.",
             "audit_returns.csv",
@@ -168,8 +168,8 @@ def _density(
                     Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
                 ]
             )
-    head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(best beats stay)"]
-    caption = "base policy against its learned best response: in states that the deviator visits, and in returns"
+    head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(deviator beats stayer)"]
+    caption = "base policy against the learned deviator: in states that the deviator visits, and in returns"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
 
 

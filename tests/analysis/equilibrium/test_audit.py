@@ -145,7 +145,7 @@ def test_types_out_of_order_or_twice_stand_in_the_rows_that_are_theirs(run: Path
     assert not learned.complete
     table = table_of(some)
     names, of_learned, of_exact = (list(table.columns[i].cells) for i in (0, 2, 3))
-    assert names == ["convenience", "supermarket", "discounter", "NashConv"]
+    assert names == ["convenience", "supermarket", "discounter", "all (NashConv)"]
     assert [cell == "–" for cell in of_learned] == [False, True, False, True]
     assert "–" not in of_exact
     # a part bounds nothing from above

@@ -142,7 +142,7 @@ def test_rates_in_words() -> None:
     assert in_words(exactly(lambda n: 300 / n + 1000 / n**2)).startswith("from N = 100 on C/N describes the gaps")
     assert in_words(exactly(lambda n: 1 / n, 10.0)).startswith("the values do not differ from the limit by more than")
     unclear = in_words(exactly(lambda n: 10 / n, 0.3))
-    assert unclear.startswith("the gaps are too small against their errors to tell C/N (p =")
+    assert unclear.startswith("the distances from the limit are too small against their errors to tell C/N (p =")
     assert in_words(exactly(lambda n: 5 + 0 * n)).startswith("neither C/N nor C/sqrt(N) describes the gaps; fitted")
 
 
