@@ -23,7 +23,7 @@ from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfq import MFQ
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.deviation import DeviationEnv
+from mfmarl.deviation import CLOCK, DeviationEnv
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import copy_network, fold, level_values
 from mfmarl.errors import UserError
@@ -108,6 +108,9 @@ class DeviatorTrainer:
             mean_action="none",
         )
         network = PolicyNetwork(shape, stream(root, "network"))
+        with torch.no_grad():
+            # single periods are told apart only where that is learned to pay
+            network.mlp.weights[0][:, -CLOCK:-1].zero_()
         if start == "checkpoint":
             assert subject.trained is not None
             copy_network(subject.trained, kind, network, self.units, seen.spread)

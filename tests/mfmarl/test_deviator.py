@@ -114,7 +114,7 @@ def test_units_are_of_play_where_everyone_stays() -> None:
 def test_deviators_of_cooperators_defect(algorithm: Any, who: Any, tmp_path: Path) -> None:
     # eight copies of one deviator, or of all nine agents
     playing = 8 if who == "one" else 72
-    config = small(algorithm=algorithm, deviators=playing, batch_agent_steps=4 * playing, num_episodes=64 * playing)
+    config = small(algorithm=algorithm, deviators=playing, batch_agent_steps=4 * playing, num_episodes=192 * playing)
     folder = train_deviator(dilemma(), 0, tmp_path / "d", config, who=who)
     network = Policy.load(folder).network
     env = dilemma().deviation(0, who, 2, 0)

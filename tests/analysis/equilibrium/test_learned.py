@@ -71,7 +71,7 @@ def test_one_defector_gains_the_temptation(tmp_path: Path) -> None:
 
 def test_all_who_defect_together_lose_and_that_is_another_number(tmp_path: Path) -> None:
     """Each gains by defecting, so they learn to, and earn 1 in place of 3: no lower bound of what a coalition can."""
-    config = small()
+    config = small(num_episodes=1500)
     found = learned_gap(dilemma(), "prisoner", tmp_path, config, who="type")
     assert found.tried["fresh"].value == pytest.approx(-2 * PERIODS)
     assert found.chosen == "stay"
@@ -114,7 +114,7 @@ def test_continuous_actions_are_learned_by_actor_critic(tmp_path: Path) -> None:
 
     subject = Subject(make, constant_player(0.5), DISCOUNT)
     config = small(
-        num_episodes=3000, deviators=32, batch_agent_steps=80, evaluation_episodes=64,
+        num_episodes=9000, deviators=32, batch_agent_steps=80, evaluation_episodes=64,
         mfac=MFACConfig(learning_rate=3e-3, learning_rate_end=3e-4, trace_decay=0.0),
     )  # fmt: skip
     found = learned_gap(subject, "straight", tmp_path, config)
