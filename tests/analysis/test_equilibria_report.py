@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,13 +45,13 @@ def audit(
 ) -> Audit:
     exactly = Estimate.exactly
     kinds = (TypeGap("convenience", 1.0, exactly(value), exactly(value + gap), exactly(gap)),)
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "run": "a", "policy": "trained", "label": "is", "env": "inventory/market-easy", "num_agents": 30,
         "checkpoint": 1, "seed": 0, "discount": 0.99, "value": exactly(value),
         "gaps": tuple(Gaps("unilateral gap", way, kinds) for way in by), "left_out": (), "deviations": (), "lines": (),
         "subject": "", "absent": (), "jitter": 0.0, "mean_actions": mean_actions,
     }  # fmt: skip
-    return Audit(**(settings | more))  # type: ignore[arg-type]
+    return Audit(**(settings | more))
 
 
 def section_of(
