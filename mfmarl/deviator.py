@@ -48,7 +48,7 @@ from mfmarl.trainer import (
 
 POLICY, DONE = "policy", "done"
 MAX_DONE = 64
-RULES = 3
+RULES = 4
 """Counted up where deviators are trained in another way, so that those of the old one are not gone on with."""
 
 
