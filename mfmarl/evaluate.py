@@ -23,6 +23,7 @@ from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import open_run
 from mfmarl.runs.store import Evaluation, PolicyTable, read_evaluation, write_evaluation
 from mfmarl.seeding import stream
+from mfmarl.subject import options_in
 from mfmarl.yardstick import Play, Yardstick, yardstick_of
 
 MAX_COPIES = 32
@@ -98,12 +99,9 @@ def evaluate(
 
 def _split_options(config: TrainConfig, split: str | None) -> tuple[str, dict[str, Any]]:
     """The part of the data that is played, and the environment's options that say so."""
-    if not envs.has_held_out(config.env, **config.env_options):
-        if split is not None:
-            raise UserError(f"--split {split}: {config.env} has no data to split; leave it out")
-        return "simulated", dict(config.env_options)
-    chosen = split or "test"
-    return chosen, {**config.env_options, "split": chosen}
+    held_out = envs.has_held_out(config.env, **config.env_options)
+    chosen = split or ("test" if held_out else None)
+    return chosen or "simulated", options_in(config.env, config.env_options, chosen)
 
 
 def return_table(path: Path) -> str:
