@@ -55,7 +55,7 @@ JOBS = {
     "bounds table": Entry("analysis.bounds:show", "that, printed"),
     "bounds files": Entry("analysis.bounds:write", "that, as CSV and figure"),
     "audit": Entry("analysis.equilibrium.audit:audit", "gaps of a run's policies by every way there is"),
-    "audit settings": Entry("analysis.equilibrium.audit:Settings", "what an audit is asked for"),
+    "audit settings": Entry("analysis.equilibrium.audit_settings:Settings", "what an audit is asked for"),
     "audit table": Entry("analysis.equilibrium.audit_table:show", "an audit, printed"),
     "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -86,8 +87,8 @@ def turns_of(subject: Subject, type_name: str, who: Who, config: DeviatorConfig)
     agents = int(np.count_nonzero(np.asarray(env.agent_types) == kind))
     if who == "one":
         agents = max(1, min(agents, env.num_agents // config.crowd))
-    copies = -(-config.deviators // agents)
-    return Turns(agents, copies, -(-(-(-config.num_episodes // agents)) // copies))
+    copies = ceil(config.deviators / agents)
+    return Turns(agents, copies, ceil(ceil(config.num_episodes / agents) / copies))
 
 
 def starts(subject: Subject) -> tuple[Start, ...]:

@@ -191,7 +191,8 @@ def test_rounds_are_put_together_and_cut() -> None:
 
 def test_notes_and_shares_are_put_together() -> None:
     half = Estimate(2, 1, 3)
-    one = LearnedGap(TypeGap("a", 0.25, half, half, half), "fresh", Path("p"), {"fresh": half}, 96, np.ones(2), np.ones(2))
+    gap, two = TypeGap("a", 0.25, half, half, half), np.ones(2)
+    one = LearnedGap(gap, "fresh", Path("p"), {"fresh": half}, 96, two, two)
     gaps = gaps_from([one], "one")
     assert (gaps.what, gaps.by) == ("unilateral gap", "learned")
     assert gaps.nash_conv.value == 0.5
