@@ -40,11 +40,11 @@ def table_of(audit: Audit) -> Table:
     table.add_column("type", no_wrap=True)
     ways = [(by, found) for by in ORDER if (found := audit.found(by)) is not None]
     together = audit.found("learned", "type deviation")
-    table.add_column("value, $", justify="right", no_wrap=True)
+    table.add_column("value, $", justify="right", overflow="fold")
     for by, _ in ways:
-        table.add_column(f"gap, {by}", justify="right", no_wrap=True)
+        table.add_column(f"gap, {by}", justify="right", overflow="fold")
     if together is not None:
-        table.add_column("type deviation", justify="right", no_wrap=True)
+        table.add_column("type deviation", justify="right", overflow="fold")
     columns = [found for _, found in ways] + ([] if together is None else [together])
     # types in the game's order, which a way that has all of them knows
     whole_first = sorted(columns, key=lambda found: not found.complete)

@@ -30,7 +30,7 @@ def gaps(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
     known = [by for by in MARKS if by in set(table["by"])]
     figure, axes = panels(len(shown), 1, height=[0.8 + 0.42 * len(of) for of in rows.values()])
     for axis, (method, mine) in zip(axes, shown.items(), strict=True):
-        _draw(axis, mine, rows[method], known)
+        _draw(axis, mine, rows[method], known, several=table["seed"].nunique() > 1)
         axis.set_title(label(method), loc="left")
     low, high = min(a.get_xlim()[0] for a in axes), max(a.get_xlim()[1] for a in axes)
     for axis in axes:
@@ -40,7 +40,7 @@ def gaps(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
     return figure
 
 
-def _draw(axis: Axes, table: pd.DataFrame, rows: list[tuple[str, int]], known: Sequence[str]) -> None:
+def _draw(axis: Axes, table: pd.DataFrame, rows: list[tuple[str, int]], known: Sequence[str], *, several: bool) -> None:
     offsets = np.linspace(-SPREAD, SPREAD, len(known)) if len(known) > 1 else [0.0]
     for by, offset in zip(known, offsets, strict=True):
         mine = table[table["by"] == by]
@@ -51,7 +51,6 @@ def _draw(axis: Axes, table: pd.DataFrame, rows: list[tuple[str, int]], known: S
         x = mine["gap"].to_numpy(float)
         bars = np.vstack([x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x]).clip(0)
         axis.errorbar(x, y, xerr=bars, fmt=shape, markersize=4.5, color=colour, linewidth=1.3, label=NAMES[by])
-    several = len({seed for _, seed in rows}) > 1
     names = []
     for i, (name, seed) in enumerate(rows):
         first = i == 0 or rows[i - 1][0] != name

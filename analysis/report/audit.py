@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.equilibrium.audit_file import audit_path, read_audit
+from analysis.equilibrium.audit_file import Deviation, audit_path, read_audit
 from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, at_least_nothing
 from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
@@ -62,6 +62,7 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
             )
         )
     _density(section, found, methods, study, files)
+    _apart(section, found)
     _against_value(section, found, methods, files)
     if len(mine):
         section.tables.append(_gaps_shown(mine))
@@ -134,46 +135,59 @@ def gap_table(found: Sequence[Told]) -> pd.DataFrame:
 def _density(
     section: Section, found: Sequence[Told], methods: list[str], study: Study, files: dict[str, pd.DataFrame]
 ) -> None:
-    parts = []
-    for method, seed, audit in found:
-        for one in audit.deviations:
-            if one.what != "unilateral gap":
-                continue
-            for who, returns in (("stays", one.base_returns), ("learned deviator", one.best_returns)):
-                frame = pd.DataFrame({"episode": range(len(returns)), "return": returns})
-                parts.append(frame.assign(method=method, seed=seed, type=one.type_name, who=who))
-    if not parts:
-        return
-    table = files["audit_returns.csv"] = pd.concat(parts, ignore_index=True)
-    figure = deviator_density(table, methods, study.type_names)
-    if figure is not None:
-        section.figures.append(
-            drawing(
-                figure,
-                "deviators",
-                "Density of returns: agents that stay and learned deviators",
-                f"Kernel density over episodes (N = {found[0][2].num_agents}, all seeds together) of an agent that "
-                "stays and of a learned deviator in the same episodes; dashed lines are means.",
-                "audit_returns.csv",
-            )
+    left = _left(found)
+    frames = [
+        pd.DataFrame({"episode": range(len(returns)), "return": returns}).assign(
+            method=method, seed=seed, type=one.type_name, who=who
         )
+        for method, seed, one in left
+        if one.what == "unilateral gap"
+        for who, returns in (("stays", one.base_returns), ("learned deviator", one.best_returns))
+    ]
+    if not frames:
+        return
+    table = files["audit_returns.csv"] = pd.concat(frames, ignore_index=True)
+    figure = deviator_density(table, methods, study.type_names)
+    if figure is None:
+        return
+    whole = len({*zip(table["type"], table["method"], strict=True)}) == len(study.type_names) * len(methods)
+    section.figures.append(
+        drawing(
+            figure,
+            "deviators",
+            "Density of returns: agents that stay and learned deviators",
+            f"Kernel density over episodes (N = {found[0][2].num_agents}, all seeds together) of an agent that stays "
+            "and of a learned deviator in the same episodes; dashed lines are means."
+            + ("" if whole else " Types whose deviators were not trained, or did not gain, are left out."),
+            "audit_returns.csv",
+        )
+    )
+
+
+def _left(found: Sequence[Told]) -> list[tuple[str, int, Deviation]]:
+    """Deviators that gained: where none did, who stays is none."""
+    return [(method, seed, one) for method, seed, audit in found for one in audit.deviations if one.start != "stay"]
+
+
+def _apart(section: Section, found: Sequence[Told]) -> None:
     rows = []
-    for method, seed, audit in found:
-        for one in audit.deviations:
-            apart = one.distance
-            between = [Cell("–"), Cell("–")]
-            if apart is not None:
-                divergence = Cell(f"{apart.kl:.3g}", f"reversed {apart.kl_reversed:.3g}")
-                between = [divergence, Cell(f"{apart.wasserstein:.3g}")]
-            rows.append(
-                [
-                    Cell(label(method), f"seed {seed}"),
-                    Cell(one.type_name, one.what),
-                    *between,
-                    Cell(f"{one.test.ks:.3f}", _p(one.test.ks_p)),
-                    Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
-                ]
-            )
+    for method, seed, one in _left(found):
+        apart = one.distance
+        between = [Cell("–"), Cell("–")]
+        if apart is not None:
+            divergence = Cell(f"{apart.kl:.3g}", f"reversed {apart.kl_reversed:.3g}")
+            between = [divergence, Cell(f"{apart.wasserstein:.3g}")]
+        rows.append(
+            [
+                Cell(label(method), f"seed {seed}"),
+                Cell(one.type_name, one.what),
+                *between,
+                Cell(f"{one.test.ks:.3f}", _p(one.test.ks_p)),
+                Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
+            ]
+        )
+    if not rows:
+        return
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(deviator beats stayer)"]
     caption = "base policy against the learned deviator: in states that the deviator visits, and in returns"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))

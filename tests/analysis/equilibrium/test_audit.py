@@ -16,7 +16,7 @@ from analysis.equilibrium.audit_file import Absent, Audit, gathered, read_audit,
 from analysis.equilibrium.audit_learned import training
 from analysis.equilibrium.audit_settings import Settings
 from analysis.equilibrium.audit_table import lines_of, table_of
-from analysis.equilibrium.exact import exact_gaps
+from analysis.equilibrium.exact import SCATTERED, exact_gaps
 from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
 from analysis.report import write_report
 from analysis.report.audit import _answer
@@ -76,6 +76,10 @@ def test_the_gaps_are_those_of_the_functions_and_in_order(run: Path, audited: Au
     assert upper is not None
     assert lower is not None
     assert [one.gap.value for one in mine.types] == pytest.approx([one.gap.value for one in exact.types])
+    # of few agents who look at the mean action, which scatters
+    assert SCATTERED in mine.notes
+    assert SCATTERED not in exact_gaps("inventory/market-easy", Policy.load(run), options=OPTIONS).notes
+    assert SCATTERED not in exact_gaps("inventory/market-easy", "base_stock", num_agents=AGENTS, options=OPTIONS).notes
     for low, one, high in zip(lower.types, mine.types, upper.types, strict=True):
         assert low.gap.low <= one.gap.value <= high.gap.high
         # what is simulated and what is worked out are values of the same profile
