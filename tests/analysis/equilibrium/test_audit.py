@@ -22,6 +22,7 @@ from analysis.report import write_report
 from analysis.report.audit import _answer
 from mfmarl.cli import run_command
 from mfmarl.config import config_from
+from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.evaluate import evaluate
 from mfmarl.players import constant_player
@@ -335,6 +336,14 @@ def test_learned_gaps_of_longer_training_stay(run: Path, audited: Audit, tmp_pat
     assert mixed.notes[0].startswith("deviators trained on 5,000 (discounter), 768 (convenience, supermarket) episodes")
     assert found.found("learned", "type deviation") == audited.found("learned", "type deviation")
     assert found.deviations == longer
+
+
+def test_the_help_tells_the_least_number_of_episodes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_command(["audit", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"At least {DeviatorConfig().deviators}, which play together" in told
+    assert f"{DeviatorConfig().num_episodes}, fewer where" in told
 
 
 def test_a_line_of_the_command_says_what_is_replaced(
