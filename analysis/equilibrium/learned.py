@@ -328,6 +328,7 @@ def learned_gaps(
         return tuple(learned_gap(subject, name, folder, config, who=who, told=told) for name in names)
     from mfmarl.rllib.tasks import run_pieces
 
+    each = "whole types" if who == "type" else "deviators"
     parts = {(name, start): piece(folder, name, who, start) for name in names for start in starts(subject)}
     trained = run_pieces(
         {
@@ -335,12 +336,11 @@ def learned_gaps(
             for (name, start), part in parts.items()
         },
         address=address,
-        told=told,
+        told=lambda done: told(f"training {each}: {done}"),
     )
     policies = {
         name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
     }
-    each = "whole types" if who == "type" else "deviators"
     told(f"measuring {len(names)} {each} on 2 x {config.evaluation_episodes:,} episodes")
     found = run_pieces(
         {
