@@ -495,3 +495,19 @@ def test_what_the_game_does_not_have_stays_told_till_it_is_found(audited: Audit,
     assert found.absent == absent[1:]
     assert (found.gaps, found.deviations) == ((*exact, *learned), audited.deviations)
     assert (found.left_out, found.lines) == (audited.left_out, audited.lines)
+
+
+def test_the_part_that_the_run_was_trained_on_is_the_same_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = {"env": "inventory/market-orange-juice", "env_options": {"horizon": 3}, "mfq": {"hidden": [4]}}
+    run = train(config_from({**game, "num_episodes": 4, "seed": 1}), tmp_path, backend="local")
+    small, noted = Settings(by=("bound",), bound_episodes=2), list[str]()
+    whole = audit(run, small).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.equilibrium.audit.bound_gaps", pytest.fail)
+        assert audit(run, replace(small, split="train"), noted=noted.append).read_bytes() == whole
+    assert noted == []
+    audit(run, replace(small, split="test"), noted=noted.append)
+    (told,) = noted
+    assert "was of split train; this call writes split test in its place" in told
