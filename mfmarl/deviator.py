@@ -78,7 +78,8 @@ class DeviatorTrainer:
         network = self._network(subject, env, kind, start, seen, root)
         batch = max(1, config.batch_agent_steps // agents)
         kept = copies * (max(config.replay_episodes * horizon, 2 * self.fragment) + 2)
-        self.learner = self._learner(network, start, seen.spread, subject.discount, batch, kept, copies * self.fragment, root)
+        warmup = copies * self.fragment
+        self.learner = self._learner(network, start, seen.spread, subject.discount, batch, kept, warmup, root)
         acting = PolicyNetwork(network.shape, 0)
         acting.load_state_dict(self.learner.policy.state_dict())
         self.rollout = Rollout(

@@ -19,7 +19,7 @@ from envs.inventory.mean_field.profiles import (
     random_profile,
     s_S_profile,
 )
-from envs.inventory.mean_field.tuned import Tuned, common_tuned, nash_tuned, population_tuned
+from envs.inventory.mean_field.tuned import Tuned, common_tuned, nash_tuned, population_tuned, reorder_tuned
 
 __all__ = [
     "BestResponse",
@@ -52,6 +52,7 @@ __all__ = [
     "population_tuned",
     "profile_policy",
     "random_profile",
+    "reorder_tuned",
     "s_S_profile",
     "split",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -19,6 +19,8 @@ from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Order = Callable[[TypeModel, Doubles], Integers]
+"""(type, units that are wanted) -> the action that is for them."""
 
 
 def nearest_action(kind: TypeModel, units: Doubles) -> Integers:
@@ -26,6 +28,13 @@ def nearest_action(kind: TypeModel, units: Doubles) -> Integers:
     ranks = np.argsort(kind.levels, kind="stable")
     bounds = (kind.levels[ranks][1:] + kind.levels[ranks][:-1]) / 2
     return np.asarray(ranks[np.searchsorted(bounds, units, side="left")], np.int64)
+
+
+def next_action(kind: TypeModel, units: Doubles) -> Integers:
+    """The action of the fewest units that are enough; the largest where none is."""
+    ranks = np.argsort(kind.levels, kind="stable")
+    enough = np.searchsorted(kind.levels[ranks], units, side="left")
+    return np.asarray(ranks[np.minimum(enough, len(ranks) - 1)], np.int64)
 
 
 def stationary(game: MeanFieldMarket, kind: TypeModel, actions: Integers) -> Doubles:
@@ -46,18 +55,20 @@ def constant_profile(game: MeanFieldMarket) -> Profile:
     return Profile(tuple(stationary(game, k, a) for k, a in zip(game.types, actions, strict=True)))
 
 
-def s_S_actions(kind: TypeModel, s: float, S: float) -> Integers:
-    """[*state_shape]: where the inventory position is at or below s the order nearest to what it lacks of S."""
+def s_S_actions(kind: TypeModel, s: float, S: float, order: Order = nearest_action) -> Integers:
+    """[*state_shape]: where the inventory position is at or below s the order for what it lacks of S."""
     position = kind.inventory_position()
-    return nearest_action(kind, np.where(position <= s, np.maximum(S - position, 0.0), 0.0))
+    return order(kind, np.where(position <= s, np.maximum(S - position, 0.0), 0.0))
 
 
-def s_S_profile(game: MeanFieldMarket, levels: Sequence[tuple[float, float]]) -> Profile:
+def s_S_profile(
+    game: MeanFieldMarket, levels: Sequence[tuple[float, float]], order: Order = nearest_action
+) -> Profile:
     """One (s, S) a type, in u; raises ValueError where their number is not the types'."""
     if len(levels) != len(game.types):
         raise ValueError(f"{len(levels)} pairs (s, S) for {len(game.types)} types: give one a type")
     pairs = zip(game.types, levels, strict=True)
-    return Profile(tuple(stationary(game, kind, s_S_actions(kind, s, S)) for kind, (s, S) in pairs))
+    return Profile(tuple(stationary(game, kind, s_S_actions(kind, s, S, order)) for kind, (s, S) in pairs))
 
 
 def type_parameters(game: MeanFieldMarket) -> Parameters:

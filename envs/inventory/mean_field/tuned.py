@@ -26,7 +26,15 @@ from envs.inventory.mean_field.flow import (
     value_of,
 )
 from envs.inventory.mean_field.model import MeanFieldMarket
-from envs.inventory.mean_field.profiles import base_stock_levels, s_S_actions, s_S_profile, stationary
+from envs.inventory.mean_field.profiles import (
+    Order,
+    base_stock_levels,
+    nearest_action,
+    next_action,
+    s_S_actions,
+    s_S_profile,
+    stationary,
+)
 from envs.inventory.mean_field.units import Passage
 
 Doubles = NDArray[np.float64]
@@ -69,25 +77,27 @@ class Tuned:
 class _Rules:
     """What rules are worth. Where the field moves no units a rule's flow is the same in any field and played once."""
 
-    def __init__(self, game: MeanFieldMarket) -> None:
-        self.game = game
+    def __init__(self, game: MeanFieldMarket, order: Order = nearest_action) -> None:
+        self.game, self.order = game, order
         self._known: dict[tuple[int, Pair], Flow] = {}
         none = np.zeros(game.horizon)
         self._passages = tuple(Passage(np.tile(k.levels, (game.horizon, 1)), none) for k in game.types)
 
     def _flow(self, k: int, pair: Pair, passage: Passage) -> Flow:
         kind = self.game.types[k]
-        if self.game.units_follow_field:
-            return flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)), passage)
-        if (k, pair) not in self._known:
-            played = flow(self.game, kind, stationary(self.game, kind, s_S_actions(kind, *pair)), passage)
+        known = not self.game.units_follow_field
+        if not known or (k, pair) not in self._known:
+            actions = s_S_actions(kind, *pair, self.order)
+            played = flow(self.game, kind, stationary(self.game, kind, actions), passage)
+            if not known:
+                return played
             self._known[k, pair] = played.without_occupancy()
         return self._known[k, pair]
 
     def evaluation(self, pairs: Sequence[Pair]) -> Evaluation:
         """Everyone follows the rules."""
         if self.game.units_follow_field:
-            return evaluate(self.game, s_S_profile(self.game, pairs))
+            return evaluate(self.game, s_S_profile(self.game, pairs, self.order))
         flows = tuple(self._flow(k, pair, self._passages[k]) for k, pair in enumerate(pairs))
         return evaluate_flows(self.game, flows, self._passages)
 
@@ -139,7 +149,7 @@ def _start(game: MeanFieldMarket) -> list[Pair]:
 
 
 def _result(rules: _Rules, rule: Rule, pairs: Sequence[Pair], sweeps: int) -> Tuned:
-    profile = s_S_profile(rules.game, pairs)
+    profile = s_S_profile(rules.game, pairs, rules.order)
     found = nash_conv(rules.game, profile)
     return Tuned(profile, tuple(pairs), found.evaluation, found.share, rules.gap(rule, pairs), sweeps)
 
@@ -172,7 +182,7 @@ def common_tuned(game: MeanFieldMarket) -> Tuned:
     """One (s, S) in periods of demand for all types that pay for ordering, for the population's mean value.
 
     Types without a fixed cost (K = 0) keep base stock, s = S, at the newsvendor's level. s and S are multiples of
-    mu / 8, rounded to units. On `easy` this is the specification's "population-tuned (s, S)" within .3 % of its value.
+    mu / 8, rounded to units. On `easy` its value is within .3 % of the specification's "population-tuned (s, S)".
     """
     rules, start = _Rules(game), _start(game)
 
@@ -191,6 +201,24 @@ def common_tuned(game: MeanFieldMarket) -> Tuned:
     best = max([(s, S) for s in halves for S in halves if s <= S], key=known)
     best = _climb(best, 2, MOVES["s_S"], lambda pair: 0 <= pair[0] <= pair[1] <= 8 * longest, known)
     return _result(rules, "s_S", pairs(best), 1)
+
+
+def reorder_tuned(game: MeanFieldMarket) -> Tuned:
+    """S at the newsvendor's base stock, and the s that earns the population most, type after type, once.
+
+    Orders are of the next level up. Types without a fixed cost (K = 0) keep base stock. On `easy` this is within 1 % of
+    the value and 2 % of the NashConv that the specification has for "population-tuned (s, S)", 1500.8 and 27 %.
+    """
+    rules, pairs = _Rules(game, next_action), _start(game)
+    for k, kind in enumerate(game.types):
+        S = pairs[k][1]
+
+        def mean(s: int, k: int = k, S: int = S) -> float:
+            return rules.evaluation([*pairs[:k], (s, S), *pairs[k + 1 :]]).mean
+
+        if kind.agent.K > 0:
+            pairs[k] = max(range(S + 1), key=mean), S
+    return _result(rules, "s_S", pairs, 1)
 
 
 def nash_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 30) -> Tuned:

@@ -26,13 +26,13 @@ from envs.inventory.mean_field.profiles import (
     stationary,
     type_parameters,
 )
-from envs.inventory.mean_field.tuned import Pair, Rule, Tuned, common_tuned, nash_tuned, population_tuned
+from envs.inventory.mean_field.tuned import Pair, Rule, Tuned, common_tuned, nash_tuned, population_tuned, reorder_tuned
 from envs.inventory.reference.fixed_cost import batches, order_quantity, s_S
 from envs.inventory.reference.playing import Market, Policy
 from envs.unsolvable import Unsolvable
 
 Doubles = NDArray[np.float64]
-Goal = Literal["nash", "population", "common"]
+Goal = Literal["nash", "population", "common", "reorder"]
 ITERATIONS = 60
 """Of fictitious play and of the planner; `easy` has .26 % of its value left to gain then."""
 
@@ -70,6 +70,8 @@ class Solved:
             return nash_tuned(self.game, rule=rule, sweeps=self.effort.nash)
         if goal == "common":
             return common_tuned(self.game)
+        if goal == "reorder":
+            return reorder_tuned(self.game)
         return population_tuned(self.game, rule=rule, sweeps=self.effort.population)
 
     def remark(self, name: str) -> str:
@@ -116,6 +118,7 @@ TUNED: dict[str, tuple[Goal, Rule]] = {
     "s_S_nash": ("nash", "s_S"),
     "s_S_population": ("population", "s_S"),
     "s_S_common": ("common", "s_S"),
+    "s_S_reorder": ("reorder", "s_S"),
 }
 
 
@@ -188,6 +191,7 @@ def mean_field_policy(env: Market, seed: int, discount: float, *, name: str) -> 
 
 BUILDERS = {
     **{name: partial(tuned_rule, goal=goal, rule=rule) for name, (goal, rule) in TUNED.items()},
-    **{name: partial(mean_field_policy, name=name) for name in ("equilibrium", "planner")},
+    # its orders are of the next level up, as only its profile knows
+    **{name: partial(mean_field_policy, name=name) for name in ("s_S_reorder", "equilibrium", "planner")},
 }
 """name -> (env, seed, discount) -> policy."""

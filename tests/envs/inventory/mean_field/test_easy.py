@@ -23,11 +23,13 @@ from envs.inventory.mean_field import (
     planner,
     population_tuned,
     random_profile,
+    reorder_tuned,
     s_S_profile,
 )
 from envs.inventory.mean_field.best_response import as_policy
 from envs.inventory.mean_field.field import private_prices
 from envs.inventory.mean_field.flow import flow, value_of
+from envs.inventory.mean_field.profiles import next_action
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +146,17 @@ def test_tuned_s_S(game: MeanFieldMarket) -> None:
     assert own.mean > one.mean
     changed = [(s - 1, S) for s, S in own.levels], [(s, S + 1) for s, S in own.levels]
     assert all(evaluate(game, s_S_profile(game, levels)).mean <= own.mean for levels in changed)
+
+
+def test_the_specifications_population_tuned_s_S(game: MeanFieldMarket) -> None:
+    found = reorder_tuned(game)
+    # 1500.8 and 27 %
+    assert found.mean == pytest.approx(1500.8, rel=0.01)
+    assert found.nash_conv == pytest.approx(0.27, rel=0.05)
+    assert found.levels == ((19, 19), (13, 33), (0, 42))
+    supermarket = game.types[1]
+    lacking = np.array([0.0, 1, 3, 4, 49])
+    np.testing.assert_array_equal(supermarket.levels[next_action(supermarket, lacking)], [0, 3, 3, 6, 48])
 
 
 def test_profiles_that_are_none_are_refused(game: MeanFieldMarket) -> None:
