@@ -120,7 +120,7 @@ def training(wanted: Settings, who: Who, horizon: int) -> DeviatorConfig:
     # a type deviation bounds nothing, so it is not worth as long a training
     return DeviatorConfig(
         seed=wanted.seed,
-        num_episodes=episodes if who == "one" else max(1, episodes // 3),
+        num_episodes=episodes if who == "one" else max(1, episodes // 5),
         evaluation_episodes=wanted.measured_episodes or max(LEAST_MEASURED, int(usual.evaluation_episodes / less)),
     )
 
