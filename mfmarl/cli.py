@@ -27,6 +27,7 @@ from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
+from mfmarl.study_command import Study
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -332,9 +333,10 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "study": Study,
     "audit": Audit,
     "export": Export,
     "ls": Ls,
@@ -357,7 +359,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        print("\nmfmarl: interrupted; repeat the audit, or go on with `mfmarl train --resume RUN`", file=sys.stderr)
+        print("\nmfmarl: interrupted; repeat an audit or a study to go on with it, a run with `mfmarl train --resume RUN`", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone; keep Python's own flush at exit from complaining

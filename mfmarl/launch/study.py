@@ -76,8 +76,8 @@ def read_study(path: Path) -> Study:
     axes = {name: _axis(name, value, where) for name, value in config.grid.items()}
     _check_apart(axes, where)
     number = 1
-    for points in axes.values():
-        number *= len(points)
+    for places in axes.values():
+        number *= len(places)
     if number > MAX_CELLS:
         raise UserError(f"{where['grid',]}: the grid has {number:,} cells; want at most {MAX_CELLS:,}")
     cells = []
