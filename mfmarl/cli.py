@@ -359,7 +359,8 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        print("\nmfmarl: interrupted; repeat an audit or a study to go on with it, a run with `mfmarl train --resume RUN`", file=sys.stderr)
+        told = "interrupted; the same command goes on with an audit or a study, `mfmarl train --resume RUN` with a run"
+        print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone; keep Python's own flush at exit from complaining

@@ -94,7 +94,7 @@ def _told(error: ValidationError, source: Sourced, path: str) -> str:
         got = json.dumps(first["input"])
         return f"{source.where['name',]}: name: got {got}; want up to 80 letters, digits and . _ + -, as of a folder"
     if first["loc"] == ("grid",) and first["type"] in ("missing", "too_short"):
-        return f"{path}: grid is missing or empty; it says what differs, e.g. grid: {{method: [mf, is], seed: [1, 2, 3]}}"
+        return f"{path}: grid is missing or empty; it says what differs, e.g. grid: {{method: [mf, is], seed: [1, 2]}}"
     return one_line(error, source.where, path, StudyConfig)
 
 
@@ -139,10 +139,11 @@ def _axis(name: str, value: Any, where: Mapping[tuple[str, ...], str]) -> list[_
                 raise UserError(f"{line}: grid.{name} has {text} twice; give it once")
         return [_Point(text, {name: (v, line)}) for text, v in zip(texts, value, strict=True)]
     if not isinstance(value, dict):
-        raise UserError(f"{line}: grid.{name}: got {_text(value)}; want a list of values, e.g. {name}: [{_text(value)}]")
+        got = _text(value)
+        raise UserError(f"{line}: grid.{name}: got {got}; want a list of values, e.g. {name}: [{got}]")
     if name in known:
         raise UserError(
-            f"{line}: grid.{name}: {name} is a key, so want a list of its values; call an axis of named groups otherwise"
+            f"{line}: grid.{name}: {name} is a key, so want a list of its values; or call these groups otherwise"
         )
     points = []
     for label, group in value.items():
@@ -167,7 +168,8 @@ def _check_apart(axes: Mapping[str, list[_Point]], where: Mapping[tuple[str, ...
     for axis, points in axes.items():
         for key in dict.fromkeys(key for point in points for key in point.settings):
             if key in owner:
-                raise UserError(f"{where['grid', axis]}: grid.{axis} and grid.{owner[key]} both set {key}; leave one out")
+                line = where["grid", axis]
+                raise UserError(f"{line}: grid.{axis} and grid.{owner[key]} both set {key}; leave one out")
             owner[key] = axis
 
 
