@@ -27,6 +27,7 @@ from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
+from mfmarl.report_command import Report
 from mfmarl.study_command import Study
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
@@ -226,38 +227,6 @@ class Ls:
             return 0
         # without a terminal, lines are not folded
         Console(width=None if sys.stdout.isatty() else 240).print(runs_table(runs))
-        return 0
-
-
-@dataclass(frozen=True)
-class Report:
-    """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
-
-    Examples:
-      mfmarl report runs/* --out report
-      mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
-    """
-
-    runs: Annotated[tuple[Path, ...], Positional, _given("RUN [RUN ...]")]
-    """Evaluated run folders; three seeds or more of each method."""
-    out: Annotated[Path, _given("DIR", "report")] = Path("report")
-    """Folder for index.html and the CSV files."""
-    verbose: _Flag = False
-    """Show where an error arose."""
-
-    def run(self) -> int:
-        """Write the report, and print its page."""
-        from mfmarl.runs.schema import open_run
-
-        if not self.runs:
-            raise UserError("no runs given; want e.g. mfmarl report runs/*")
-        for run in self.runs:
-            open_run(run)
-        page = load(JOBS, "report")(list(self.runs), self.out)
-        caveats = load(JOBS, "report caveats")(list(self.runs))
-        if caveats:
-            print(f"mfmarl: {caveats}", file=sys.stderr)
-        print(page)
         return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mfmarl import cli, registry
+from mfmarl import cli, registry, report_command
 from mfmarl.cli import COMMANDS, run_command
 from mfmarl.config import TrainConfig, read_config
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
@@ -49,7 +49,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         return job
 
-    monkeypatch.setattr(cli, "load", fake)
+    for module in (cli, report_command):
+        monkeypatch.setattr(module, "load", fake)
     return called
 
 
