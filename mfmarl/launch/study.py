@@ -89,7 +89,10 @@ def read_study(path: Path) -> Study:
 
 
 def _told(error: ValidationError, source: Sourced, path: str) -> str:
-    first = error.errors(include_url=False)[0]
+    mistakes = error.errors(include_url=False)
+    first = mistakes[0]
+    if any(m["type"] == "extra_forbidden" for m in mistakes):
+        return one_line(error, source.where, path, StudyConfig)
     if first["loc"] == ("name",) and first["type"] == "string_pattern_mismatch":
         got = json.dumps(first["input"])
         return f"{source.where['name',]}: name: got {got}; want up to 80 letters, digits and . _ + -, as of a folder"
