@@ -70,25 +70,20 @@ class Study:
         for name, actions in OPTIONS.items():
             if getattr(self, name) not in (None, False) and self.action not in actions:
                 flag = f"--{name.replace('_', '-')}"
-                raise UserError(f"study {self.action} has no {flag}, study {' and '.join(actions)} has; leave it out")
+                raise UserError(f"study {self.action} has no {flag}, only study {' and '.join(actions)}; leave it out")
         if self.jobs is not None and self.address is not None:
             raise UserError("--jobs is of this machine, --address of a cluster; leave one out")
+        jobs = None if self.jobs is None else whole_number("--jobs", self.jobs, 1, 4096)
         study = load(JOBS, "study")(self.file)
         folder = self.runs_dir / study.name
-        doing = {"plan": self._plan, "run": self._run, "status": self._status}
-        return doing[self.action](study, folder)
+        if self.action == "status":
+            return self._status(study, folder)
+        jobs = jobs or _jobs_that_fit(study)
+        return self._plan(study, folder, jobs) if self.action == "plan" else self._run(study, folder, jobs)
 
-    def _jobs(self, study: StudyFile) -> int:
-        if self.jobs is not None:
-            return whole_number("--jobs", self.jobs, 1, 4096)
-        needs = study.config.resources
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-        return max(1, min(len(os.sched_getaffinity(0)) // needs.cpus, int(memory / needs.memory_gb)))
-
-    def _plan(self, study: StudyFile, folder: Path) -> int:
+    def _plan(self, study: StudyFile, folder: Path, jobs: int) -> int:
         from mfmarl.launch.plan import plan, plan_table, plan_words
 
-        jobs = self._jobs(study)
         kinds = plan(study, folder, probing=not self.no_probe, told=teller(5.0))
         _show(plan_table(study, kinds))
         if self.cells:
@@ -96,13 +91,13 @@ class Study:
         print(plan_words(study, kinds, jobs), file=sys.stderr)
         return 0
 
-    def _run(self, study: StudyFile, folder: Path) -> int:
+    def _run(self, study: StudyFile, folder: Path, jobs: int) -> int:
         from mfmarl.launch.cell_state import state_of
         from mfmarl.launch.local_pool import LocalPool, Pool
 
         pool: Pool
         if self.address is None:
-            pool = LocalPool(self._jobs(study), verbose=self.verbose)
+            pool = LocalPool(jobs, verbose=self.verbose)
         else:
             pool = load(JOBS, "study on Ray")(study.config.resources, self.address, verbose=self.verbose)
         try:
@@ -139,6 +134,13 @@ class Study:
         table = cells_table(study.axes, [state_of(folder, cell) for cell in study.cells], True)
         if table is not None:
             _show(table)
+
+
+def _jobs_that_fit(study: StudyFile) -> int:
+    """As many cells as this machine's processors and memory hold."""
+    needs = study.config.resources
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return max(1, min(len(os.sched_getaffinity(0)) // needs.cpus, int(memory / needs.memory_gb)))
 
 
 def _show(table: Table) -> None:

@@ -43,7 +43,7 @@ class StudyConfig(BaseModel):
         "configuration (dotted, as of --set) with a list of its values, or any other name with named groups of keys",
     )
     resources: Resources = Field(default_factory=Resources, description="what one cell takes")
-    retries: int = Field(1, ge=0, le=100, description="further attempts at a cell that failed, in one call")
+    retries: int = Field(2, ge=0, le=100, description="further attempts at a cell that failed, in one call")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="how trained cells are played")
 
 

@@ -81,11 +81,15 @@ def test_a_driver_killed_again_and_again_ends_as_the_undisturbed_one(tmp_path: P
         assert [line["iteration"] for line in read_journal(run)] == list(range(1, theirs.iteration + 1))
         for file, arrays in theirs.tensors.items():
             assert all(mine.tensors[file][name].tobytes() == array.tobytes() for name, array in arrays.items())
-    assert not [p for p in folder.rglob("*.tmp")]
+    assert not list(folder.rglob("*.tmp"))
 
 
 class WatchedPool(LocalPool):
     """Kills the process of each cell's first attempt, as the system does for want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.killed: list[str] = []
 
     def begin(self, job: Job) -> None:
         first = job.digest not in self.killed
@@ -94,13 +98,10 @@ class WatchedPool(LocalPool):
             self.killed.append(job.digest)
             next(w for w in self._workers if w.job == job).process.kill()
 
-    killed: list[str] = []
-
 
 def test_a_process_that_dies_costs_an_attempt_and_only_its_own_cell(tmp_path: Path) -> None:
     study, folder = small_study(tmp_path, SMALL.replace("seed: [1, 2]", "seed: [1]")), tmp_path / "small"
-    pool, told = WatchedPool(1), list[str]()
-    pool.killed = []
+    pool, told = WatchedPool(), list[str]()
     weights = {cell.digest: 1.0 for cell in study.cells}
     try:
         assert drive(study, folder, pool, weights, told=told.append) == {}

@@ -65,7 +65,7 @@ def test_every_cell_is_an_ordinary_run_that_was_trained_and_evaluated(finished: 
     assert {p.name for p in folder.iterdir()} == {cell.digest for cell in study.cells} | {".cells"}
 
 
-def test_again_it_does_nothing_and_a_further_seed_only_what_is_new(finished: tuple[Study, Path], tmp_path: Path) -> None:
+def test_again_it_does_nothing_and_a_further_seed_is_all_it_does(finished: tuple[Study, Path], tmp_path: Path) -> None:
     study, folder = copied(finished, tmp_path)
     before = contents(folder)
     again = Driven(study, folder)
@@ -104,7 +104,7 @@ def test_what_was_interrupted_goes_on_to_the_same_end(finished: tuple[Study, Pat
             assert all(mine.tensors[file][name].tobytes() == a.tobytes() for name, a in arrays.items())
         iterations = [line["iteration"] for line in read_journal(folder / cell.digest)]
         assert iterations == list(range(1, mine.iteration + 1))
-    assert not [p for p in folder.rglob("*.tmp")]
+    assert not list(folder.rglob("*.tmp"))
 
 
 def test_a_damaged_checkpoint_costs_only_its_iterations(finished: tuple[Study, Path], tmp_path: Path) -> None:

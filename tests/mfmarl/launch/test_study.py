@@ -118,7 +118,7 @@ HEAD = "name: s\n"
         # a setting of `is` that `mf` does not use: two names for one computation
         (
             HEAD + "grid:\n  seed: [1]\n  method: [mf, is]\n  importance.estimator: [joint, mixture]\n",
-            "cells (seed 1, method mf, importance.estimator joint) and (seed 1, method mf, importance.estimator mixture)",
+            "(seed 1, method mf, importance.estimator joint) and (seed 1, method mf, importance.estimator mixture)",
         ),
         (HEAD + "grid:\n  seed: [1]\n  checkpoint_every: [5, 9]\n", "compute the same"),
         (HEAD + "retries: -1\ngrid: {seed: [1]}\n", "line 2: retries: got -1; want at least 0"),
