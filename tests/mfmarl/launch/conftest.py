@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from mfmarl.launch.drive import drive
 from mfmarl.launch.study import Study, read_study
 from mfmarl.launch.work import Job, Outcome, do_cell
+from mfmarl.runs.checkpoint import checkpoint_paths
+from mfmarl.runs.schema import COMPLETE
 
 SMALL = """
 name: small
@@ -74,3 +77,25 @@ def small_study(folder: Path, text: str = SMALL) -> Study:
 @pytest.fixture
 def small(tmp_path: Path) -> Study:
     return small_study(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
+    """The small study and its folder, all done; take a copy to change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = small_study(folder)
+    assert Driven(study, folder / "small").failed == {}
+    return study, folder / "small"
+
+
+def copied(finished: tuple[Study, Path], to: Path) -> tuple[Study, Path]:
+    shutil.copytree(finished[1], to / "small")
+    return finished[0], to / "small"
+
+
+def unfinish(run: Path) -> None:
+    """As a run that was killed after its first checkpoint."""
+    for name in (COMPLETE, "evaluation.h5"):
+        (run / name).unlink()
+    *_, newest = checkpoint_paths(run)
+    shutil.rmtree(newest)

@@ -19,7 +19,7 @@ from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import COMPLETE, open_run
 from mfmarl.runs.store import read_evaluation
 from mfmarl.train import new_run
-from tests.mfmarl.launch.conftest import SMALL, Driven, small_study
+from tests.mfmarl.launch.conftest import SMALL, Driven, copied, small_study, unfinish
 
 
 def states(study: Study, folder: Path) -> list[State]:
@@ -30,27 +30,6 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Every file below, its bytes and when it was written."""
     files = [p for p in folder.rglob("*") if p.is_file()]
     return {str(p.relative_to(folder)): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
-    folder = tmp_path_factory.mktemp("finished")
-    study = small_study(folder)
-    assert Driven(study, folder / "small").failed == {}
-    return study, folder / "small"
-
-
-def copied(finished: tuple[Study, Path], to: Path) -> tuple[Study, Path]:
-    shutil.copytree(finished[1], to / "small")
-    return finished[0], to / "small"
-
-
-def unfinish(run: Path) -> None:
-    """As a run that was killed after its first checkpoint."""
-    for name in (COMPLETE, "evaluation.h5"):
-        (run / name).unlink()
-    *_, newest = checkpoint_paths(run)
-    shutil.rmtree(newest)
 
 
 def test_every_cell_is_an_ordinary_run_that_was_trained_and_evaluated(finished: tuple[Study, Path]) -> None:

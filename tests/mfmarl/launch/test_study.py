@@ -11,6 +11,7 @@ import pytest
 from mfmarl.config import TrainConfig, config_from, config_hash
 from mfmarl.errors import UserError
 from mfmarl.launch.study import Study, read_study
+from mfmarl.launch.study_config import StudyConfig
 
 GRID = """
 name: small
@@ -76,6 +77,17 @@ def test_further_seeds_leave_the_other_cells_as_they_are(tmp_path: Path) -> None
     after = {cell.digest for cell in study(tmp_path, GRID.replace("[1, 2]", "[3, 1, 2]")).cells}
     assert before < after
     assert len(after) == 36
+
+
+def test_the_documented_study_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "studies.md").read_text()
+    text = page.split("```yaml\n")[1].split("```")[0]
+    found = study(tmp_path, text)
+    assert len(found.cells) == 3 * 2 * 3
+    assert {cell.config.mfq.learning_rate for cell in found.cells} == {5e-4}
+    plain = StudyConfig(name="x", grid={"seed": [1]})
+    assert (found.config.resources, found.config.retries) == (plain.resources, plain.retries)
+    assert found.config.evaluation == plain.evaluation
 
 
 HEAD = "name: s\n"
