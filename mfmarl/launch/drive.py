@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from mfmarl.launch.study import Cell, Study
 from mfmarl.launch.work import Job, Outcome
 from mfmarl.runs.files import storing
 from mfmarl.runs.journal import last_line
+from mfmarl.runs.lock import holder
 from mfmarl.runs.progress import duration, short
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -25,14 +26,15 @@ BUSY_S = 2.0
 
 @dataclass
 class Tally:
-    """How far a study is, for those who look on."""
+    """How far a study is."""
 
     weights: Mapping[str, float]
     """Agent steps of each cell."""
     shares: dict[str, float]
     """Of each cell's training, 0 to 1."""
     done: int = 0
-    active: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    """Handed to the pool and not ended; on a cluster some still wait for a place."""
     failed: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -42,16 +44,18 @@ class Tally:
     def _steps(self) -> float:
         return sum(self.weights[d] * share for d, share in self.shares.items())
 
-    def line(self, waiting: int) -> str:
-        """Cells by state, the rate, and the time left at that rate."""
+    def line(self, running: Sequence[str]) -> str:
+        """Cells by state, the rate since this call began, and the time left at that rate."""
         seconds = time.monotonic() - self.began
         rate = (self._steps() - self._before) / seconds if seconds > 0 else 0.0
         open_steps = sum(self.weights[d] * (1 - s) for d, s in self.shares.items() if d not in self.failed)
         left = duration(open_steps / rate) if rate > 0 else "-"
-        at = ", ".join(f"{self.shares[d]:.0%}" for d in sorted(self.active)[:8] if self.shares[d] > 0)
+        at = ", ".join(f"{self.shares[d]:.0%}" for d in running[:8])
+        at = f" (at {at}{', ...' if len(running) > 8 else ''})" if running else ""
+        to_do = len(self.weights) - self.done - len(running) - len(self.failed)
         return (
-            f"{self.done} of {len(self.weights)} done, {len(self.active)} running{f' (at {at})' if at else ''}, "
-            f"{len(self.failed)} failed, {waiting} to do; {short(rate)} agent steps/s, {left} left"
+            f"{self.done} of {len(self.weights)} done, {len(running)} running{at}, {len(self.failed)} failed, "
+            f"{to_do} to do; {short(rate)} agent steps/s, {left} left"
         )
 
 
@@ -87,17 +91,17 @@ def drive(
     resting: list[tuple[float, str]] = []
     shown = time.monotonic()
     told(f"{study.name}: {tally.done} of {len(cells)} cells are done, {len(waiting)} to do or to go on with")
-    while waiting or resting or tally.active:
+    while waiting or resting or tally.begun:
         now = time.monotonic()
         waiting.extend(digest for until, digest in resting if until <= now)
         resting = [(until, digest) for until, digest in resting if until > now]
         while waiting and pool.has_room():
             digest = waiting.popleft()
-            tally.active.add(digest)
+            tally.begun.add(digest)
             pool.begin(_job(study, folder, cells[digest]))
         for outcome in pool.ended(1.0):
             cell = cells[outcome.digest]
-            tally.active.discard(cell.digest)
+            tally.begun.discard(cell.digest)
             if outcome.kind == "busy":
                 resting.append((time.monotonic() + BUSY_S, cell.digest))
                 continue
@@ -106,13 +110,13 @@ def drive(
             if again:
                 waiting.append(cell.digest)
             _note(tally, folder, cell, outcome, again)
-            told(f"{_ending(cell, outcome, again)} [{tally.line(len(waiting) + len(resting))}]")
-            shown = time.monotonic()
+            told(f"{_ending(cell, outcome, again)} [{tally.done} of {len(cells)} done]")
         if time.monotonic() - shown >= every_s:
             shown = time.monotonic()
-            for digest in tally.active:
+            running = [d for d in tally.begun if holder(notes_of(folder, d)) is not None]
+            for digest in running:
                 tally.shares[digest] = _share(folder, cells[digest])
-            told(tally.line(len(waiting) + len(resting)))
+            told(tally.line(running))
     return tally.failed
 
 
