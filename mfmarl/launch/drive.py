@@ -47,7 +47,8 @@ class Tally:
     def line(self, running: Sequence[str]) -> str:
         """Cells by state, the rate since this call began, and the time left at that rate."""
         seconds = time.monotonic() - self.began
-        rate = (self._steps() - self._before) / seconds if seconds > 0 else 0.0
+        # what a kill cost is done again first
+        rate = max(0.0, self._steps() - self._before) / seconds if seconds > 0 else 0.0
         open_steps = sum(self.weights[d] * (1 - s) for d, s in self.shares.items() if d not in self.failed)
         left = duration(open_steps / rate) if rate > 0 else "-"
         at = ", ".join(f"{self.shares[d]:.0%}" for d in running[:8])
