@@ -24,7 +24,7 @@ from mfmarl.runs.lock import holder
 from tests.mfmarl.launch.conftest import SMALL, Driven, small_study
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG = SMALL.replace("num_episodes: 8", "num_episodes: 120").replace("checkpoint_every: 4", "checkpoint_every: 10")
+LONG = SMALL.replace("num_episodes: 8", "num_episodes: 60").replace("checkpoint_every: 4", "checkpoint_every: 10")
 DRIVER = """
 import sys
 from pathlib import Path
