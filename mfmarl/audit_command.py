@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, teller, whole_number
+from mfmarl.arguments import given, say, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
@@ -43,7 +44,8 @@ class Audit:
     split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
     episodes: Annotated[str | None, given("E", "66000, fewer where T > 52")] = None
-    """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound."""
+    """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound. At least
+    768, which play together; measuring takes as long whatever is given."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""
     finite: _Flag = False
@@ -60,7 +62,7 @@ class Audit:
         by = tuple(part.strip() for part in self.by.split(",")) if self.by is not None else ()
         for way in by:
             if way not in WAYS:
-                raise UserError(f"--by: there is no {way!r}{suggestion(way, WAYS)}; there are {', '.join(WAYS)}")
+                raise UserError(f"--by: there is no {way!r}; there are {', '.join(WAYS)}{suggestion(way, WAYS)}")
         if self.local and self.address is not None:
             raise UserError("--local trains in this process, --address on a cluster; leave one out")
         types = () if self.exclude == "all" else tuple(part.strip() for part in self.exclude.split(","))
@@ -76,8 +78,14 @@ class Audit:
             address=self.address,
         )
         tell = teller()
-        path = load(JOBS, "audit")(self.run_folder, settings, told=tell)
+        path = load(JOBS, "audit")(self.run_folder, settings, told=tell, noted=_note)
         tell("")
         load(JOBS, "audit table")(self.run_folder, self.policy)
         print(path)
         return 0
+
+
+def _note(text: str) -> None:
+    """A line that stays."""
+    say("")
+    print(text, file=sys.stderr, flush=True)

@@ -51,17 +51,37 @@ def observed_mean(step: Step, last: NDArray[Any] | None) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
+class Potential:
+    """Phi_t(obs) = level_t + slope . obs, 0 from the horizon on: what staying is worth, as far as this can say it.
+
+    Rewards r are told as r + discount Phi_{t+1}(obs') - Phi_t(obs), which leaves every best response as it is (Ng,
+    Harada and Russell 1999, theorem 1). A deviator's values are then of what it gains, not of the far larger sums that
+    it would earn anyway, and goods that it buys now and sells later do not cost and earn it in turn.
+    """
+
+    slope: NDArray[np.float64]
+    """[D + F + CLOCK]"""
+    level: NDArray[np.float64]
+    """[T]"""
+    discount: float
+
+    def of(self, obs: NDArray[np.float32], t: int) -> NDArray[np.float64]:
+        """Of observations [..., D + F + CLOCK] as they are, at period t."""
+        if t == self.level.size:
+            return np.zeros(obs.shape[:-1])
+        worth: NDArray[np.float64] = self.level[t] + obs @ self.slope
+        return worth
+
+
+@dataclass(frozen=True)
 class Units:
-    """What observations are told in: (x - centre) / scale, entry by entry. Learning is far faster in even units."""
+    """What observations and rewards are told in, for learning is far faster in even units."""
 
     centre: NDArray[np.float32]
     """[D + F + CLOCK]"""
     scale: NDArray[np.float32]
-    """[D + F + CLOCK], above 0."""
-
-    reward: NDArray[np.float32]
-    """[T]: what an agent earns on average where everyone stays, which is taken off a deviator's rewards: its values are
-    then of what it gains, not of the far larger sums that it would earn anyway."""
+    """[D + F + CLOCK], above 0: observations x are told as (x - centre) / scale, entry by entry."""
+    potential: Potential
 
     def of(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Observations [..., D + F + CLOCK] in these units."""
@@ -90,8 +110,8 @@ def clock(t: int, horizon: int) -> NDArray[np.float32]:
 class DeviationEnv:
     """A PopulationEnv of the deviators in B copies of `inner`; they have no neighbours among themselves.
 
-    An observation is the agent's own, then what `sight` shows of the others, then the `clock`, all in `units`, and
-    rewards are less theirs.
+    An observation is the agent's own, then what `sight` shows of the others, then the `clock`; with `units`, it and the
+    rewards are told in these.
     """
 
     def __init__(
@@ -111,7 +131,8 @@ class DeviationEnv:
         seed: of the first episodes and of the profile's draws.
 
         Raises:
-            ValueError: for a game without horizon, and deviators that are not [B, n] agents of one type.
+            ValueError: for a game without horizon, deviators that are not [B, n] agents of one type, and units of
+                another horizon.
         """
         horizon = getattr(inner, "horizon", None)
         if not isinstance(horizon, int) or horizon < 1:
@@ -125,6 +146,8 @@ class DeviationEnv:
         kinds = np.unique(np.asarray(inner.agent_types)[places])
         if kinds.size != 1:
             raise ValueError(f"deviators are of types {[inner.type_names[k] for k in kinds]}; train one type at a time")
+        if units is not None and units.potential.level.size != horizon:
+            raise ValueError(f"the potential is of {units.potential.level.size} periods, the game has {horizon}")
         self.inner, self.player, self.places = inner, player, places
         self.sight, self.units = sight, units
         self.horizon: int = horizon
@@ -168,7 +191,7 @@ class DeviationEnv:
             self._episode = -1
         start = self.inner.reset(seed)
         self._begin(self._episode + 1, self.inner.get_state(), start.obs)
-        return self._told(self._step, np.zeros((self.num_envs, self.num_agents), np.float32), over=False)
+        return self._told(self._step, np.zeros((self.num_envs, self.num_agents), np.float32), self._seen(self._step))
 
     def step(self, actions: NDArray[Any]) -> Step:
         """Play the deviators' actions [B, n] and the profile's for everyone else.
@@ -181,13 +204,15 @@ class DeviationEnv:
             raise ValueError(
                 f"actions have shape {given.shape}; want {(self.num_envs, self.num_agents)}, copies x deviators"
             )
-        return self._finished(self._advance(given))
+        return self._go_on(given)
 
     def stay(self) -> Step:
         """One step in which the deviators, too, play the profile: what they would have got by staying."""
-        return self._finished(self._advance(None))
+        return self._go_on(None)
 
-    def _finished(self, after: Step) -> Step:
+    def _go_on(self, actions: NDArray[Any] | None) -> Step:
+        before = self._worth(self._seen(self._step))
+        after = self._advance(actions)
         over = self.t == self.horizon
         ended = after.terminated | after.truncated
         if not (ended == over).all():
@@ -197,15 +222,22 @@ class DeviationEnv:
                 "whose copies end there together"
             )
         reward = after.reward[self._row, self.places]
+        seen = self._seen(after)
+        if over:
+            assert after.final_obs is not None
+            final = Step(after.final_obs, after.mean_action, after.reward, after.terminated, after.truncated)
+            seen = self._seen(final)
         if self.units is not None:
-            reward = reward - self.units.reward[self.t - 1]
+            following = self.units.potential.discount * self._worth(seen)
+            reward = (reward + following - before).astype(np.float32)
         if not over:
-            return self._told(after, reward, over=False)
-        assert after.final_obs is not None
-        last = Step(after.final_obs, after.mean_action, after.reward, after.terminated, after.truncated)
-        final = self._seen(last)
+            return self._told(after, reward, seen)
         self._begin(self._episode + 1, self.inner.get_state(), after.obs)
-        return self._told(self._step, reward, over=True, final=final)
+        return self._told(self._step, reward, self._seen(self._step), final=seen)
+
+    def _worth(self, seen: NDArray[np.float32]) -> NDArray[np.float64]:
+        """[B, n]: the potential of what is seen now, nothing without units."""
+        return np.zeros(seen.shape[:-1]) if self.units is None else self.units.potential.of(seen, self.t)
 
     def _begin(self, episode: int, state: Mapping[str, Any], obs: NDArray[np.float32]) -> None:
         """The start of an episode, which `inner` stands at, and the profile ready to play it."""
@@ -227,23 +259,31 @@ class DeviationEnv:
         return self._step
 
     def _seen(self, step: Step) -> NDArray[np.float32]:
-        """[B, n, D + F + CLOCK]"""
+        """[B, n, D + F + CLOCK], as they are."""
         parts = [step.obs[self._row, self.places], self.sight(step, self._last)[self._row, self.places]]
         times = np.broadcast_to(clock(self.t, self.horizon), (self.num_envs, self.num_agents, CLOCK))
-        seen = np.concatenate([*parts, times], -1, dtype=np.float32)
-        return seen if self.units is None else self.units.of(seen)
+        return np.concatenate([*parts, times], -1, dtype=np.float32)
 
     def _told(
-        self, step: Step, reward: NDArray[np.float32], *, over: bool, final: NDArray[np.float32] | None = None
+        self,
+        step: Step,
+        reward: NDArray[np.float32],
+        seen: NDArray[np.float32],
+        *,
+        final: NDArray[np.float32] | None = None,
     ) -> Step:
+        """Args:
+        final: what is seen at the horizon, where this is a start again.
+        """
         nobody = np.zeros((self.num_envs, self.num_agents, *self.mean_action_space.shape), np.float32)
+        even = (lambda obs: obs) if self.units is None else self.units.of
         return Step(
-            obs=self._seen(step),
+            obs=even(seen),
             mean_action=nobody,
             reward=reward,
-            terminated=np.full(self.num_envs, over),
+            terminated=np.full(self.num_envs, final is not None),
             truncated=np.zeros(self.num_envs, np.bool_),
-            final_obs=final,
+            final_obs=None if final is None else even(final),
         )
 
     def get_state(self) -> dict[str, Any]:

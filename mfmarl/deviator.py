@@ -48,7 +48,7 @@ from mfmarl.trainer import (
 
 POLICY, DONE = "policy", "done"
 MAX_DONE = 64
-RULES = 4
+RULES = 5
 """Counted up where deviators are trained in another way, so that those of the old one are not gone on with."""
 
 
@@ -58,7 +58,7 @@ class DeviatorTrainer:
     def __init__(self, subject: Subject, kind: int, who: Who, start: Start, config: DeviatorConfig) -> None:
         root = stream(config.seed, "deviator", kind, who, start)
         self.config, self.who = config, who
-        seen = staying(subject, kind, who, start, stream(root, "units"))
+        seen = staying(subject, kind, start, stream(root, "units"))
         units = seen.units
         probe = subject.deviation(kind, "type", 1, 0)
         horizon = probe.horizon
@@ -78,7 +78,7 @@ class DeviatorTrainer:
         network = self._network(subject, env, kind, start, seen, root)
         batch = max(1, config.batch_agent_steps // agents)
         kept = copies * (max(config.replay_episodes * horizon, 2 * self.fragment) + 2)
-        self.learner = self._learner(network, start, subject.discount, batch, kept, copies * self.fragment, root)
+        self.learner = self._learner(network, start, seen.spread, subject.discount, batch, kept, copies * self.fragment, root)
         acting = PolicyNetwork(network.shape, 0)
         acting.load_state_dict(self.learner.policy.state_dict())
         self.rollout = Rollout(
@@ -114,7 +114,7 @@ class DeviatorTrainer:
         if start == "checkpoint":
             assert subject.trained is not None
             copy_network(subject.trained, kind, network, self.units, seen.spread)
-            if shape.law == "boltzmann" and self.who == "one":
+            if shape.law == "boltzmann":
                 level_values(network, self.units.of(seen.rows))
         return network
 
@@ -122,6 +122,7 @@ class DeviatorTrainer:
         self,
         network: PolicyNetwork,
         start: Start,
+        spread: float,
         discount: float,
         batch: int,
         kept: int,
@@ -129,7 +130,9 @@ class DeviatorTrainer:
         root: int,
     ) -> Learner:
         policy = PolicyNetwork(network.shape, 0)
-        setting = Setting("independent", ImportanceConfig(), self.num_episodes, stream(root, "replay"))
+        setting = Setting(
+            "independent", ImportanceConfig(), self.num_episodes, stream(root, "replay"), reward_spread=spread
+        )
         sizes: dict[str, float] = {
             "discount": discount, "batch_population_steps": batch, "replay_population_steps": kept,
             "warmup_population_steps": warmup,

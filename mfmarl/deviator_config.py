@@ -28,16 +28,20 @@ class DeviatorConfig(BaseModel):
         27, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
     )
     fragment_length: int = Field(13, ge=1, description="steps per copy in one iteration of mfq; that of mfac has T")
-    batch_agent_steps: int = Field(2048, ge=1, description="of deviators, in one gradient step")
+    batch_agent_steps: int = Field(1024, ge=1, description="of deviators, in one gradient step")
     replay_episodes: int = Field(25, ge=1, description="of every deviator, that mfq keeps")
     exploration: float = Field(
-        0.0, ge=0, lt=1, description="share of the training actions that are drawn uniformly"
+        0.05,
+        ge=0,
+        lt=1,
+        description="share of the training actions that are drawn uniformly: a profile's own networks know nothing of "
+        "actions that they never played",
     )
     averaged_from: float = Field(
         0.5, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"
     )
     warm_temperature: float = Field(
-        0.1, gt=0, description="that mfq starts with where it goes on from the run's own networks"
+        1.0, gt=0, description="that mfq starts with where it goes on from the run's own networks"
     )
     evaluation_episodes: int = Field(
         2048, ge=2, description="on which deviators are measured, and as many before them to choose the better one on"
@@ -49,13 +53,13 @@ class DeviatorConfig(BaseModel):
         default_factory=lambda: MFQConfig(
             learning_rate=6e-3,
             learning_rate_end=3e-5,
-            target_rate=0.5,
-            temperature_start=0.3,
+            target_rate=1.0,
+            temperature_start=1.0,
             temperature_end=0.015,
             temperature_fraction=0.9,
             double_q=True,
             huber=False,
-            gradient_steps_per_step=3.0,
+            gradient_steps_per_step=6.0,
         ),
         description="settings of mean-field Q-learning",
     )

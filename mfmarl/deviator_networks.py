@@ -16,6 +16,9 @@ from mfmarl.deviation import Units
 from mfmarl.network import PolicyNetwork
 from mfmarl.subject import Trained
 
+SMALL = 1e-9
+"""Ridge, as a share of all hidden units' squares."""
+
 
 @torch.no_grad()
 def fold(mlp: StackedMLP, units: Units, *, inverse: bool = False) -> None:
@@ -60,11 +63,23 @@ def copy_network(trained: Trained, kind: int, into: PolicyNetwork, units: Units,
 
 @torch.no_grad()
 def level_values(network: PolicyNetwork, rows: NDArray[np.float32]) -> None:
-    """Shift all action values alike, to 0 on average where everyone stays, rows [R, D]: rewards are told from there."""
-    agents = network.shape.types[-1][1]
-    whole = torch.from_numpy(rows[: len(rows) // agents * agents]).reshape(-1, agents, rows.shape[1])
-    values = network.q_values(whole, torch.zeros(*whole.shape[:2], 0))
-    network.mlp.biases[-1].sub_(values.max(-1).values.mean())
+    """Take what staying is worth off the values of all actions alike, as far as the last hidden layer tells it.
+
+    Rewards are told from there (`Potential`). It is fitted on rows [R, D] where everyone stays; what is preferred stays
+    as it is.
+    """
+    mlp = network.mlp
+    hidden = torch.from_numpy(rows).double()
+    for weight, bias in zip(mlp.weights[:-1], mlp.biases[:-1], strict=True):
+        hidden = torch.relu(hidden @ weight[0].double() + bias[0].double())
+    best = (hidden @ mlp.weights[-1][0].double() + mlp.biases[-1][0].double()).max(-1).values
+    known = torch.cat([hidden, torch.ones(len(hidden), 1, dtype=torch.float64)], 1)
+    square = known.T @ known / len(known)
+    told = torch.linalg.solve(
+        square + SMALL * square.trace() * torch.eye(len(square), dtype=torch.float64), known.T @ best / len(known)
+    )
+    mlp.weights[-1][0] -= told[:-1, None].float()
+    mlp.biases[-1][0] -= told[-1].float()
 
 
 def _embedding(source: StackedMLP, kind: int, first: Tensor) -> Tensor:

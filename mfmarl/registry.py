@@ -55,7 +55,7 @@ JOBS = {
     "bounds table": Entry("analysis.bounds:show", "that, printed"),
     "bounds files": Entry("analysis.bounds:write", "that, as CSV and figure"),
     "audit": Entry("analysis.equilibrium.audit:audit", "gaps of a run's policies by every way there is"),
-    "audit settings": Entry("analysis.equilibrium.audit:Settings", "what an audit is asked for"),
+    "audit settings": Entry("analysis.equilibrium.audit_settings:Settings", "what an audit is asked for"),
     "audit table": Entry("analysis.equilibrium.audit_table:show", "an audit, printed"),
     "study": Entry("mfmarl.launch.study:read_study", "a study file, and the cells of its grid"),
     "study sizes": Entry("mfmarl.launch.games:agent_steps", "agent steps of every cell, which is checked"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import envs
 from envs.population import PopulationEnv, type_slices
-from mfmarl.deviation import CLOCK, DeviationEnv, Sight, Units, observed_mean, some_deviators, whole_type
+from mfmarl.deviation import CLOCK, DeviationEnv, Potential, Sight, Units, observed_mean, some_deviators, whole_type
 from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork, types_of
 from mfmarl.players import network_player, network_sight, reference_player
@@ -26,7 +26,7 @@ Who = Literal["one", "type"]
 """One agent of the type deviates, or all of them together."""
 Start = Literal["fresh", "checkpoint"]
 """From new networks, or from those of the profile itself."""
-UNIT_EPISODES, LEAST_SCALE = 32, 0.01
+UNIT_EPISODES, LEAST_SCALE, RIDGE, TINY = 32, 0.01, 1e-3, 1e-8
 
 
 @dataclass(frozen=True)
@@ -86,31 +86,52 @@ class Staying:
 
     units: Units
     spread: float
-    """Of the rewards, less what is taken off."""
+    """Of the rewards in these units."""
     rows: NDArray[np.float32]
     """[R, D + F + CLOCK]: observations as they are."""
 
 
-def staying(subject: Subject, kind: int, who: Who, start: Start, seed: int) -> Staying:
-    """What the agents of a type see and earn where everyone stays.
-
-    A whole type that deviates moves what its agents earn, so from its rewards nothing is taken off.
-    """
+def staying(subject: Subject, kind: int, start: Start, seed: int) -> Staying:
+    """What the agents of a type see and earn where everyone stays."""
     env = subject.deviation(kind, "type", UNIT_EPISODES, seed, start=start)
-    step, obs, rewards = env.reset(seed), [], []
+    step, seen, rewards = env.reset(seed), [], []
     for _ in range(env.horizon):
-        obs.append(step.obs)
+        seen.append(step.obs)
         step = env.stay()
         rewards.append(step.reward)
-    rows = np.concatenate(obs).reshape(-1, obs[0].shape[-1]).astype(np.float64)
-    spread = rows.std(0)
+    obs = np.stack(seen).reshape(env.horizon, -1, seen[0].shape[-1])
+    rows = obs.reshape(-1, obs.shape[-1])
+    spread = rows.std(0, dtype=np.float64)
     scale = np.where(spread < LEAST_SCALE, 1.0, spread)
     # rare as they are, ones of the clock would be far larger than all else
     scale[-CLOCK:-1] = 1.0
-    earned = np.stack(rewards).reshape(env.horizon, -1)
-    mean = earned.mean(1, dtype=float).astype(np.float32) * (who == "one")
-    units = Units(rows.mean(0).astype(np.float32), scale.astype(np.float32), mean)
-    return Staying(units, float(np.std(earned - mean[:, None])) or 1.0, rows.astype(np.float32))
+    earned = np.stack(rewards).reshape(env.horizon, -1).astype(np.float64)
+    potential = _potential(obs, earned, subject.discount)
+    worth = np.stack([potential.of(obs[t], t) for t in range(env.horizon)] + [np.zeros(obs.shape[1])])
+    told = earned + subject.discount * worth[1:] - worth[:-1]
+    units = Units(rows.mean(0, dtype=np.float64).astype(np.float32), scale.astype(np.float32), potential)
+    spread_told = float(told.std())
+    return Staying(units, spread_told if spread_told > TINY else 1.0, rows)
+
+
+def _potential(obs: NDArray[np.float32], earned: NDArray[np.float64], discount: float) -> Potential:
+    """The returns that follow [T, R] on the observations [T, R, D]: a level a period and slopes of all, least squares.
+
+    Entries that hardly move within a period get none.
+    """
+    returns = np.zeros_like(earned)
+    following = np.zeros(earned.shape[1])
+    for t in range(len(earned) - 1, -1, -1):
+        following = earned[t] + discount * following
+        returns[t] = following
+    means = obs.mean(1, keepdims=True, dtype=np.float64)
+    away = (obs - means).reshape(-1, obs.shape[-1])
+    spread = away.std(0)
+    away /= np.where(spread < LEAST_SCALE, np.inf, spread)
+    around = (returns - returns.mean(1, keepdims=True)).reshape(-1)
+    square = away.T @ away / len(away) + RIDGE * np.eye(spread.size)
+    slope = np.linalg.solve(square, away.T @ around / len(away)) / np.maximum(spread, LEAST_SCALE)
+    return Potential(slope, returns.mean(1) - means[:, 0] @ slope, discount)
 
 
 def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint | None = None) -> Subject:

@@ -6,28 +6,38 @@ and which gathers what all calls for the same checkpoint found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 import envs
-from analysis.equilibrium.audit_file import FOLDER, Absent, Audit, Deviation, Line, TypeLeftOut, gathered, write_audit
+from analysis.equilibrium.audit_file import (
+    FOLDER,
+    Absent,
+    Audit,
+    Deviation,
+    Line,
+    TypeLeftOut,
+    earlier,
+    gathered,
+    write_audit,
+)
+from analysis.equilibrium.audit_learned import horizon_of, learned_part
+from analysis.equilibrium.audit_settings import Settings
 from analysis.equilibrium.bound import bound_gaps
-from analysis.equilibrium.distances import two_sample
 from analysis.equilibrium.exact import exact_gaps, market_config
 from analysis.equilibrium.finite_agents import finite_agents
-from analysis.equilibrium.gaps import By, Estimate, Gaps, TypeGap, What, check_gaps
-from analysis.equilibrium.learned import WHAT, LearnedGap, estimate, gaps_from, learned_gaps, starts
+from analysis.equilibrium.gaps import By, Estimate, Gaps, check_gaps
+from analysis.equilibrium.learned import estimate
 from analysis.equilibrium.leave_out import leave_type_out
 from analysis.equilibrium.pieces import Pieces, digest
 from analysis.equilibrium.rates import FiniteAgents
-from analysis.equilibrium.where_they_differ import distance_of
 from envs.inventory.config import MarketConfig
 from envs.inventory.market import InventoryMarket
 from envs.inventory.mean_field import split
@@ -36,8 +46,6 @@ from envs.inventory.reference.mean_field import solved
 from envs.population import PopulationEnv
 from envs.unsolvable import Unsolvable
 from mfmarl.config import TrainConfig
-from mfmarl.deviator import RULES
-from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import UserError
 from mfmarl.policy import Policy
 from mfmarl.registry import suggestion
@@ -46,7 +54,7 @@ from mfmarl.runs.files import storing
 from mfmarl.runs.lock import hold
 from mfmarl.runs.schema import RunInfo, open_run
 from mfmarl.seeding import stream
-from mfmarl.subject import Subject, Who, options_in, reference_subject, run_subject
+from mfmarl.subject import Subject, options_in, reference_subject, run_subject
 
 WAYS: tuple[By, ...] = ("exact", "learned", "bound")
 PIECES, DEVIATORS = "pieces", "deviators"
@@ -60,35 +68,6 @@ BOUND_EPISODES, BOUNDED_AGENTS = 64, 64
 """Episodes and, of each type, agents that are bounded where demand has a law: some 15 seconds at N = 100."""
 RECORDED_EPISODES, RECORDED_AGENTS = 16, 8
 """Where it has none (recorded demand): under a minute for 83 stores."""
-PERIODS, LEAST_MEASURED = 52, 256
-"""The longest horizon with the episodes that `DeviatorConfig` says; longer games have fewer in turn, but deviators are
-measured on no fewer than these."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What an audit is asked for."""
-
-    types: tuple[str, ...] = ()
-    """Types whose deviators are trained; all where none is given. The other ways have all types at once."""
-    by: tuple[By, ...] = ()
-    """Ways to the best response; all that the game has where none is given."""
-    policy: str = "trained"
-    """Or the name of a reference policy, which is then audited in the run's game."""
-    split: str | None = None
-    """Of recorded data, where the game holds some out."""
-    episodes: int | None = None
-    """That a deviator is trained on; where not given, those of `DeviatorConfig`, fewer of more than `PERIODS`."""
-    measured_episodes: int | None = None
-    """That it is measured on, and as many before them to choose it on; likewise."""
-    bound_episodes: int | None = None
-    """That bounds are worked out on; as many as fit into a minute or two where not given."""
-    seed: int = 0
-    finite: bool = False
-    """Also play the profile among 10 to 10,000 agents, and fit the rate at which it comes to the mean field."""
-    local: bool = False
-    """One deviator after another in this process, instead of in parallel on Ray."""
-    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +78,6 @@ class _Exactly:
     left_out: tuple[TypeLeftOut, ...] = ()
     lines: tuple[Line, ...] = ()
     absent: tuple[Absent, ...] = ()
-    finite: FiniteAgents | None = None
 
 
 @dataclass(frozen=True)
@@ -112,14 +90,24 @@ class Played:
     """[T, M]: shares of one-hot actions, or means of continuous ones, over the population and the episodes."""
 
 
-def audit(run: Path, settings: Settings | None = None, told: Callable[[str], None] = lambda doing: None) -> Path:
+def _nothing(text: str) -> None:
+    """Tell nobody."""
+
+
+def audit(
+    run: Path,
+    settings: Settings | None = None,
+    told: Callable[[str], None] = _nothing,
+    noted: Callable[[str], None] = _nothing,
+) -> Path:
     """Audit a run, going on where an earlier call stopped; returns the path of its file, RUN/audit/audit.json.
 
     What earlier calls found for the same checkpoint, policy, split and seed by ways that are not asked for now stays in
-    the file.
+    the file, and so do learned gaps of deviators that were trained on more episodes.
 
     Args:
         told: is called with what is being done.
+        noted: is called with what is not done as it may be expected: a file that is replaced, a gap that stays.
 
     Raises:
         UserError: for a run without checkpoint, a type, way, policy or split that does not exist, and a way that the
@@ -143,10 +131,19 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
     folder = run / FOLDER
     with storing(folder):
         (folder / PIECES).mkdir(parents=True, exist_ok=True)
-    about = (info.config_hash, checkpoint.iteration, wanted.policy, wanted.split, wanted.seed, FORMULAS)
+    # the run's own part of the data is the same by name and without
+    other = None if wanted.split == config.env_options.get("split", TRAINING) else wanted.split
+    about = (info.config_hash, checkpoint.iteration, wanted.policy, other, wanted.seed, FORMULAS)
     with hold(folder):
         pieces = Pieces(folder / PIECES, about)
-        exact = _exactly(pieces, info, subject, wanted, told) if "exact" in by or wanted.finite else _Exactly()
+        before = earlier(
+            run, wanted.policy, digest(about), seed=wanted.seed, split=_split(info, wanted),
+            checkpoint=checkpoint.iteration,
+        )  # fmt: skip
+        if before.told:
+            noted(before.told)
+        finite = _finite(pieces, info, subject, wanted, told) if wanted.finite else None
+        exact = _exactly(pieces, info, subject, wanted, told) if "exact" in by else _Exactly()
         found, absent = [*exact.gaps], [*exact.absent]
         deviations: tuple[Deviation, ...] = ()
         if "bound" in by:
@@ -156,8 +153,8 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
             except Unsolvable as error:
                 absent.append(_absent("bound", error, wanted))
         if "learned" in by:
-            learned, deviations = _learned(
-                pieces, folder / DEVIATORS, subject, types, info.type_names, wanted, told
+            learned, deviations = learned_part(
+                pieces, folder / DEVIATORS, subject, types, info.type_names, wanted, before.audit, told, noted
             )
             found += learned
         told("value")
@@ -165,10 +162,10 @@ def audit(run: Path, settings: Settings | None = None, told: Callable[[str], Non
         result = Audit(
             info.name, wanted.policy, config.label, config.env, info.num_agents, checkpoint.iteration, wanted.seed,
             config.discount, played.value, tuple(found), exact.left_out, deviations, exact.lines, digest(about),
-            tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions, exact.finite,
+            tuple(absent), float(config.env_options.get("jitter", DEFAULT_JITTER)), played.mean_actions, finite,
             _split(info, wanted),
         )  # fmt: skip
-        whole = gathered(result, run)
+        whole = gathered(result, before.audit)
         path = write_audit(run, whole)
     for one in whole.gaps:
         check_gaps(one)
@@ -179,7 +176,8 @@ def _types(info: RunInfo, wanted: Settings) -> tuple[str, ...]:
     for name in wanted.types:
         if name not in info.type_names:
             known = info.type_names
-            raise UserError(f"there is no type {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
+            there = f"there are {', '.join(known)}{suggestion(name, known)}"
+            raise UserError(f"--exclude: there is no type {name!r}; {there}")
     return tuple(name for name in info.type_names if not wanted.types or name in wanted.types)
 
 
@@ -194,12 +192,10 @@ def _exactly(
     pieces: Pieces, info: RunInfo, subject: Subject, wanted: Settings, told: Callable[[str], None]
 ) -> _Exactly:
     """What is worked out exactly, as far as the game has it."""
-    config = info.config
-    played = wanted.policy if subject.trained is None else Policy(subject.trained.network)
+    config, played = info.config, _profile(subject, wanted)
     told("exact gaps")
     try:
-        options = options_in(config.env, config.env_options, wanted.split)
-        market = split(market_config(config.env, options), info.num_agents)
+        market = split(_market(config, wanted), info.num_agents)
         gaps = pieces.kept("exact", Gaps, partial(_exact, config, market, played, info.num_agents))
     except Unsolvable as error:
         return _Exactly(absent=(_absent("exact", error, wanted),))
@@ -216,23 +212,41 @@ def _exactly(
         lines = pieces.kept("lines", tuple[Line, ...], partial(_lines, config, market))
     except Unsolvable as error:
         absent.append(Absent("exact", f"equilibrium and planner: {error}"))
-    finite = None
-    if wanted.finite:
-        try:
-            whole = market_config(config.env, options)
-            # shares of N agents serve few other numbers of agents, where those of the game serve many
-            game = whole if len(whole.types) == len(market.types) else market
-            compute = partial(finite_agents, game, played, discount=config.discount, seed=wanted.seed, told=told)
-            finite = pieces.kept("finite", FiniteAgents, compute)
-        except Unsolvable as error:
-            raise UserError(f"--finite: {error}") from error
-    return _Exactly((gaps,), left_out, lines, tuple(absent), finite)
+    return _Exactly((gaps,), left_out, lines, tuple(absent))
+
+
+def _market(config: TrainConfig, wanted: Settings) -> MarketConfig:
+    return market_config(config.env, options_in(config.env, config.env_options, wanted.split))
+
+
+def _profile(subject: Subject, wanted: Settings) -> Policy | str:
+    return wanted.policy if subject.trained is None else Policy(subject.trained.network)
+
+
+def _finite(
+    pieces: Pieces, info: RunInfo, subject: Subject, wanted: Settings, told: Callable[[str], None]
+) -> FiniteAgents:
+    """The profile among other numbers of agents."""
+    told("other numbers of agents")
+    try:
+        whole = _market(info.config, wanted)
+        own = split(whole, info.num_agents)
+        # shares of N agents serve few other numbers of agents, where those of the game serve many
+        game = whole if len(whole.types) == len(own.types) else own
+        compute = partial(
+            finite_agents, game, _profile(subject, wanted), discount=info.config.discount, seed=wanted.seed, told=told
+        )
+        return pieces.kept("finite", FiniteAgents, compute)
+    except Unsolvable as error:
+        # another way to gaps is none to this
+        advice = "; leave --finite out" if error.why != str(error) else ""
+        raise UserError(f"--finite: {error.why}{advice}") from error
 
 
 def _absent(by: By, error: Unsolvable, wanted: Settings) -> Absent:
     """A way that the game does not have: refused where it was asked for by name."""
-    if by in wanted.by or (wanted.finite and by == "exact"):
-        raise UserError(f"{'--by ' + by if by in wanted.by else '--finite'}: {error}") from error
+    if by in wanted.by:
+        raise UserError(f"--by {by}: {error}") from error
     return Absent(by, f"{by} gaps: {error}")
 
 
@@ -286,87 +300,17 @@ def _lines(config: TrainConfig, market: MarketConfig) -> tuple[Line, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What is kept of the learned gap of one type."""
-
-    gap: TypeGap
-    deviation: Deviation
-
-    @property
-    def chosen(self) -> str:
-        """fresh, checkpoint or stay."""
-        return self.deviation.start
-
-
-def _learned(
-    pieces: Pieces, folder: Path, subject: Subject, types: Sequence[str], every: Sequence[str], wanted: Settings,
-    told: Callable[[str], None],
-) -> tuple[list[Gaps], tuple[Deviation, ...]]:  # fmt: skip
-    """Gaps of single deviators and of whole types, and the deviators themselves.
-
-    Args:
-        types: that are asked for; of the others of `every`, what was finished before is there as well.
-    """
-    gaps: list[Gaps] = []
-    deviations: list[Deviation] = []
-    for who, what in WHAT.items():
-        config = _training(wanted, who, _horizon(subject.make(1)))
-        settings = {"rules": RULES, **config.model_dump(mode="json")}
-        kept = {name: pieces.found(f"learned-{who}-{name}", Learned, settings) for name in every}
-        found = {name: one for name, one in kept.items() if one is not None}
-        missing = [name for name in types if name not in found]
-        if missing:
-            each = "one agent leaves" if who == "one" else "a whole type learns again"
-            told(f"learning {len(missing) * len(starts(subject))} deviators: {each}")
-            learned = learned_gaps(
-                subject, folder / digest((*pieces.subject, settings)), config, types=missing, who=who,
-                local=wanted.local, address=wanted.address, told=told,
-            )  # fmt: skip
-            for one in learned:
-                name = one.gap.type_name
-                found[name] = Learned(one.gap, _deviation(one, what, who, subject, wanted.seed))
-                pieces.write(f"learned-{who}-{name}", Learned, found[name], settings)
-        mine = [found[name] for name in every if name in found]
-        gaps.append(gaps_from(mine, who, config))
-        deviations += [one.deviation for one in mine]
-    return gaps, tuple(deviations)
-
-
-def _training(wanted: Settings, who: Who, horizon: int) -> DeviatorConfig:
-    usual, less = DeviatorConfig(), max(1.0, horizon / PERIODS)
-    episodes = wanted.episodes or int(usual.num_episodes / less)
-    # a type deviation bounds nothing, so it is not worth as long a training
-    return DeviatorConfig(
-        seed=wanted.seed,
-        num_episodes=episodes if who == "one" else max(1, episodes // 3),
-        evaluation_episodes=wanted.measured_episodes or max(LEAST_MEASURED, int(usual.evaluation_episodes / less)),
-    )
-
-
-def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:
-    return Deviation(
-        one.gap.type_name, what, one.chosen, tuple(one.base_returns.tolist()), tuple(one.best_returns.tolist()),
-        distance_of(subject, one, who, seed), two_sample(one.base_returns, one.best_returns),
-    )  # fmt: skip
-
-
 def _played(subject: Subject, seed: int) -> Played:
     """Values and mean actions of the profile over fresh episodes."""
     env = subject.make(VALUE_EPISODES)
     play, step = subject.player(env, stream(seed, "value", "player")), env.reset(stream(seed, "value"))
     total, means = np.zeros(env.num_envs), []
-    for t in range(_horizon(env)):
+    for t in range(horizon_of(env)):
         actions = play(step)
         means.append(_mean_action(env, actions))
         step = env.step(actions)
         total += subject.discount**t * step.reward.mean(1, dtype=float)
     return Played(estimate(total), tuple(means))
-
-
-def _horizon(env: PopulationEnv) -> int:
-    """Every game with gaps has one."""
-    return int(cast(Any, env).horizon)
 
 
 def _mean_action(env: PopulationEnv, actions: NDArray[Any]) -> tuple[float, ...]:

@@ -33,6 +33,8 @@ class Deviation:
     distance: PolicyDistance | None
     """Of the two policies at observations that the deviator visited; None for continuous actions."""
     test: TwoSample
+    episodes: int = 0
+    """That it was trained on; 0 where that was not kept."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,44 @@ def write_audit(run: Path, audit: Audit) -> Path:
     return path
 
 
-def gathered(audit: Audit, run: Path) -> Audit:
-    """`audit` with what the file of an earlier call says of the same subject by ways that it has nothing of."""
+@dataclass(frozen=True)
+class Earlier:
+    """What stands where an audit is to be written."""
+
+    audit: Audit | None = None
+    """Of the same subject, which a call adds to."""
+    told: str = ""
+    """What is lost when the file is written anew, and what stays."""
+
+
+def earlier(run: Path, policy: str, subject: str, *, seed: int, split: str | None, checkpoint: int) -> Earlier:
+    """What an earlier call left at the place of the audit of `subject`.
+
+    Raises:
+        StorageFailed: for what is no file, or cannot be read.
+    """
+    path = audit_path(run, policy)
+    if not path.exists():
+        return Earlier()
     try:
-        before = read_audit(run, audit.policy)
-    except (UserError, DamagedFile):
-        return audit
-    if before.subject != audit.subject:
+        before = _FILE.validate_json(read_capped(path, MAX_BYTES))
+    except ValidationError as error:
+        return Earlier(told=f"{path} is no whole audit of this version ({_fault(error)}); this call writes it anew")
+    if before.subject == subject:
+        return Earlier(before)
+    kinds = {
+        "seed": (before.seed, seed), "split": (before.split, split), "iteration": (before.checkpoint, checkpoint)
+    }  # fmt: skip
+    other = {kind: pair for kind, pair in kinds.items() if pair[0] != pair[1]}
+    if not other:
+        return Earlier(told=f"{path} was worked out in another way; this call writes it anew")
+    was, now = (", ".join(f"{kind} {pair[i]}" for kind, pair in other.items()) for i in (0, 1))
+    return Earlier(told=f"{path} was of {was}; this call writes {now} in its place, the pieces of {was} stay")
+
+
+def gathered(audit: Audit, before: Audit | None) -> Audit:
+    """`audit` with what an earlier call found of the same subject by ways that it has nothing of."""
+    if before is None:
         return audit
     now = {one.by for one in audit.gaps} | {one.by for one in audit.absent}
     return replace(
@@ -185,6 +218,9 @@ def read_audit(run: Path, policy: str = TRAINED) -> Audit:
     try:
         return _FILE.validate_json(read_capped(path, MAX_BYTES))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise DamagedFile(f"{path}: {place}: {first['msg']}; run `mfmarl audit {run}{with_policy}` again") from None
+        raise DamagedFile(f"{path}: {_fault(error)}; run `mfmarl audit {run}{with_policy}` again") from None
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"

@@ -29,6 +29,11 @@ from mfmarl.policy import Policy
 
 Played = str | Policy | Profile
 """What is audited: a reference policy by name, trained policies, or a mean-field profile."""
+INSTEAD = "audit it by learned and bound"
+SCATTERED = (
+    "at small N a learned gap can lie a little (1-2 %) above the exact one: its deviator sees how N agents' means "
+    "scatter, and can use it"
+)
 MUCH = 1e-3
 """Periods in which a bound of the grid would have bound, from which on values are not to be used."""
 
@@ -40,6 +45,8 @@ class ExactProfile:
     profile: Profile
     notes: tuple[str, ...]
     """What was left out or how it was found."""
+    watchful: bool = False
+    """Whether what is played depends on the mean action of the period before."""
 
 
 def market_config(env: str, options: Mapping[str, Any] | None = None) -> MarketConfig:
@@ -54,7 +61,7 @@ def market_config(env: str, options: Mapping[str, Any] | None = None) -> MarketC
     family, _, name = env.partition("/")
     preset = preset_of(name, options or {}) if family == "inventory" else None
     if preset is None or not issubclass(preset.kind, MarketConfig):
-        raise Unsolvable(f"{env} has no exact mean field, which markets have: audit it by learned and bound")
+        raise Unsolvable(f"{env} has no exact mean field, which markets have", INSTEAD)
     config = checked_settings(preset.kind, {**preset.defaults, **(options or {})})
     assert isinstance(config, MarketConfig)
     return config
@@ -97,14 +104,16 @@ def gaps_in(game: MeanFieldMarket, exact: ExactProfile, num_agents: int | None =
     if found.residual > MUCH:
         raise Unsolvable(
             f"a bound of the exact mean field's grid of positions would bind in {found.residual:.3g} periods, so its "
-            "values are not this market's: audit by learned and bound"
+            "values are not this market's",
+            INSTEAD,
         )
     result = gaps_of(game, found) if num_agents is None else finite_gaps(game, found, num_agents)
     size = "infinitely many agents"
     if num_agents is not None:
         size = f"{num_agents} agents, the deviator's own weight in the means included"
     left_out = [f"left out: {what}" for what in game.left_out]
-    notes = (f"of {size}, exactly", *exact.notes, *left_out)
+    above = [SCATTERED] if exact.watchful and num_agents is not None else []
+    notes = (f"of {size}, exactly", *exact.notes, *above, *left_out)
     return check_gaps(Gaps("unilateral gap", "exact", tuple(_of_types(game, result)), notes))
 
 
@@ -136,7 +145,7 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
         try:
             return ExactProfile(solved(game.config, game.gamma).profile(played), ())
         except Unsolvable as error:
-            raise Unsolvable(f"{error}: audit it by learned and bound") from error
+            raise Unsolvable(str(error), INSTEAD) from error
     return _trained(game, played, observer or Observer(game))
 
 
@@ -144,7 +153,7 @@ def _trained(game: MeanFieldMarket, policy: Policy, observer: Observer) -> Exact
     shape = policy.network.shape
     if shape.num_actions is None or shape.sharing == "agent":
         what = "play continuous actions" if shape.num_actions is None else "are one network an agent (sharing=agent)"
-        raise Unsolvable(f"these policies {what}, so no type has one law in the mean field: audit by learned and bound")
+        raise Unsolvable(f"these policies {what}, so no type has one law in the mean field", INSTEAD)
     wanted = (len(observer.type_names), observer.size, game.types[0].levels.size)
     got = (len(shape.types), shape.observations, shape.num_actions)
     if wanted != got:
@@ -164,4 +173,4 @@ def _trained(game: MeanFieldMarket, policy: Policy, observer: Observer) -> Exact
             else "what was granted is known to networks at once, to the decision process when it arrives"
         )
         notes.append(f"{why}: mean orders of the two differ by up to {drift:.2g} u")
-    return ExactProfile(seen.profile, tuple(notes))
+    return ExactProfile(seen.profile, tuple(notes), watchful=shape.mean_action != "none")

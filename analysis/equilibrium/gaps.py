@@ -122,6 +122,11 @@ def check_gaps(gaps: Gaps, tolerance: float = 1e-6) -> Gaps:
     return gaps
 
 
+def at_least_nothing(gap: Estimate, by: By) -> bool:
+    """Whether a learned gap is what staying is certain of, since no deviator gained: 0 or more, not 0."""
+    return by == "learned" and gap.low == gap.value == gap.high == 0
+
+
 def largest(gaps: Sequence[TypeGap]) -> TypeGap:
     """max_k gap_k."""
     return max(gaps, key=lambda one: one.gap.value)

@@ -8,9 +8,10 @@ else, as far as the game's own play does not move them apart; the interval is of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -47,10 +48,47 @@ class LearnedGap:
     """Folder of the deviator's policy, for `Policy.load`; None for stay."""
     tried: dict[Start, Estimate]
     """What each deviator gained on the episodes that it was chosen on, $."""
+    episodes: int
+    """That each deviator was trained on, see `Turns`; 0 where that is not known."""
     base_returns: Doubles = field(compare=False, repr=False)
     """[E]: of who stays, $."""
     best_returns: Doubles = field(compare=False, repr=False)
     """[E]: of the deviator in the same episodes; of a type that deviates the agents' mean."""
+
+    @property
+    def measured(self) -> int:
+        """Episodes that it was measured on."""
+        return self.base_returns.size
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How `train_deviator` plays: copies that begin and end together play in turns, so never a part of them."""
+
+    agents: int
+    """Deviators in a copy."""
+    copies: int
+    turns: int
+
+    @property
+    def episodes(self) -> int:
+        """Of deviators, all together: those asked for, or up to a turn more."""
+        return self.agents * self.copies * self.turns
+
+
+def turns_of(subject: Subject, type_name: str, who: Who, config: DeviatorConfig) -> Turns:
+    """How a deviator of a type is trained where `config` asks for `num_episodes`.
+
+    Raises:
+        UserError: for a type that does not exist; lists them.
+    """
+    kind, _ = kind_of(subject, type_name)
+    env = subject.make(1)
+    agents = int(np.count_nonzero(np.asarray(env.agent_types) == kind))
+    if who == "one":
+        agents = max(1, min(agents, env.num_agents // config.crowd))
+    copies = ceil(config.deviators / agents)
+    return Turns(agents, copies, ceil(ceil(config.num_episodes / agents) / copies))
 
 
 def starts(subject: Subject) -> tuple[Start, ...]:
@@ -128,12 +166,14 @@ def kind_of(subject: Subject, type_name: str) -> tuple[int, float]:
 
 
 def measured_gap(
-    subject: Subject, type_name: str, policies: dict[Start, Path], config: DeviatorConfig, *, who: Who = "one"
-) -> LearnedGap:
+    subject: Subject, type_name: str, policies: dict[Start, Path], config: DeviatorConfig, *, who: Who = "one",
+    episodes: int = 0,
+) -> LearnedGap:  # fmt: skip
     """The gap by the better of some trained deviators.
 
     Args:
         policies: start -> folder that `train_deviator` returned.
+        episodes: that they were trained on, where that is known.
     """
     kind, share = kind_of(subject, type_name)
     deviators = [(start, greedy(Policy.load(path).network)) for start, path in policies.items()]
@@ -152,12 +192,12 @@ def measured_gap(
         (returns,) = played([], "measure")
         base = estimate(returns)
         zero = TypeGap(type_name, share, base, base, Estimate.exactly(0.0))
-        return LearnedGap(zero, "stay", None, tried, returns, returns)
+        return LearnedGap(zero, "stay", None, tried, episodes, returns, returns)
     base_returns, best_returns = played([one for one in deviators if one[0] == best], "measure")
     gap = TypeGap(
         type_name, share, estimate(base_returns), estimate(best_returns), estimate(best_returns - base_returns)
     )
-    return LearnedGap(gap, best, policies[best], tried, base_returns, best_returns)
+    return LearnedGap(gap, best, policies[best], tried, episodes, base_returns, best_returns)
 
 
 def learned_gap(
@@ -167,14 +207,14 @@ def learned_gap(
     config: DeviatorConfig | None = None,
     *,
     who: Who = "one",
-    told: Callable[[Start, int], None] = lambda start, episodes: None,
+    told: Callable[[str], None] = lambda doing: None,
 ) -> LearnedGap:
     """Train the deviators of a type, one after another in this process, and measure the better one.
 
     Args:
         folder: of the audit; every deviator has its own below, and what is finished there is not done again.
         who: one agent of the type, or all together, which is a coalition and another number.
-        told: is called with (start, episodes played so far).
+        told: is called with how far it has come.
 
     Raises:
         UserError: for a type that does not exist, and a folder that was begun with other settings.
@@ -182,12 +222,22 @@ def learned_gap(
     """
     config = config or DeviatorConfig()
     kind, _ = kind_of(subject, type_name)
-    policies: dict[Start, Path] = {}
+    turns, policies = turns_of(subject, type_name, who, config), dict[Start, Path]()
     for start in starts(subject):
+
+        def playing(copies_episodes: int, start: Start = start) -> None:
+            played = copies_episodes * turns.agents
+            told(f"{_called(type_name, who)}, {start}: {played:,} of {turns.episodes:,} episodes")
+
         policies[start] = train_deviator(
-            subject, kind, piece(folder, type_name, who, start), config, who=who, start=start, told=partial(told, start)
+            subject, kind, piece(folder, type_name, who, start), config, who=who, start=start, told=playing
         )
-    return measured_gap(subject, type_name, policies, config, who=who)
+    told(f"{_called(type_name, who)}: measuring on 2 x {config.evaluation_episodes:,} episodes")
+    return measured_gap(subject, type_name, policies, config, who=who, episodes=turns.episodes)
+
+
+def _called(type_name: str, who: Who) -> str:
+    return f"deviator of {type_name}" if who == "one" else f"all of {type_name} together"
 
 
 class Told(Protocol):
@@ -203,16 +253,47 @@ class Told(Protocol):
         """fresh, checkpoint or stay."""
         ...
 
+    @property
+    def episodes(self) -> int:
+        """That deviators were trained on; 0 where that is not known."""
+        ...
 
-def gaps_from(found: Sequence[Told], who: Who, config: DeviatorConfig) -> Gaps:
+    @property
+    def measured(self) -> int:
+        """Episodes that the better one was measured on."""
+        ...
+
+
+def gaps_from(found: Sequence[Told], who: Who) -> Gaps:
     """What the types' learned gaps say together."""
     stays = [one.gap.type_name for one in found if one.chosen == "stay"]
+    trained = numbers_in_words({one.gap.type_name: one.episodes for one in found})
+    measured = numbers_in_words({one.gap.type_name: one.measured for one in found})
     notes = [
-        f"deviators trained on {config.num_episodes:,} episodes, chosen and measured on {config.evaluation_episodes:,} "
-        "others each",
+        f"deviators trained on {trained} episodes, chosen and measured on {measured} others each",
         *([f"no trained deviator of {', '.join(stays)} gained: there the bound is staying's, 0"] if stays else []),
     ]
     return Gaps(WHAT[who], "learned", tuple(one.gap for one in found), tuple(notes))
+
+
+ALIKE = 1.1
+"""Numbers of episodes within this ratio are told as a range, without the types."""
+
+
+def numbers_in_words(numbers: Mapping[str, int]) -> str:
+    """A number of episodes for each type, the types named where the numbers are far apart; 0 is unknown."""
+    some = sorted(set(numbers.values()), reverse=True)
+    if not some or some == [0]:
+        return "an unknown number of"
+    if len(some) == 1:
+        return f"{some[0]:,}"
+    if some[0] <= ALIKE * some[-1]:
+        return f"{some[-1]:,} to {some[0]:,}"
+    parts = []
+    for number in some:
+        names = ", ".join(name for name, its in numbers.items() if its == number)
+        parts.append(f"{f'{number:,}' if number else 'an unknown number'} ({names})")
+    return ", ".join(parts)
 
 
 def learned_gaps(
@@ -244,15 +325,10 @@ def learned_gaps(
     names = list(types) or list(subject.make(1).type_names)
     kinds = {name: kind_of(subject, name)[0] for name in names}
     if local:
-
-        def told_of(name: str) -> Callable[[Start, int], None]:
-            return lambda start, episodes: told(
-                f"deviator of {name}, {start}: {episodes:,} of {config.num_episodes:,} episodes"
-            )
-
-        return tuple(learned_gap(subject, name, folder, config, who=who, told=told_of(name)) for name in names)
+        return tuple(learned_gap(subject, name, folder, config, who=who, told=told) for name in names)
     from mfmarl.rllib.tasks import run_pieces
 
+    each = "whole types" if who == "type" else "deviators"
     parts = {(name, start): piece(folder, name, who, start) for name in names for start in starts(subject)}
     trained = run_pieces(
         {
@@ -260,14 +336,21 @@ def learned_gaps(
             for (name, start), part in parts.items()
         },
         address=address,
-        told=told,
+        told=lambda done: told(f"training {each}: {done}"),
     )
     policies = {
         name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
     }
+    told(f"measuring {len(names)} {each} on 2 x {config.evaluation_episodes:,} episodes")
     found = run_pieces(
-        {name: partial(measured_gap, subject, name, policies[name], config, who=who) for name in names},
+        {
+            name: partial(
+                measured_gap, subject, name, policies[name], config, who=who,
+                episodes=turns_of(subject, name, who, config).episodes,
+            )
+            for name in names
+        },
         address=address,
-        told=told,
-    )
+        told=lambda done: told(f"measuring {each}: {done}"),
+    )  # fmt: skip
     return tuple(found[name] for name in names)

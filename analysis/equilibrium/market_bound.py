@@ -29,13 +29,10 @@ MOST_STEPS = 2e9
 """Orders in states that the searches compare, for all agents of a type; some .5 x 10^9 a second."""
 LEAST = 4
 """Agents of a type, however long their searches take: fewer tell nothing of how agents differ."""
-REACTION = (
-    "the others play as in the base episodes: how they would answer one agent's deviation, of order 1 / N where they "
-    "see prices or mean actions, or where its orders or customers take something from them, is left out"
-)
+REACTION = "how the others would answer one agent's deviation, of order 1 / N, is left out"
 OWN_PART = (
-    "the agent's own 1 / N in the prices is taken out and its deviation's put in; without penalties, and with backlog, "
-    "it is left out of the retail price, which only raises the bound: own sales, stock or orders lower that price"
+    "the agent's own 1 / N in the prices is its deviation's; without penalties, and with backlog, not in the retail "
+    "price, which only raises the bound"
 )
 
 
@@ -73,13 +70,13 @@ def market_bounds(
         pilot = watch(env, player, everyone, env.num_envs, discount, stream(seed, "path"), free=False)
     seen = watch(env, player, everyone, episodes, discount, stream(seed, "bound"), free=not why_not_free)
     notes = [REACTION, OWN_PART, *(note for note in (why_not_free, why_not_penalised) if note)]
-    found, first = [], 0
+    found, drawn, first = [], [], 0
     for k, mine in zip(asked, sample, strict=True):
         columns = np.arange(first, first + mine.size)
         first += mine.size
         whole = int((env.agent_types == k).sum())
         if mine.size < whole:
-            notes.append(f"{env.type_names[k]}: {mine.size} of {whole} agents, drawn at random")
+            drawn.append(f"{mine.size} of {whole} agents of {env.type_names[k]}")
         differ = whole if env.config.jitter > 0 else None
         about = env.type_names[k], whole / env.num_agents
         free = penalised = best_expected = None
@@ -95,6 +92,8 @@ def market_bounds(
                 why = f"{about[0]}: no penalties: {error}"
                 notes.append(why)
         found.append(TypeBounds(free, penalised, why, best_expected))
+    if drawn:
+        notes.append(f"drawn at random: {', '.join(drawn)}")
     return Bounds(tuple(found), tuple(notes))
 
 

@@ -57,11 +57,14 @@ def label(policy: str) -> str:
     return " ".join(LABELS.get(word, word) for word in policy.split(" "))
 
 
-def panels(rows: int, columns: int, width: float = 7.2, height: float = 2.5) -> tuple[Figure, list[Axes]]:
-    """A figure of rows x columns axes, each row `height` inches high, and the axes row by row."""
+def panels(
+    rows: int, columns: int, width: float = 7.2, height: float | Sequence[float] = 2.5
+) -> tuple[Figure, list[Axes]]:
+    """A figure of rows x columns axes, each row `height` inches high, or each its own, and the axes row by row."""
+    heights = [height] * rows if isinstance(height, int | float) else list(height)
     with mpl.rc_context({**sns.axes_style("white"), **SETTINGS}):
-        figure = Figure(figsize=(width, height * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+        figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
     return figure, [axis for row in axes for axis in row]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.equilibrium.audit_file import audit_path, read_audit
-from analysis.equilibrium.gaps import CERTIFIES
+from analysis.equilibrium.audit_file import Deviation, audit_path, read_audit
+from analysis.equilibrium.gaps import CERTIFIES, By, Estimate, at_least_nothing
 from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
 from analysis.figures.style import label
@@ -20,6 +20,7 @@ from analysis.report.parts import Cell, Section, Table, drawing
 from mfmarl.runs.checkpoint import newest_iteration
 
 WHOLE = "NashConv"
+WAYS: tuple[By, ...] = ("learned", "exact", "bound")
 
 
 def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFrame]) -> Section | None:
@@ -47,19 +48,24 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
         section.text.append(f"{without} of {len(study.runs)} runs were not audited.")
     table = files["audit_gaps.csv"] = gap_table(found)
     mine = table[table["what"] == "unilateral gap"]
-    section.figures.append(
-        drawing(
-            gaps(mine, methods),
-            "gaps",
-            "Best-response gaps by type and method",
-            "Gap by type, a mark a seed; bars are 95 % intervals over episodes. "
-            + " ".join(f"{by.capitalize()}: {CERTIFIES[by]}." for by in ("learned", "exact", "bound")),
-            "audit_gaps.csv",
+    if len(mine):
+        none = (mine["by"] == "learned") & (mine["low"] == 0) & (mine["high"] == 0)
+        section.figures.append(
+            drawing(
+                gaps(mine, methods),
+                "gaps",
+                "Best-response gaps by type and method",
+                "Gap by type and seed; bars are 95 % intervals over episodes. "
+                + " ".join(f"{by.capitalize()}: {CERTIFIES[by]}." for by in WAYS if by in set(mine["by"]))
+                + (" A learned mark at 0 without a bar is of no deviator that gained: ≥ 0." if none.any() else ""),
+                "audit_gaps.csv",
+            )
         )
-    )
     _density(section, found, methods, study, files)
+    _apart(section, found)
     _against_value(section, found, methods, files)
-    section.tables.append(_gaps_shown(mine))
+    if len(mine):
+        section.tables.append(_gaps_shown(mine))
     together = table[table["what"] == "type deviation"]
     if len(together):
         section.tables.append(_type_deviations(together))
@@ -129,45 +135,59 @@ def gap_table(found: Sequence[Told]) -> pd.DataFrame:
 def _density(
     section: Section, found: Sequence[Told], methods: list[str], study: Study, files: dict[str, pd.DataFrame]
 ) -> None:
-    parts = []
-    for method, seed, audit in found:
-        for one in audit.deviations:
-            if one.what != "unilateral gap":
-                continue
-            for who, returns in (("stays", one.base_returns), ("learned deviator", one.best_returns)):
-                frame = pd.DataFrame({"episode": range(len(returns)), "return": returns})
-                parts.append(frame.assign(method=method, seed=seed, type=one.type_name, who=who))
-    if not parts:
+    left = _left(found)
+    frames = [
+        pd.DataFrame({"episode": range(len(returns)), "return": returns}).assign(
+            method=method, seed=seed, type=one.type_name, who=who
+        )
+        for method, seed, one in left
+        if one.what == "unilateral gap"
+        for who, returns in (("stays", one.base_returns), ("learned deviator", one.best_returns))
+    ]
+    if not frames:
         return
-    table = files["audit_returns.csv"] = pd.concat(parts, ignore_index=True)
-    types = [name for name in study.type_names if name in set(table["type"])]
+    table = files["audit_returns.csv"] = pd.concat(frames, ignore_index=True)
+    figure = deviator_density(table, methods, study.type_names)
+    if figure is None:
+        return
+    whole = len({*zip(table["type"], table["method"], strict=True)}) == len(study.type_names) * len(methods)
     section.figures.append(
         drawing(
-            deviator_density(table, methods, types),
+            figure,
             "deviators",
             "Density of returns: agents that stay and learned deviators",
             f"Kernel density over episodes (N = {found[0][2].num_agents}, all seeds together) of an agent that stays "
-            "and of a learned deviator in the same episodes; dashed lines are means.",
+            "and of a learned deviator in the same episodes; dashed lines are means."
+            + ("" if whole else " Types whose deviators were not trained, or did not gain, are left out."),
             "audit_returns.csv",
         )
     )
+
+
+def _left(found: Sequence[Told]) -> list[tuple[str, int, Deviation]]:
+    """Deviators that gained: where none did, who stays is none."""
+    return [(method, seed, one) for method, seed, audit in found for one in audit.deviations if one.start != "stay"]
+
+
+def _apart(section: Section, found: Sequence[Told]) -> None:
     rows = []
-    for method, seed, audit in found:
-        for one in audit.deviations:
-            apart = one.distance
-            between = [Cell("–"), Cell("–")]
-            if apart is not None:
-                divergence = Cell(f"{apart.kl:.3g}", f"reversed {apart.kl_reversed:.3g}")
-                between = [divergence, Cell(f"{apart.wasserstein:.3g}")]
-            rows.append(
-                [
-                    Cell(label(method), f"seed {seed}"),
-                    Cell(one.type_name, one.what),
-                    *between,
-                    Cell(f"{one.test.ks:.3f}", _p(one.test.ks_p)),
-                    Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
-                ]
-            )
+    for method, seed, one in _left(found):
+        apart = one.distance
+        between = [Cell("–"), Cell("–")]
+        if apart is not None:
+            divergence = Cell(f"{apart.kl:.3g}", f"reversed {apart.kl_reversed:.3g}")
+            between = [divergence, Cell(f"{apart.wasserstein:.3g}")]
+        rows.append(
+            [
+                Cell(label(method), f"seed {seed}"),
+                Cell(one.type_name, one.what),
+                *between,
+                Cell(f"{one.test.ks:.3f}", _p(one.test.ks_p)),
+                Cell(f"{one.test.higher:.2f}", _p(one.test.rank_p)),
+            ]
+        )
+    if not rows:
+        return
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(deviator beats stayer)"]
     caption = "base policy against the learned deviator: in states that the deviator visits, and in returns"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
@@ -190,7 +210,8 @@ def _against_value(
         v = audit.value
         rows.append((method, seed, v.value, v.low, v.high, shown.value, shown.low, shown.high, by))
         lines |= {line.name: (line.name, line.value, line.nash_conv) for line in audit.lines}
-    if not rows:
+    # a single mark is held against nothing
+    if len(rows) + len(lines) < 2:
         return
     heads = ["method", "seed", "value", "value_low", "value_high", "nash_conv", "low", "high", "by"]
     table = files["audit_values.csv"] = pd.DataFrame(rows, columns=heads)
@@ -210,12 +231,14 @@ def _against_value(
     )
 
 
-def _interval(value: float, low: float, high: float) -> Cell:
+def _interval(value: float, low: float, high: float, by: By) -> Cell:
+    if at_least_nothing(Estimate(value, low, high), by):
+        return Cell("≥ 0", "no deviator gained")
     return Cell(f"{value:,.1f}", "" if low == high else f"{low:,.1f} to {high:,.1f}")
 
 
 def _gaps_shown(table: pd.DataFrame) -> Table:
-    ways = [by for by in ("learned", "exact", "bound") if by in set(table["by"])]
+    ways = [by for by in WAYS if by in set(table["by"])]
     rows = []
     for (method, seed), mine in table.groupby(["method", "seed"], sort=False):
         for name in dict.fromkeys(mine["type"]):
@@ -229,9 +252,11 @@ def _gaps_shown(table: pd.DataFrame) -> Table:
                 if len(one) == 0:
                     cells.append(Cell("–"))
                     continue
-                cell = _interval(*(float(one[c].iloc[0]) for c in ("gap", "low", "high")))
-                share = float(one["gap"].iloc[0]) / abs(base) if base else float("nan")
-                cells.append(Cell(f"{cell.main} ({share:.1%})", cell.small))
+                gap, low, high = (float(one[c].iloc[0]) for c in ("gap", "low", "high"))
+                cell = _interval(gap, low, high, by)
+                if base and gap:
+                    cell = Cell(f"{cell.main} ({gap / abs(base):.1%})", cell.small)
+                cells.append(cell)
             rows.append(cells)
     return Table(
         "gaps, $ per agent and episode (share of the value); below it the 95 % interval over episodes",
@@ -249,7 +274,7 @@ def _type_deviations(table: pd.DataFrame) -> Table:
             Cell(label(row["method"]), f"seed {row['seed']}"),
             Cell(row["type"]),
             Cell(f"{row['base']:,.1f}"),
-            _interval(row["gap"], row["low"], row["high"]),
+            _interval(row["gap"], row["low"], row["high"], row["by"]),
         ]
         for _, row in table.iterrows()
     ]

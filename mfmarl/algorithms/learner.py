@@ -57,6 +57,8 @@ class Setting:
     """Agents learn from the mean reward over agents in place of their own."""
     neighbours: NDArray[np.bool_] | None = None
     """[N, N], or None for everyone else."""
+    reward_spread: float | None = None
+    """Unit of learning where it is known; else it is measured when learning starts."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     peers: Peers = field(default_factory=Peers)
 
@@ -104,6 +106,7 @@ class Learner(ABC):
         self.drift = DriftCorrection(setting.importance, self.mean_field, self.peers)
         self.types = network.shape.slices()
         self.reward_scale = torch.ones(self.types[-1].stop, device=self.device)
+        self._reward_spread = setting.reward_spread
         self._rng = np.random.Generator(np.random.PCG64(setting.seed))
         self.iteration = self.env_steps = self.agent_steps = self.gradient_steps = self.episodes = 0
         self._debt = 0.0
@@ -177,8 +180,11 @@ class Learner(ABC):
 
     def _fix_reward_scale(self) -> None:
         """Units of learning, once for all: the spread of each type's rewards under the starting policy, or of their
-        mean over agents where that is learned from.
+        mean over agents where that is learned from; or the one that is known.
         """
+        if self._reward_spread is not None:
+            self.reward_scale.fill_(self._reward_spread)
+            return
         rewards = torch.cat([ring.columns["reward"][: ring.size].flatten(0, 1) for ring in self.replay.rings.values()])
         if self.mean_reward:
             rewards = rewards.mean(1, keepdim=True).expand_as(rewards)

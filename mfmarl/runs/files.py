@@ -21,6 +21,7 @@ _REMEDY = {
     errno.EPERM: "no permission; choose another folder with --runs-dir",
     errno.ENOENT: "it is not there; was the folder moved or deleted meanwhile?",
     errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EISDIR: "a folder stands where a file is needed; move it away",
     errno.EIO: "the disk reports an error",
 }
 
@@ -106,10 +107,12 @@ def read_capped(path: Path, limit: int) -> bytes:
     """
     with storing(path, "cannot read"):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            what = "a folder, not a regular file" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise StorageFailed(f"{path} is {what}: move it away")
         with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise StorageFailed(f"{path} is not a regular file")
             if status.st_size > limit:
                 raise StorageFailed(f"{path} has {status.st_size} bytes, more than the {limit} that it may have")
             return file.read(status.st_size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import envs
 from envs.check import BrokenEnvironment, check, check_members
 from envs.population import PopulationEnv, Step
-from mfmarl.deviation import CLOCK, EDGE, DeviationEnv, Units, clock, some_deviators, whole_type
+from mfmarl.deviation import CLOCK, EDGE, DeviationEnv, Potential, Units, clock, some_deviators, whole_type
 from mfmarl.players import constant_player, reference_player
 from mfmarl.yardstick import Play, Player
 
@@ -33,7 +33,9 @@ def deviation(inner: PopulationEnv, player: Player, who: str = "one", kind: int 
 
 @pytest.mark.parametrize("who", ["one", "type"])
 def test_it_keeps_the_protocol(who: str) -> None:
-    units = Units(np.full(29 + CLOCK, 0.5, np.float32), np.full(29 + CLOCK, 0.25, np.float32), np.ones(12, np.float32))
+    width = 29 + CLOCK
+    potential = Potential(np.linspace(-1, 1, width), np.ones(6), 0.99)
+    units = Units(np.full(width, 0.5, np.float32), np.full(width, 0.25, np.float32), potential)
 
     def make() -> DeviationEnv:
         inner = market()
@@ -94,13 +96,42 @@ def test_units_are_those_that_were_asked_for() -> None:
     edges = np.zeros(CLOCK - 1)
     centre = np.array([1, 0, 0, *edges, 0.5], np.float32)
     scale = np.array([1, 1, 1, *(edges + 1), 0.25], np.float32)
-    env = deviation(dilemma(), constant_player(0), units=Units(centre, scale, np.arange(10, dtype=np.float32)))
+    # what is seen: 1, then the shares of cooperators and defectors in the period before, which the potential weighs so
+    slope = np.array([0, 8, 16, *edges, 0])
+    env = deviation(
+        dilemma(), constant_player(0), units=Units(centre, scale, Potential(slope, np.array([1.0, 2, 4]), 0.5))
+    )
     np.testing.assert_array_equal(env.reset(1).obs[0, 0], [0, 0, 0, *clock(0, 3)[:-1], -2])
-    # 5 for the one who defects among cooperators, less the units'
+    # 5 for the one who defects among four cooperators; the potentials are 1, 2 + 8 (the others' shares), 4 + 8, 0
     earned = [float(env.step(np.ones((COPIES, 1), int)).reward[0, 0]) for _ in range(3)]
-    assert earned == [5, 4, 3]
+    assert earned == [5 + 0.5 * 10 - 1, 5 + 0.5 * 12 - 10, 5 - 12]
     assert env.observation_space.low[-1] == -2
     assert env.observation_space.high[-1] == 2
+
+
+def test_a_potential_takes_the_same_off_every_return() -> None:
+    """Its worth at the start, so that it moves no best response (Ng, Harada and Russell 1999, theorem 1)."""
+    width, discount = 29 + CLOCK, 0.9
+    rng = np.random.default_rng(0)
+    potential = Potential(rng.normal(size=width), rng.normal(size=6), discount)
+    units = Units(np.zeros(width, np.float32), np.ones(width, np.float32), potential)
+    totals = []
+    for given in (None, units):
+        inner = market()
+        env = DeviationEnv(inner, reference_player("base_stock", 0.99), some_deviators(inner, 1), seed=7, units=given)
+        start, draws, total = env.reset(7).obs, np.random.default_rng(1), np.zeros((env.num_envs, 1))
+        for t in range(env.horizon):
+            actions = draws.integers(11, size=(env.num_envs, 1))
+            total += discount**t * env.step(actions).reward
+        totals.append(total)
+    np.testing.assert_allclose(totals[1], totals[0] - potential.of(start, 0), rtol=1e-4)
+
+
+def test_units_of_another_horizon_are_refused() -> None:
+    width = 3 + CLOCK
+    units = Units(np.zeros(width, np.float32), np.ones(width, np.float32), Potential(np.zeros(width), np.zeros(4), 0.9))
+    with pytest.raises(ValueError, match="the potential is of 4 periods, the game has 3"):
+        deviation(dilemma(), constant_player(0), units=units)
 
 
 class Watched:

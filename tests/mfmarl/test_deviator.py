@@ -20,19 +20,20 @@ from envs.population import PopulationEnv
 from mfmarl.algorithms.mfac_config import MFACConfig
 from mfmarl.algorithms.mfq_config import MFQConfig
 from mfmarl.config import TrainConfig
-from mfmarl.deviation import CLOCK, Units, clock
+from mfmarl.deviation import CLOCK, Potential, Units, clock
 from mfmarl.deviator import DeviatorTrainer, train_deviator
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import copy_network, fold, greedy, level_values
 from mfmarl.errors import UserError
 from mfmarl.network import NetworkShape, PolicyNetwork
-from mfmarl.players import constant_player
+from mfmarl.players import constant_player, reference_player
 from mfmarl.policy import Policy
 from mfmarl.runs.checkpoint import checkpoint_paths
 from mfmarl.subject import Subject, Trained, reference_subject, staying
 from mfmarl.trainer import network_shape
 
 ROOT = Path(__file__).resolve().parents[2]
+DISCOUNT = 0.99
 
 
 def game(name: str, copies: int, **options: Any) -> PopulationEnv:
@@ -40,7 +41,7 @@ def game(name: str, copies: int, **options: Any) -> PopulationEnv:
 
 
 def dilemma() -> Subject:
-    return Subject(partial(game, "games/prisoners-dilemma"), constant_player(0), 0.99)
+    return Subject(partial(game, "games/prisoners-dilemma"), constant_player(0), DISCOUNT)
 
 
 def small(**options: Any) -> DeviatorConfig:
@@ -57,14 +58,14 @@ def networks(**settings: Any) -> tuple[Subject, Trained]:
             weight.mul_(3.0)
         network.mlp.biases[0].add_(0.1)
     trained = Trained(network, np.full(9, 5.0, np.float32))
-    return Subject.of_networks(make, trained, 0.99, "mfq"), trained
+    return Subject.of_networks(make, trained, DISCOUNT, "mfq"), trained
 
 
 @pytest.mark.parametrize("settings", [{}, {"sharing": "all"}, {"method": "mfp"}, {"method": "independent"}])
 def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> None:
     """Its values are those of the profile's networks, told in another unit of reward and of observation."""
     subject, trained = networks(**settings)
-    units, spread = (seen := staying(subject, 1, "one", "checkpoint", 0)).units, seen.spread
+    units, spread = (seen := staying(subject, 1, "checkpoint", 0)).units, seen.spread
     env = subject.deviation(1, "type", 3, 1, start="checkpoint")
     hidden = trained.network.shape.hidden
     shape = NetworkShape(((0, env.num_agents),), env.observation_space.shape[0], 11, hidden, mean_action="none")
@@ -86,7 +87,8 @@ def test_a_deviator_starts_as_the_profile_plays(settings: dict[str, Any]) -> Non
 
 def test_units_are_folded_in_and_out() -> None:
     network = PolicyNetwork(NetworkShape(((0, 2),), 3, 4, (8,), mean_action="none"), 0)
-    units = Units(np.array([1, -2, 0.5], np.float32), np.array([0.5, 3, 1], np.float32), np.zeros(1, np.float32))
+    centre, scale = np.array([1, -2, 0.5], np.float32), np.array([0.5, 3, 1], np.float32)
+    units = Units(centre, scale, Potential(np.zeros(3), np.zeros(1), 0.9))
     obs = torch.rand(5, 2, 3)
     want = network.q_values(torch.from_numpy(units.of(obs.numpy())), torch.zeros(5, 2, 0))
     fold(network.mlp, units)
@@ -97,16 +99,34 @@ def test_units_are_folded_in_and_out() -> None:
 
 
 def test_units_are_of_play_where_everyone_stays() -> None:
-    seen = staying(dilemma(), 0, "one", "fresh", 0)
+    seen = staying(dilemma(), 0, "fresh", 0)
     units = seen.units
     # signal, shares of the two actions (nobody in the first of 10 periods), the clock
     times = np.stack([clock(t, 10) for t in range(10)])
     np.testing.assert_allclose(units.centre, [1, 0.9, 0, *times.mean(0)], rtol=1e-5)
     np.testing.assert_allclose(units.scale, [1, 0.3, 1, *[1] * (CLOCK - 1), np.std(np.arange(10) / 10)], rtol=1e-5)
     # everyone cooperates and earns 3 in every period, so that nothing spreads
-    np.testing.assert_allclose(units.reward, 3.0)
+    left = np.arange(10, 0, -1)
+    np.testing.assert_allclose(units.potential.level, 3 * (1 - DISCOUNT**left) / (1 - DISCOUNT))
+    assert not units.potential.slope.any()
     assert seen.spread == 1.0
-    np.testing.assert_array_equal(staying(dilemma(), 0, "type", "fresh", 0).units.reward, 0.0)
+
+
+def test_a_potential_takes_what_stock_is_worth_off_the_rewards() -> None:
+    """Goods are bought in one period and sold in others: rewards spread far less where they are told apart from it."""
+    player = reference_player("base_stock", DISCOUNT)
+    subject = Subject(partial(game, "inventory/market-easy"), player, DISCOUNT)
+    seen = staying(subject, 1, "fresh", 0)
+    env = subject.deviation(1, "type", 32, 1, units=seen.units)
+    env.reset(1)
+    told = np.stack([env.stay().reward for _ in range(env.horizon)])
+    # of other episodes than those that the potential was fitted on
+    assert told.std() == pytest.approx(seen.spread, rel=0.1)
+    assert abs(told.mean()) < 0.1 * seen.spread
+    env = subject.deviation(1, "type", 32, 1)
+    env.reset(1)
+    earned = np.stack([env.stay().reward for _ in range(env.horizon)])
+    assert told.std() < 0.7 * earned.std()
 
 
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
@@ -217,11 +237,17 @@ def test_without_networks_there_is_no_checkpoint_to_start_from() -> None:
 
 
 def test_values_are_levelled_to_zero_where_everyone_stays() -> None:
+    """As far as the last layer can tell: what is left is told by none of its inputs."""
     network = PolicyNetwork(NetworkShape(((0, 3),), 4, 5, (8,), mean_action="none"), 1)
-    rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
-    seen, nothing = torch.from_numpy(rows).reshape(10, 3, 4), torch.zeros(10, 3, 0)
+    rows = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    seen, nothing = torch.from_numpy(rows).reshape(100, 3, 4), torch.zeros(100, 3, 0)
     before = network.q_values(seen, nothing)
     level_values(network, rows)
     after = network.q_values(seen, nothing)
-    assert float(after.max(-1).values.mean()) == pytest.approx(0, abs=1e-6)
+    # what is preferred stays as it is
     torch.testing.assert_close(after - after.mean(-1, keepdim=True), before - before.mean(-1, keepdim=True))
+    left = after.max(-1).values.reshape(-1)
+    hidden = torch.relu(torch.from_numpy(rows) @ network.mlp.weights[0][0] + network.mlp.biases[0][0])
+    assert float(left.mean()) == pytest.approx(0, abs=1e-5)
+    torch.testing.assert_close(hidden.T @ left / len(left), torch.zeros(8), atol=1e-5, rtol=0)
+    assert float(left.std()) < float(before.max(-1).values.std())

@@ -11,15 +11,18 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from analysis.equilibrium.audit import Settings, _played, _training, audit
+from analysis.equilibrium.audit import _played, audit
 from analysis.equilibrium.audit_file import Absent, Audit, gathered, read_audit, write_audit
+from analysis.equilibrium.audit_learned import training
+from analysis.equilibrium.audit_settings import Settings
 from analysis.equilibrium.audit_table import lines_of, table_of
-from analysis.equilibrium.exact import exact_gaps
+from analysis.equilibrium.exact import SCATTERED, exact_gaps
 from analysis.equilibrium.gaps import By, Estimate, Gaps, ImpossibleGap, TypeGap, check_gaps, out_of_order
 from analysis.report import write_report
 from analysis.report.audit import _answer
 from mfmarl.cli import run_command
 from mfmarl.config import config_from
+from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.evaluate import evaluate
 from mfmarl.players import constant_player
@@ -74,6 +77,10 @@ def test_the_gaps_are_those_of_the_functions_and_in_order(run: Path, audited: Au
     assert upper is not None
     assert lower is not None
     assert [one.gap.value for one in mine.types] == pytest.approx([one.gap.value for one in exact.types])
+    # of few agents who look at the mean action, which scatters
+    assert SCATTERED in mine.notes
+    assert SCATTERED not in exact_gaps("inventory/market-easy", Policy.load(run), options=OPTIONS).notes
+    assert SCATTERED not in exact_gaps("inventory/market-easy", "base_stock", num_agents=AGENTS, options=OPTIONS).notes
     for low, one, high in zip(lower.types, mine.types, upper.types, strict=True):
         assert low.gap.low <= one.gap.value <= high.gap.high
         # what is simulated and what is worked out are values of the same profile
@@ -99,7 +106,7 @@ def test_a_finished_piece_is_not_done_again(run: Path, audited: Audit, monkeypat
 
     for name in ("exact_gaps", "bound_gaps", "leave_type_out", "solved"):
         monkeypatch.setattr(f"analysis.equilibrium.audit.{name}", never)
-    monkeypatch.setattr("analysis.equilibrium.audit.learned_gaps", never)
+    monkeypatch.setattr("analysis.equilibrium.audit_learned.learned_gaps", never)
     audit(run, SMALL)
     assert read_audit(run) == audited
 
@@ -114,7 +121,10 @@ def test_calls_add_to_each_other(run: Path, audited: Audit, by: By) -> None:
     audit(run, SMALL)
     assert (run / "audit" / "audit.json").read_bytes() == whole
     # another seed is another audit
-    audit(run, replace(SMALL, seed=1, by=("exact",)))
+    noted: list[str] = []
+    audit(run, replace(SMALL, seed=1, by=("exact",)), noted=noted.append)
+    told = f"{run}/audit/audit.json was of seed 0; this call writes seed 1 in its place, the pieces of seed 0 stay"
+    assert noted == [told]
     assert [one.by for one in read_audit(run).gaps] == ["exact"]
     audit(run, SMALL)
 
@@ -134,7 +144,7 @@ def test_other_numbers_of_agents_are_played_where_asked_for(run: Path, audited: 
 
 
 def test_types_out_of_order_or_twice_stand_in_the_rows_that_are_theirs(run: Path, audited: Audit) -> None:
-    shorter = replace(SMALL, episodes=300)
+    shorter = replace(SMALL, episodes=300, seed=1)
     audit(run, replace(shorter, types=("discounter", "convenience", "discounter"), by=("exact", "learned")))
     some = read_audit(run)
     learned, exact = some.found("learned"), some.found("exact")
@@ -195,7 +205,7 @@ def test_the_audit_of_a_reference_policy_stands_beside_the_runs_own(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--exclude", "discunter"], "did you mean 'discounter'"),
+        (["--exclude", "discunter"], "--exclude: there is no type 'discunter'; there are"),
         (["--by", "exakt"], "did you mean 'exact'"),
         (["--policy", "base-stok"], "base_stock"),
         (["--split", "test"], "no data to split"),
@@ -221,6 +231,31 @@ def test_what_the_game_does_not_have_is_a_note_unless_it_was_asked_for(tmp_path:
         audit(run, Settings(by=("exact",)))
     with pytest.raises(UserError, match="--by bound"):
         audit(run, Settings(by=("bound",)))
+    with pytest.raises(UserError, match=r"--finite: games/coordination has .*, which markets have; leave --finite out"):
+        audit(run, Settings(finite=True))
+
+
+def test_policies_of_one_network_an_agent_have_no_other_numbers_of_agents(tmp_path: Path) -> None:
+    options = {"num_agents": 6, "num_episodes": 4, "seed": 1, "env_options": OPTIONS, "sharing": "agent"}
+    run = train(config_from({**options, "mfq": {"hidden": [4]}}), tmp_path, backend="local")
+    with pytest.raises(UserError, match=r"^--finite: .* \(sharing=agent\).*: train with sharing=type$"):
+        audit(run, Settings(by=("bound",), finite=True))
+
+
+def test_exact_gaps_are_not_worked_out_for_other_numbers_of_agents(
+    run: Path, audited: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("computed")
+
+    for name in ("exact_gaps", "leave_type_out", "solved"):
+        monkeypatch.setattr(f"analysis.equilibrium.audit.{name}", never)
+    audit(run, replace(SMALL, seed=2, by=("bound",), finite=True))
+    found = read_audit(run)
+    assert found.finite is not None
+    assert [one.by for one in found.gaps] == ["bound"]
+    monkeypatch.undo()
+    audit(run, SMALL)
 
 
 def test_exact_gaps_are_of_the_types_and_shares_that_the_runs_agents_have(tmp_path: Path) -> None:
@@ -249,6 +284,74 @@ def test_a_run_without_checkpoint_and_a_damaged_file_are_told(run: Path, audited
     (tmp_path / "audit" / "audit.json").write_text(json.dumps(text))
     with pytest.raises(DamagedFile, match=r"gaps\.0\.types\.0\.share"):
         read_audit(tmp_path)
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    shutil.copy(tmp_path / "audit" / "audit.json", mine / "audit" / "audit.json")
+    noted: list[str] = []
+    audit(mine, SMALL, noted=noted.append)
+    (told,) = noted
+    assert told.startswith(f"{mine}/audit/audit.json is no whole audit of this version (gaps.0.types.0.share: ")
+    assert told.endswith("; this call writes it anew")
+    assert read_audit(mine) == audited
+
+
+def test_a_folder_in_place_of_the_file_is_told_before_the_work_begins(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    (mine / "audit" / "audit.json").unlink(missing_ok=True)
+    (mine / "audit" / "audit.json").mkdir(parents=True)
+    assert run_command(["audit", str(mine), "--by", "exact", "--seed", "3"]) == 4
+    assert f"{mine}/audit/audit.json is a folder, not a regular file: move it away" in capsys.readouterr().err
+
+
+def test_learned_gaps_of_longer_training_stay(run: Path, audited: Audit, tmp_path: Path) -> None:
+    mine = tmp_path / run.name
+    shutil.copytree(run, mine)
+    learned = audited.found("learned")
+    assert learned is not None
+    assert learned.notes[0] == "deviators trained on 768 episodes, chosen and measured on 128 others each"
+    better = replace(learned.types[2], gap=Estimate(99.0, 98.0, 100.0))
+    longer = tuple(
+        replace(one, episodes=5000) if (one.type_name, one.what) == ("discounter", "unilateral gap") else one
+        for one in audited.deviations
+    )
+    gaps = replace(learned, types=(*learned.types[:2], better))
+    write_audit(
+        mine, replace(audited, deviations=longer, gaps=tuple(gaps if one is learned else one for one in audited.gaps))
+    )
+    for piece in (mine / "audit" / "pieces").glob("learned-*-convenience-*"):
+        piece.unlink()
+    noted: list[str] = []
+    # the deviators are there, so none is trained; of convenience, nothing is finished nor asked for
+    audit(mine, replace(SMALL, types=("supermarket", "discounter"), by=("learned",)), noted=noted.append)
+    (told,) = noted
+    assert told.startswith(f"unilateral gap of discounter: {mine}/audit/audit.json has learned ones of deviators ")
+    assert told.endswith("trained on 5,000 episodes; those stay, this call would train on 768")
+    found = read_audit(mine)
+    mixed = found.found("learned")
+    assert mixed is not None
+    assert mixed.types == gaps.types
+    assert mixed.notes[0].startswith("deviators trained on 5,000 (discounter), 768 (convenience, supermarket) episodes")
+    assert found.found("learned", "type deviation") == audited.found("learned", "type deviation")
+    assert found.deviations == longer
+
+
+def test_the_help_tells_the_least_number_of_episodes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_command(["audit", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"At least {DeviatorConfig().deviators}, which play together" in told
+    assert f"{DeviatorConfig().num_episodes}, fewer where" in told
+
+
+def test_a_line_of_the_command_says_what_is_replaced(
+    run: Path, audited: Audit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["audit", str(run), "--by", "exact", "--seed", "7"]) == 0
+    assert "audit.json was of seed 0; this call writes seed 7 in its place" in capsys.readouterr().err
+    audit(run, SMALL)
 
 
 def test_policies_of_another_game_are_told(run: Path, tmp_path: Path) -> None:
@@ -310,9 +413,9 @@ def test_gaps_out_of_order_are_told() -> None:
 
 
 def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
-    sizes = [(c.num_episodes, c.evaluation_episodes) for c in (_training(Settings(), "one", t) for t in (6, 52, 365))]
+    sizes = [(c.num_episodes, c.evaluation_episodes) for c in (training(Settings(), "one", t) for t in (6, 52, 365))]
     assert sizes == [(66_000, 2048), (66_000, 2048), (9_402, 291)]
-    given = _training(Settings(episodes=90, measured_episodes=7), "type", 365)
+    given = training(Settings(episodes=90, measured_episodes=7), "type", 365)
     assert (given.num_episodes, given.evaluation_episodes) == (30, 7)
 
 
@@ -388,7 +491,23 @@ def test_what_the_game_does_not_have_stays_told_till_it_is_found(audited: Audit,
     learned = tuple(one for one in audited.gaps if one.by == "learned")
     write_audit(tmp_path, replace(audited, gaps=learned, absent=absent, left_out=(), lines=()))
     exact = tuple(one for one in audited.gaps if one.by == "exact")
-    found = gathered(replace(audited, gaps=exact, deviations=()), tmp_path)
+    found = gathered(replace(audited, gaps=exact, deviations=()), read_audit(tmp_path))
     assert found.absent == absent[1:]
     assert (found.gaps, found.deviations) == ((*exact, *learned), audited.deviations)
     assert (found.left_out, found.lines) == (audited.left_out, audited.lines)
+
+
+def test_the_part_that_the_run_was_trained_on_is_the_same_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = {"env": "inventory/market-orange-juice", "env_options": {"horizon": 3}, "mfq": {"hidden": [4]}}
+    run = train(config_from({**game, "num_episodes": 4, "seed": 1}), tmp_path, backend="local")
+    small, noted = Settings(by=("bound",), bound_episodes=2), list[str]()
+    whole = audit(run, small).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.equilibrium.audit.bound_gaps", pytest.fail)
+        assert audit(run, replace(small, split="train"), noted=noted.append).read_bytes() == whole
+    assert noted == []
+    audit(run, replace(small, split="test"), noted=noted.append)
+    (told,) = noted
+    assert "was of split train; this call writes split test in its place" in told

@@ -183,7 +183,7 @@ def test_agents_that_differ_are_bounded_one_by_one() -> None:
     make = maker("easy", 12, horizon=10)
     found = bounds(make, rule("base_stock"), episodes=8, agents=2, types=["discounter", "supermarket"])
     assert [cast(TypeGap, one.penalised).type_name for one in found.types] == ["supermarket", "discounter"]
-    assert any("supermarket: 2 of 5 agents" in note for note in found.notes)
+    assert "drawn at random: 2 of 5 agents of supermarket, 2 of 3 agents of discounter" in found.notes
     env = cast(InventoryMarket, make(1))
     assert agent_of(env.parameters, 0).mu == env.parameters.mu[0]
     assert agent_of(env.parameters, 11).p0 == env.parameters.p0[11]

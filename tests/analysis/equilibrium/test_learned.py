@@ -20,19 +20,21 @@ from analysis.equilibrium.learned import (
     learned_gap,
     learned_gaps,
     measured_gap,
+    numbers_in_words,
     paired_returns,
     piece,
+    turns_of,
 )
 from benchmarks.learned_gap import cournot, intervals, known_gap
 from envs.inventory import newsvendor
 from envs.population import PopulationEnv
 from mfmarl.algorithms.mfac_config import MFACConfig
-from mfmarl.deviator import train_deviator
+from mfmarl.deviator import DeviatorTrainer, train_deviator
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import UserError
 from mfmarl.players import answer_player, constant_player, reference_player
 from mfmarl.runs.checkpoint import checkpoint_paths
-from mfmarl.subject import Subject, reference_subject, run_subject
+from mfmarl.subject import Subject, Who, reference_subject, run_subject
 from tests.games import AimingGame
 
 DISCOUNT = 0.9
@@ -76,7 +78,7 @@ def test_all_who_defect_together_lose_and_that_is_another_number(tmp_path: Path)
     assert found.tried["fresh"].value == pytest.approx(-2 * PERIODS)
     assert found.chosen == "stay"
     assert found.gap.gap == Estimate(0, 0, 0)
-    gaps = gaps_from([found], "type", config)
+    gaps = gaps_from([found], "type")
     assert gaps.what == "type deviation"
     assert "no trained deviator of prisoner gained" in gaps.notes[1]
     check_gaps(gaps)
@@ -103,7 +105,7 @@ def test_cournot_at_its_equilibrium(tmp_path: Path) -> None:
     for one in found:
         assert one.gap.gap.low - 1e-9 <= 0 <= one.gap.gap.high + 1e-9
     assert [one.gap.type_name for one in found] == ["cost-1", "cost-3"]
-    check_gaps(gaps_from(found, "one", config))
+    check_gaps(gaps_from(found, "one"))
 
 
 def test_continuous_actions_are_learned_by_actor_critic(tmp_path: Path) -> None:
@@ -189,11 +191,41 @@ def test_rounds_are_put_together_and_cut() -> None:
 
 def test_notes_and_shares_are_put_together() -> None:
     half = Estimate(2, 1, 3)
-    one = LearnedGap(TypeGap("a", 0.25, half, half, half), "fresh", Path("p"), {"fresh": half}, np.ones(2), np.ones(2))
-    gaps = gaps_from([one], "one", DeviatorConfig())
+    gap, two = TypeGap("a", 0.25, half, half, half), np.ones(2)
+    one = LearnedGap(gap, "fresh", Path("p"), {"fresh": half}, 96, two, two)
+    gaps = gaps_from([one], "one")
     assert (gaps.what, gaps.by) == ("unilateral gap", "learned")
     assert gaps.nash_conv.value == 0.5
-    assert len(gaps.notes) == 1
+    assert gaps.notes == ("deviators trained on 96 episodes, chosen and measured on 2 others each",)
+
+
+def test_numbers_of_episodes_in_words() -> None:
+    assert numbers_in_words({"a": 66_048, "b": 66_048}) == "66,048"
+    assert numbers_in_words({"a": 66_220, "b": 66_048}) == "66,048 to 66,220"
+    assert numbers_in_words({"a": 66_048, "b": 768, "c": 66_048}) == "66,048 (a, c), 768 (b)"
+    assert numbers_in_words({"a": 66_048, "b": 0}) == "66,048 (a), an unknown number (b)"
+    assert numbers_in_words({"a": 0}) == "an unknown number of"
+
+
+@pytest.mark.parametrize("who", ["one", "type"])
+@pytest.mark.parametrize(("asked", "crowd", "deviators"), [(1, 27, 8), (100, 3, 8), (100, 4, 7)])
+def test_episodes_are_told_as_they_are_played(
+    tmp_path: Path, who: Who, asked: int, crowd: int, deviators: int
+) -> None:
+    config = small(num_episodes=asked, crowd=crowd, deviators=deviators)
+    told: list[str] = []
+    found = learned_gap(dilemma(), "prisoner", tmp_path, config, who=who, told=told.append)
+    trainer = DeviatorTrainer(dilemma(), 0, who, "fresh", config)
+    together = trainer.rollout.env.num_envs * trainer.rollout.env.num_agents
+    turns = turns_of(dilemma(), "prisoner", who, config)
+    assert turns.agents == trainer.rollout.env.num_agents
+    assert turns.agents * turns.copies == together
+    # at least what was asked for, of whole copies, and no turn more
+    assert asked <= found.episodes < asked + together + turns.agents
+    assert found.episodes % together == 0
+    called = "deviator of prisoner" if who == "one" else "all of prisoner together"
+    assert told[-2] == f"{called}, fresh: {found.episodes:,} of {found.episodes:,} episodes"
+    assert told[-1] == f"{called}: measuring on 2 x 8 episodes"
 
 
 def test_a_type_that_does_not_exist_is_told() -> None:
