@@ -92,8 +92,9 @@ def plan_table(study: Study, kinds: list[Kind]) -> Table:
         places = [Text(kind.states[0].cell.point[axis]) for axis in axes]
         numbers = [str(kind.game.num_agents), str(len(kind.states)), *(str(counts[s] or "") for s in STATES)]
         table.add_row(*places, *numbers, rate, _hours(kind.core_hours), _megabytes(kind.disk_bytes), source)
-    hours = sum(k.core_hours or 0.0 for k in kinds) * study.config.resources.cpus
-    disk = sum(k.disk_bytes or 0.0 for k in kinds)
+    measured = any(kind.cost for kind in kinds)
+    hours = sum(k.core_hours or 0.0 for k in kinds) * study.config.resources.cpus if measured else None
+    disk = sum(k.disk_bytes or 0.0 for k in kinds) if measured else None
     blank = [""] * max(0, len(axes) - 1)
     table.add_row(
         *(["all", *blank] if axes else []), "", str(len(study.cells)), *(str(total[s] or "") for s in STATES), "",
@@ -104,6 +105,8 @@ def plan_table(study: Study, kinds: list[Kind]) -> Table:
 
 def plan_words(study: Study, kinds: list[Kind], jobs: int) -> str:
     """What is left, in a sentence."""
+    if not any(kind.cost for kind in kinds):
+        return "core-hours left: not measured"
     hours = sum(k.core_hours or 0.0 for k in kinds) * study.config.resources.cpus
     unknown = sum(k.cost is None for k in kinds)
     least = "at least " if unknown else ""
