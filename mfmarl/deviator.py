@@ -146,7 +146,9 @@ class DeviatorTrainer:
         return MFQ(network, policy, setting, self.config.mfq.model_copy(update=sizes))
 
     def _explore(self) -> None:
-        self.rollout.network.epsilon.fill_(self.config.exploration)
+        if self.algorithm == "mfq":
+            # actor-critic learns from what its own law plays
+            self.rollout.network.epsilon.fill_(self.config.exploration)
 
     @property
     def done(self) -> bool:

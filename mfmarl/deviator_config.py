@@ -34,8 +34,8 @@ class DeviatorConfig(BaseModel):
         0.05,
         ge=0,
         lt=1,
-        description="share of the training actions that are drawn uniformly: a profile's own networks know nothing of "
-        "actions that they never played",
+        description="share of mfq's training actions that are drawn uniformly: a profile's own networks know nothing "
+        "of actions that they never played",
     )
     averaged_from: float = Field(
         0.5, ge=0, le=1, description="share of the episodes after which the deviator's weights are averaged to its end"

@@ -116,8 +116,8 @@ def test_continuous_actions_are_learned_by_actor_critic(tmp_path: Path) -> None:
 
     subject = Subject(make, constant_player(0.5), DISCOUNT)
     config = small(
-        num_episodes=9000, deviators=32, batch_agent_steps=80, evaluation_episodes=64,
-        mfac=MFACConfig(learning_rate=3e-3, learning_rate_end=3e-4, trace_decay=0.0),
+        num_episodes=9000, deviators=128, batch_agent_steps=640, evaluation_episodes=64,
+        mfac=MFACConfig(learning_rate=1e-3, learning_rate_end=1e-4, trace_decay=0.0),
     )  # fmt: skip
     found = learned_gap(subject, "straight", tmp_path, config)
     periods = (1 - DISCOUNT**5) / (1 - DISCOUNT)
