@@ -19,7 +19,7 @@ pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
 
 ROOT = Path(__file__).resolve().parents[3]
-TWO = SMALL.replace("seed: [1, 2]", "seed: [1]").replace("num_episodes: 8", "num_episodes: 400")
+TWO = SMALL.replace("seed: [1, 2]", "seed: [1]").replace("num_episodes: 8", "num_episodes: 200")
 SCRIPT = """
 import json
 import threading
@@ -29,8 +29,8 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-other = cluster.add_node(num_cpus=1)
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+node = cluster.add_node(num_cpus=1)
 
 from mfmarl.launch.drive import drive
 from mfmarl.launch.study import read_study
@@ -41,17 +41,16 @@ study, folder = read_study(Path("small.yaml")), Path("small")
 pool = RayPool(study.config.resources, cluster.address)
 
 
-def end_the_node():
-    while not all(checkpoint_paths(folder / cell.digest) for cell in study.cells):
-        time.sleep(0.01)
-    cluster.remove_node(other, allow_graceful=False)
-
-
-killer = threading.Thread(target=end_the_node)
-killer.start()
-told = []
-failed = drive(study, folder, pool, {cell.digest: 1.0 for cell in study.cells}, told=told.append)
-killer.join()
+told, failed = [], {}
+weights = {cell.digest: 1.0 for cell in study.cells}
+driver = threading.Thread(target=lambda: failed.update(drive(study, folder, pool, weights, told=told.append)))
+driver.start()
+# the only node that cells run on
+while not any(checkpoint_paths(folder / cell.digest) for cell in study.cells):
+    time.sleep(0.01)
+cluster.remove_node(node, allow_graceful=False)
+cluster.add_node(num_cpus=1)
+driver.join()
 print(json.dumps({"failed": failed, "told": told, "hint": pool.hint}))
 pool.close()
 ray.shutdown()
@@ -62,9 +61,8 @@ cluster.shutdown()
 def test_cells_of_a_node_that_dies_are_done_by_another(tmp_path: Path) -> None:
     study, folder = small_study(tmp_path, TWO + "resources: {memory_gb: 0.2}\n"), tmp_path / "small"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     # Ray prints too
     told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith('{"failed"')))
