@@ -27,6 +27,8 @@ from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
+from mfmarl.report_command import Report
+from mfmarl.study_command import Study
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -229,38 +231,6 @@ class Ls:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
-
-    Examples:
-      mfmarl report runs/* --out report
-      mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
-    """
-
-    runs: Annotated[tuple[Path, ...], Positional, _given("RUN [RUN ...]")]
-    """Evaluated run folders; three seeds or more of each method."""
-    out: Annotated[Path, _given("DIR", "report")] = Path("report")
-    """Folder for index.html and the CSV files."""
-    verbose: _Flag = False
-    """Show where an error arose."""
-
-    def run(self) -> int:
-        """Write the report, and print its page."""
-        from mfmarl.runs.schema import open_run
-
-        if not self.runs:
-            raise UserError("no runs given; want e.g. mfmarl report runs/*")
-        for run in self.runs:
-            open_run(run)
-        page = load(JOBS, "report")(list(self.runs), self.out)
-        caveats = load(JOBS, "report caveats")(list(self.runs))
-        if caveats:
-            print(f"mfmarl: {caveats}", file=sys.stderr)
-        print(page)
-        return 0
-
-
-@dataclass(frozen=True)
 class Check:
     """Check an environment over whole episodes: determinism, finiteness, shapes, spaces, state, distinct copies.
 
@@ -332,9 +302,10 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds]] = {
+COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "study": Study,
     "audit": Audit,
     "export": Export,
     "ls": Ls,
@@ -357,7 +328,8 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        print("\nmfmarl: interrupted; repeat the audit, or go on with `mfmarl train --resume RUN`", file=sys.stderr)
+        told = "interrupted; the same command goes on with an audit or a study, `mfmarl train --resume RUN` with a run"
+        print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone; keep Python's own flush at exit from complaining

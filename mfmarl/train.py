@@ -76,7 +76,7 @@ def train(
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})
-        run, checkpoint = _new_run(config, runs_dir, name), None
+        run, checkpoint = new_run(config, runs_dir, name), None
         with hold(run):
             return _train(config, run, checkpoint, backend, progress, address)
     run = run_of(resume)
@@ -87,7 +87,13 @@ def train(
         return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress, address)
 
 
-def _new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
+def new_run(config: TrainConfig, runs_dir: Path, name: str | None) -> Path:
+    """Make the folder of a run that has not begun, with its run.json.
+
+    Raises:
+        UserError: for an environment, an action space or a name that cannot be used.
+        StorageFailed: where the folder cannot be written.
+    """
     # imported here: an unknown environment is told before torch is loaded
     from mfmarl.trainer import make_env, network_shape
 

@@ -23,7 +23,10 @@ WITHOUT_TORCH = (
     "envs/", "analysis/statistics.py", "mfmarl/config.py", "mfmarl/strict_yaml.py", "mfmarl/errors.py",
     "mfmarl/cli.py", "mfmarl/registry.py", "mfmarl/seeding.py", "mfmarl/runs/", "mfmarl/algorithms/mfq_config.py",
     "mfmarl/algorithms/mfac_config.py", "mfmarl/core/importance_config.py", "mfmarl/rllib/baseline_config.py",
-    "mfmarl/arguments.py", "mfmarl/bounds_command.py",
+    "mfmarl/arguments.py", "mfmarl/bounds_command.py", "mfmarl/report_command.py", "mfmarl/study_command.py",
+    "mfmarl/launch/study_config.py", "mfmarl/launch/study.py", "mfmarl/launch/cell_state.py", "mfmarl/launch/status.py",
+    "mfmarl/launch/local_pool.py", "mfmarl/launch/work.py", "mfmarl/launch/drive.py", "mfmarl/settings_in_use.py",
+    "mfmarl/model_text.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""
@@ -137,9 +140,15 @@ def test_what_is_tested_is_what_is_pinned(requirement: str) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=relative)
 def test_configurations_that_ship_are_read(path: Path) -> None:
     from mfmarl.config import TrainConfig, read_config
+    from mfmarl.launch.study import read_study
 
     if path.parent.name == "train":
         assert read_config(path) != TrainConfig()
+    else:
+        assert path.parent.name == "study"
+        study = read_study(path)
+        assert study.name == path.stem
+        assert len({cell.digest for cell in study.cells}) == len(study.cells) > 1
 
 
 TABLES = {

@@ -109,10 +109,10 @@ class Progress:
         cells = {
             "iteration": str(line["iteration"]),
             "env steps": f"{env_steps:,} ({share:.0%})",
-            "agent steps/s": _short(speed),
+            "agent steps/s": short(speed),
         }
-        cells |= {heading: _short(self._metrics.get(name)) for name, heading in _COLUMNS}
-        return cells | {"time left": _duration(left)}
+        cells |= {heading: short(self._metrics.get(name)) for name, heading in _COLUMNS}
+        return cells | {"time left": duration(left)}
 
     def _flush(self) -> None:
         if self._unshown is not None:
@@ -136,7 +136,7 @@ def _table(title: str, cells: Mapping[str, str]) -> Table:
     return table
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     if not isinstance(value, int | float) or value != value:
         return "-"
     if abs(value) >= 10_000:
@@ -146,7 +146,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     minutes, rest = divmod(round(seconds), 60)

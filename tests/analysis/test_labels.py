@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from analysis.labels import labels, settings_in_use
+from analysis.labels import labels
 from mfmarl.config import TrainConfig
+from mfmarl.settings_in_use import settings_in_use
 
 
 def config(**changes: Any) -> TrainConfig:

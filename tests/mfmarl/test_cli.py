@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mfmarl import cli, registry
+from mfmarl import cli, registry, report_command
 from mfmarl.cli import COMMANDS, run_command
 from mfmarl.config import TrainConfig, read_config
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
@@ -49,7 +49,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         return job
 
-    monkeypatch.setattr(cli, "load", fake)
+    for module in (cli, report_command):
+        monkeypatch.setattr(module, "load", fake)
     return called
 
 
@@ -136,10 +137,34 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
     assert jobs["check"][1] == {"episodes": 4}
 
 
+def test_report_takes_a_folder_of_runs_a_page_for_each_game(
+    jobs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, out = tmp_path / "study", tmp_path / "r"
+    runs = [make_run(study, name) for name in ("a", "b", "c")]
+    for run in runs[:2]:
+        (run / "evaluation.h5").touch()
+    assert run_command(["report", str(study), "--out", str(out)]) == 0
+    assert jobs["report"] == ((runs[:2], out), {})
+    assert f"1 run not evaluated, left out: {runs[2]}" in capsys.readouterr().err
+    other = make_run(study, "d", env="inventory/market-hard")
+    (other / "evaluation.h5").touch()
+    assert run_command(["report", str(study), "--out", str(out)]) == 0
+    assert jobs["report"] == (([other], out / "market-hard-n3"), {})
+    assert capsys.readouterr().out == "made\nmade\n"
+    assert "is a folder of runs and" in told(capsys, ["report", str(study), str(runs[0])], 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
         ("trian", "unknown command 'trian'; did you mean 'train'?"),
+        ("study plann s.yaml", "study plann: want plan, run or status; did you mean 'plan'?"),
+        ("study run nowhere.yaml", "nowhere.yaml: there is no such file"),
+        ("study status s.yaml --jobs 2", "study status has no --jobs, only study plan and run; leave it out"),
+        ("study run s.yaml --no-probe", "study run has no --no-probe, only study plan; leave it out"),
+        ("study run s.yaml --jobs 2 --address auto", "--jobs is of this machine, --address of a cluster"),
+        ("study run s.yaml --jobs 0", "--jobs: got '0'; want a whole number of at least 1"),
         ("train --num-agent 3", "unknown option '--num-agent' of train; did you mean '--num-agents'?"),
         ("train --zebra", "unknown option '--zebra' of train"),
         ("train --num-agents 1", "--num-agents: got 1; want at least 2"),

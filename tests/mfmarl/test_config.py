@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mfmarl.config import TrainConfig, config_from, config_hash, describe, parse_set, read_config
+from mfmarl.config import TrainConfig, config_from, config_hash, parse_set, read_config
 from mfmarl.errors import UserError
+from mfmarl.model_text import describe
 from mfmarl.registry import ALGORITHMS, METHODS
 
 
@@ -184,7 +185,7 @@ def test_the_hash_is_that_of_the_canonical_json() -> None:
 
 
 def test_every_field_has_a_doc_line_and_a_range_where_it_is_a_number() -> None:
-    rows = list(describe())
+    rows = list(describe(TrainConfig))
     assert ("mfq.discount", "0.99", "per environment step") in rows
     assert all(doc for _, _, doc in rows)
     assert len({key for key, _, _ in rows}) == len(rows)

@@ -1,0 +1,66 @@
+"""The command `mfmarl report`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional
+
+from mfmarl.arguments import given
+from mfmarl.errors import UserError
+from mfmarl.registry import JOBS, load
+
+
+@dataclass(frozen=True)
+class Report:
+    """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
+
+    Of a study's folder all runs that were evaluated; where it has several games, a page for each, in DIR/<game>.
+
+    Examples:
+      mfmarl report runs/* --out report
+      mfmarl report runs/demo
+      mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
+    """
+
+    runs: Annotated[tuple[Path, ...], Positional, given("RUN [RUN ...]")]
+    """Evaluated run folders, or folders of such; three seeds or more of each method."""
+    out: Annotated[Path, given("DIR", "report")] = Path("report")
+    """Folder for index.html and the CSV files."""
+    verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Show where an error arose."""
+
+    def run(self) -> int:
+        """Write the report, and print its page."""
+        from mfmarl.runs.folders import evaluated_runs, is_folder_of_runs
+        from mfmarl.runs.schema import open_run
+
+        if not self.runs:
+            raise UserError("no runs given; want e.g. mfmarl report runs/*")
+        studies = [path for path in self.runs if is_folder_of_runs(path)]
+        if studies and len(studies) < len(self.runs):
+            run = next(path for path in self.runs if path not in studies)
+            raise UserError(f"{studies[0]} is a folder of runs and {run} is not; give one or the other")
+        if not studies:
+            for run in self.runs:
+                open_run(run)
+            self._write(list(self.runs), self.out)
+            return 0
+        found = evaluated_runs(studies)
+        if found.unevaluated:
+            count, first = len(found.unevaluated), found.unevaluated[0]
+            told = f"{count} run{'s' * (count != 1)} not evaluated, left out: {first}{' ...' * (count > 1)}"
+            print(f"mfmarl: {told}", file=sys.stderr)
+        for game, runs in found.by_game.items():
+            self._write(runs, self.out if len(found.by_game) == 1 else self.out / game)
+        return 0
+
+    def _write(self, runs: list[Path], out: Path) -> None:
+        page = load(JOBS, "report")(runs, out)
+        caveats = load(JOBS, "report caveats")(runs)
+        if caveats:
+            print(f"mfmarl: {caveats}", file=sys.stderr)
+        print(page)
