@@ -72,7 +72,7 @@ class DeviatorTrainer:
         if continuous:
             self.algorithm = "mfac"
         self.units = units
-        self.num_episodes: int = -(-config.num_episodes // agents)
+        self.num_episodes: int = -(-config.episodes(start) // agents)
         """Of the copies."""
         self.fragment = horizon if self.algorithm == "mfac" else min(config.fragment_length, horizon)
         network = self._network(subject, env, kind, start, seen, root)

@@ -23,6 +23,9 @@ class DeviatorConfig(BaseModel):
         "same", description="same: as the run that is audited; mfq for reference policies, mfac for continuous actions"
     )
     num_episodes: int = Field(66_000, ge=1, le=10**9, description="of deviators, all together")
+    warm_share: float = Field(
+        0.5, gt=0, le=1, description="of those episodes, for a deviator that goes on from the run's own networks"
+    )
     deviators: int = Field(768, ge=1, le=65_536, description="that play together, in as many copies as they need")
     crowd: int = Field(
         27, ge=2, description="agents in a copy for each of its deviators in training; measured they are always alone"
@@ -69,3 +72,7 @@ class DeviatorConfig(BaseModel):
         ),
         description="settings of mean-field actor-critic",
     )
+
+    def episodes(self, start: Literal["fresh", "checkpoint"]) -> int:
+        """Episodes of a deviator that starts so."""
+        return self.num_episodes if start == "fresh" else max(1, round(self.warm_share * self.num_episodes))

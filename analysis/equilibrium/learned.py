@@ -76,8 +76,10 @@ class Turns:
         return self.agents * self.copies * self.turns
 
 
-def turns_of(subject: Subject, type_name: str, who: Who, config: DeviatorConfig) -> Turns:
-    """How a deviator of a type is trained where `config` asks for `num_episodes`.
+def turns_of(
+    subject: Subject, type_name: str, who: Who, config: DeviatorConfig, start: Start = "fresh"
+) -> Turns:
+    """How a deviator of a type is trained by `config`.
 
     Raises:
         UserError: for a type that does not exist; lists them.
@@ -88,7 +90,7 @@ def turns_of(subject: Subject, type_name: str, who: Who, config: DeviatorConfig)
     if who == "one":
         agents = max(1, min(agents, env.num_agents // config.crowd))
     copies = ceil(config.deviators / agents)
-    return Turns(agents, copies, ceil(ceil(config.num_episodes / agents) / copies))
+    return Turns(agents, copies, ceil(ceil(config.episodes(start) / agents) / copies))
 
 
 def starts(subject: Subject) -> tuple[Start, ...]:
@@ -222,10 +224,11 @@ def learned_gap(
     """
     config = config or DeviatorConfig()
     kind, _ = kind_of(subject, type_name)
-    turns, policies = turns_of(subject, type_name, who, config), dict[Start, Path]()
+    policies: dict[Start, Path] = {}
     for start in starts(subject):
+        turns = turns_of(subject, type_name, who, config, start)
 
-        def playing(copies_episodes: int, start: Start = start) -> None:
+        def playing(copies_episodes: int, start: Start = start, turns: Turns = turns) -> None:
             played = copies_episodes * turns.agents
             told(f"{_called(type_name, who)}, {start}: {played:,} of {turns.episodes:,} episodes")
 
@@ -233,7 +236,8 @@ def learned_gap(
             subject, kind, piece(folder, type_name, who, start), config, who=who, start=start, told=playing
         )
     told(f"{_called(type_name, who)}: measuring on 2 x {config.evaluation_episodes:,} episodes")
-    return measured_gap(subject, type_name, policies, config, who=who, episodes=turns.episodes)
+    episodes = turns_of(subject, type_name, who, config).episodes
+    return measured_gap(subject, type_name, policies, config, who=who, episodes=episodes)
 
 
 def _called(type_name: str, who: Who) -> str:
