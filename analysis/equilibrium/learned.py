@@ -49,7 +49,7 @@ class LearnedGap:
     tried: dict[Start, Estimate]
     """What each deviator gained on the episodes that it was chosen on, $."""
     episodes: int
-    """That each deviator was trained on, see `Turns`; 0 where that is not known."""
+    """That a fresh deviator was trained on, see `Turns`; 0 where that is not known."""
     base_returns: Doubles = field(compare=False, repr=False)
     """[E]: of who stays, $."""
     best_returns: Doubles = field(compare=False, repr=False)
@@ -175,7 +175,7 @@ def measured_gap(
 
     Args:
         policies: start -> folder that `train_deviator` returned.
-        episodes: that they were trained on, where that is known.
+        episodes: that a fresh one was trained on, where that is known.
     """
     kind, share = kind_of(subject, type_name)
     deviators = [(start, greedy(Policy.load(path).network)) for start, path in policies.items()]

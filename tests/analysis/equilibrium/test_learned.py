@@ -34,7 +34,7 @@ from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.errors import UserError
 from mfmarl.players import answer_player, constant_player, reference_player
 from mfmarl.runs.checkpoint import checkpoint_paths
-from mfmarl.subject import Subject, Who, reference_subject, run_subject
+from mfmarl.subject import Start, Subject, Who, reference_subject, run_subject
 from tests.games import AimingGame
 
 DISCOUNT = 0.9
@@ -226,6 +226,14 @@ def test_episodes_are_told_as_they_are_played(
     called = "deviator of prisoner" if who == "one" else "all of prisoner together"
     assert told[-2] == f"{called}, fresh: {found.episodes:,} of {found.episodes:,} episodes"
     assert told[-1] == f"{called}: measuring on 2 x 8 episodes"
+
+
+def test_a_deviator_from_the_networks_has_half_the_episodes() -> None:
+    both: tuple[Start, ...] = ("fresh", "checkpoint")
+    config = small(num_episodes=256, deviators=8)
+    numbers = [turns_of(dilemma(), "prisoner", "one", config, start).episodes for start in both]
+    assert numbers == [256, 128]
+    assert small(num_episodes=1).episodes("checkpoint") == 1
 
 
 def test_a_type_that_does_not_exist_is_told() -> None:
