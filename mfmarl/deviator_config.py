@@ -47,7 +47,7 @@ class DeviatorConfig(BaseModel):
         1.0, gt=0, description="that mfq starts with where it goes on from the run's own networks"
     )
     evaluation_episodes: int = Field(
-        2048, ge=2, description="on which deviators are measured, and as many before them to choose the better one on"
+        2048, ge=2, description="on which deviators are measured, after a quarter as many to choose the better one on"
     )
     evaluation_copies: int = Field(128, ge=1, le=65_536, description="that play them together")
     checkpoint_every: int = Field(40, ge=1, description="iterations between checkpoints")
@@ -76,3 +76,8 @@ class DeviatorConfig(BaseModel):
     def episodes(self, start: Literal["fresh", "checkpoint"]) -> int:
         """Episodes of a deviator that starts so."""
         return self.num_episodes if start == "fresh" else max(1, round(self.warm_share * self.num_episodes))
+
+    @property
+    def choice_episodes(self) -> int:
+        """On which the better deviator is chosen."""
+        return max(2, self.evaluation_episodes // 4)

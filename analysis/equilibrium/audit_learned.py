@@ -117,12 +117,11 @@ def training(wanted: Settings, who: Who, horizon: int) -> DeviatorConfig:
     """How deviators are trained in a game of so many periods."""
     usual, less = DeviatorConfig(), max(1.0, horizon / PERIODS)
     episodes = wanted.episodes or int(usual.num_episodes / less)
-    # a type deviation bounds nothing, so it is not worth as long a training
-    return DeviatorConfig(
-        seed=wanted.seed,
-        num_episodes=episodes if who == "one" else max(1, episodes // 5),
-        evaluation_episodes=wanted.measured_episodes or max(LEAST_MEASURED, int(usual.evaluation_episodes / less)),
-    )
+    measured = wanted.measured_episodes or max(LEAST_MEASURED, int(usual.evaluation_episodes / less))
+    if who == "type":
+        # it bounds nothing, so it is not worth as long a training; and its returns are means over many agents
+        episodes, measured = max(1, episodes // 5), wanted.measured_episodes or max(LEAST_MEASURED, measured // 4)
+    return DeviatorConfig(seed=wanted.seed, num_episodes=episodes, evaluation_episodes=measured)
 
 
 def _deviation(one: LearnedGap, what: What, who: Who, subject: Subject, seed: int) -> Deviation:

@@ -23,7 +23,7 @@ class Settings:
     """That a deviator is trained on, or as many as its copies play together; where not given, those of
     `DeviatorConfig`, fewer of more than 52 periods."""
     measured_episodes: int | None = None
-    """That it is measured on, and as many before them to choose it on; likewise."""
+    """That it is measured on, after a quarter as many to choose it on; likewise."""
     bound_episodes: int | None = None
     """That bounds are worked out on; as many as fit into a minute or two where not given."""
     seed: int = 0

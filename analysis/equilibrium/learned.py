@@ -181,21 +181,22 @@ def measured_gap(
     deviators = [(start, greedy(Policy.load(path).network)) for start, path in policies.items()]
     root = stream(config.seed, "evaluation", kind, who)
 
-    def played(chosen: Sequence[tuple[Start, Act]], *path: str) -> Doubles:
+    def played(chosen: Sequence[tuple[Start, Act]], episodes: int, *path: str) -> Doubles:
         return paired_returns(
-            subject, kind, chosen, who=who, episodes=config.evaluation_episodes,
-            copies=min(config.evaluation_copies, config.evaluation_episodes), seed=stream(root, *path),
+            subject, kind, chosen, who=who, episodes=episodes, copies=min(config.evaluation_copies, episodes),
+            seed=stream(root, *path),
         )  # fmt: skip
 
-    stay, *others = played(deviators, "choice")
+    stay, *others = played(deviators, config.choice_episodes, "choice")
     tried = {start: estimate(other - stay) for (start, _), other in zip(deviators, others, strict=True)}
     best = max(tried, key=lambda start: tried[start].value)
     if tried[best].value <= 0:
-        (returns,) = played([], "measure")
+        (returns,) = played([], config.evaluation_episodes, "measure")
         base = estimate(returns)
         zero = TypeGap(type_name, share, base, base, Estimate.exactly(0.0))
         return LearnedGap(zero, "stay", None, tried, episodes, returns, returns)
-    base_returns, best_returns = played([one for one in deviators if one[0] == best], "measure")
+    chosen = [one for one in deviators if one[0] == best]
+    base_returns, best_returns = played(chosen, config.evaluation_episodes, "measure")
     gap = TypeGap(
         type_name, share, estimate(base_returns), estimate(best_returns), estimate(best_returns - base_returns)
     )
@@ -235,13 +236,17 @@ def learned_gap(
         policies[start] = train_deviator(
             subject, kind, piece(folder, type_name, who, start), config, who=who, start=start, told=playing
         )
-    told(f"{_called(type_name, who)}: measuring on 2 x {config.evaluation_episodes:,} episodes")
+    told(f"{_called(type_name, who)}: measuring on {_measures(config)}")
     episodes = turns_of(subject, type_name, who, config).episodes
     return measured_gap(subject, type_name, policies, config, who=who, episodes=episodes)
 
 
 def _called(type_name: str, who: Who) -> str:
     return f"deviator of {type_name}" if who == "one" else f"all of {type_name} together"
+
+
+def _measures(config: DeviatorConfig) -> str:
+    return f"{config.choice_episodes:,} + {config.evaluation_episodes:,} episodes"
 
 
 class Told(Protocol):
@@ -274,7 +279,7 @@ def gaps_from(found: Sequence[Told], who: Who) -> Gaps:
     trained = numbers_in_words({one.gap.type_name: one.episodes for one in found})
     measured = numbers_in_words({one.gap.type_name: one.measured for one in found})
     notes = [
-        f"deviators trained on {trained} episodes, chosen and measured on {measured} others each",
+        f"deviators trained on {trained} episodes, chosen on some others and measured on {measured} more",
         *([f"no trained deviator of {', '.join(stays)} gained: there the bound is staying's, 0"] if stays else []),
     ]
     return Gaps(WHAT[who], "learned", tuple(one.gap for one in found), tuple(notes))
@@ -345,7 +350,7 @@ def learned_gaps(
     policies = {
         name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
     }
-    told(f"measuring {len(names)} {each} on 2 x {config.evaluation_episodes:,} episodes")
+    told(f"measuring {len(names)} {each} on {_measures(config)}")
     found = run_pieces(
         {
             name: partial(

@@ -311,7 +311,7 @@ def test_learned_gaps_of_longer_training_stay(run: Path, audited: Audit, tmp_pat
     shutil.copytree(run, mine)
     learned = audited.found("learned")
     assert learned is not None
-    assert learned.notes[0] == "deviators trained on 768 episodes, chosen and measured on 128 others each"
+    assert learned.notes[0] == "deviators trained on 768 episodes, chosen on some others and measured on 128 more"
     better = replace(learned.types[2], gap=Estimate(99.0, 98.0, 100.0))
     longer = tuple(
         replace(one, episodes=5000) if (one.type_name, one.what) == ("discounter", "unilateral gap") else one
@@ -416,7 +416,7 @@ def test_deviators_of_long_games_are_trained_on_fewer_episodes() -> None:
     sizes = [(c.num_episodes, c.evaluation_episodes) for c in (training(Settings(), "one", t) for t in (6, 52, 365))]
     assert sizes == [(66_000, 2048), (66_000, 2048), (9_402, 291)]
     given = training(Settings(episodes=90, measured_episodes=7), "type", 365)
-    assert (given.num_episodes, given.evaluation_episodes) == (30, 7)
+    assert (given.num_episodes, given.evaluation_episodes) == (18, 7)
 
 
 def test_another_checkpoint_is_another_audit_and_the_report_says_which_it_is_of(

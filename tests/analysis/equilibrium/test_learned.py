@@ -196,7 +196,7 @@ def test_notes_and_shares_are_put_together() -> None:
     gaps = gaps_from([one], "one")
     assert (gaps.what, gaps.by) == ("unilateral gap", "learned")
     assert gaps.nash_conv.value == 0.5
-    assert gaps.notes == ("deviators trained on 96 episodes, chosen and measured on 2 others each",)
+    assert gaps.notes == ("deviators trained on 96 episodes, chosen on some others and measured on 2 more",)
 
 
 def test_numbers_of_episodes_in_words() -> None:
@@ -225,7 +225,7 @@ def test_episodes_are_told_as_they_are_played(
     assert found.episodes % together == 0
     called = "deviator of prisoner" if who == "one" else "all of prisoner together"
     assert told[-2] == f"{called}, fresh: {found.episodes:,} of {found.episodes:,} episodes"
-    assert told[-1] == f"{called}: measuring on 2 x 8 episodes"
+    assert told[-1] == f"{called}: measuring on 2 + 8 episodes"
 
 
 def test_a_deviator_from_the_networks_has_half_the_episodes() -> None:
