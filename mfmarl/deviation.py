@@ -211,7 +211,7 @@ class DeviationEnv:
         return self._go_on(None)
 
     def _go_on(self, actions: NDArray[Any] | None) -> Step:
-        before = self._worth(self._seen(self._step))
+        before = 0.0 if self.units is None else self._worth(self.units, self._seen(self._step))
         after = self._advance(actions)
         over = self.t == self.horizon
         ended = after.terminated | after.truncated
@@ -222,22 +222,22 @@ class DeviationEnv:
                 "whose copies end there together"
             )
         reward = after.reward[self._row, self.places]
-        seen = self._seen(after)
+        shown = after
         if over:
             assert after.final_obs is not None
-            final = Step(after.final_obs, after.mean_action, after.reward, after.terminated, after.truncated)
-            seen = self._seen(final)
+            shown = Step(after.final_obs, after.mean_action, after.reward, after.terminated, after.truncated)
+        seen = self._seen(shown)
         if self.units is not None:
-            following = self.units.potential.discount * self._worth(seen)
+            following = self.units.potential.discount * self._worth(self.units, seen)
             reward = (reward + following - before).astype(np.float32)
         if not over:
             return self._told(after, reward, seen)
         self._begin(self._episode + 1, self.inner.get_state(), after.obs)
         return self._told(self._step, reward, self._seen(self._step), final=seen)
 
-    def _worth(self, seen: NDArray[np.float32]) -> NDArray[np.float64]:
-        """[B, n]: the potential of what is seen now, nothing without units."""
-        return np.zeros(seen.shape[:-1]) if self.units is None else self.units.potential.of(seen, self.t)
+    def _worth(self, units: Units, seen: NDArray[np.float32]) -> NDArray[np.float64]:
+        """[B, n]: the potential of what is seen now."""
+        return units.potential.of(seen, self.t)
 
     def _begin(self, episode: int, state: Mapping[str, Any], obs: NDArray[np.float32]) -> None:
         """The start of an episode, which `inner` stands at, and the profile ready to play it."""

@@ -10,20 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfq import MFQ
 from mfmarl.core.importance_config import ImportanceConfig
-from mfmarl.deviation import CLOCK, DeviationEnv
+from mfmarl.deviation import CLOCK, DeviationEnv, Potential, Units
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import copy_network, fold, level_values
 from mfmarl.errors import UserError
@@ -82,6 +84,7 @@ class DeviatorTrainer:
         self.learner = self._learner(network, start, seen.spread, subject.discount, batch, kept, warmup, root)
         acting = PolicyNetwork(network.shape, 0)
         acting.load_state_dict(self.learner.policy.state_dict())
+        self._env = env
         self.rollout = Rollout(
             env,
             acting,
@@ -114,7 +117,7 @@ class DeviatorTrainer:
             network.mlp.weights[0][:, -CLOCK:-1].zero_()
         if start == "checkpoint":
             assert subject.trained is not None
-            copy_network(subject.trained, kind, network, self.units, seen.spread)
+            copy_network(subject.trained, kind, network, self.units, seen.spread or 1.0)
             if shape.law == "boltzmann":
                 level_values(network, self.units.of(seen.rows))
         return network
@@ -123,7 +126,7 @@ class DeviatorTrainer:
         self,
         network: PolicyNetwork,
         start: Start,
-        spread: float,
+        spread: float | None,
         discount: float,
         batch: int,
         kept: int,
@@ -177,13 +180,23 @@ class DeviatorTrainer:
         """Checkpoint contents."""
         tensors, states = pack_state(*learner_state(self.learner), [rollout_state(self.rollout)], self._pending)
         tensors["averaged"] = {"weights": self._averaged.numpy().copy()}
+        # worked out again they could differ in their last bits, by the number of threads
+        units, potential = self.units, self.units.potential
+        tensors["units"] = {
+            "centre": units.centre, "scale": units.scale, "slope": potential.slope, "level": potential.level,
+        }  # fmt: skip
         return tensors, states | {"averaged": {"number": self._number}}
+
+    def _units_from(self, told: Mapping[str, NDArray[Any]]) -> Units:
+        potential = Potential(np.array(told["slope"]), np.array(told["level"]), self.units.potential.discount)
+        return Units(np.array(told["centre"]), np.array(told["scale"]), potential)
 
     def set_state(self, tensors: Tensors, states: States) -> None:
         """Go on from checkpoint contents, bit for bit."""
         self.learner.set_state(tensors, states["learner"])
         set_rollout_state(self.rollout, tensors["runner_0"], states["runner_0"])
         self._pending = unpack_pending(tensors, states)
+        self.units = self._env.units = self._units_from(tensors["units"])
         self._averaged = torch.from_numpy(np.array(tensors["averaged"]["weights"]))
         self._number = int(states["averaged"]["number"])
 

@@ -40,8 +40,8 @@ def fold(mlp: StackedMLP, units: Units, *, inverse: bool = False) -> None:
 def copy_network(trained: Trained, kind: int, into: PolicyNetwork, units: Units, spread: float) -> None:
     """Make `into` play as the agents of type `kind` do: their weights, none on the time, told in `units`.
 
-    Of agents with a network each the type's first is taken. Action values are told anew in the spread of the rewards
-    that the deviator's learner will measure.
+    Of agents with a network each the type's first is taken. Action values are told anew in the unit of the rewards
+    that the deviator's learner is given.
     """
     network, mlp = trained.network, into.mlp
     agents = network.shape.slices()[kind]

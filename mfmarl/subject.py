@@ -26,7 +26,7 @@ Who = Literal["one", "type"]
 """One agent of the type deviates, or all of them together."""
 Start = Literal["fresh", "checkpoint"]
 """From new networks, or from those of the profile itself."""
-UNIT_EPISODES, LEAST_SCALE, RIDGE, TINY = 32, 0.01, 1e-3, 1e-8
+UNIT_EPISODES, LEAST_SCALE, RIDGE, LITTLE = 32, 0.01, 1e-3, 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Staying:
     """Play where everyone stays, as a deviator sees it."""
 
     units: Units
-    spread: float
-    """Of the rewards in these units."""
+    spread: float | None
+    """Of the rewards in these units; None where they hardly spread, so that it is no unit."""
     rows: NDArray[np.float32]
     """[R, D + F + CLOCK]: observations as they are."""
 
@@ -111,7 +111,8 @@ def staying(subject: Subject, kind: int, start: Start, seed: int) -> Staying:
     told = earned + subject.discount * worth[1:] - worth[:-1]
     units = Units(rows.mean(0, dtype=np.float64).astype(np.float32), scale.astype(np.float32), potential)
     spread_told = float(told.std())
-    return Staying(units, spread_told if spread_told > TINY else 1.0, rows)
+    known = spread_told > LITTLE * float(np.abs(earned).mean())
+    return Staying(units, spread_told if known else None, rows)
 
 
 def _potential(obs: NDArray[np.float32], earned: NDArray[np.float64], discount: float) -> Potential:

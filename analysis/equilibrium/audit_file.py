@@ -34,7 +34,9 @@ class Deviation:
     """Of the two policies at observations that the deviator visited; None for continuous actions."""
     test: TwoSample
     episodes: int = 0
-    """That it was trained on; 0 where that was not kept."""
+    """That it was trained on where fresh, see `DeviatorConfig.episodes`; 0 where that was not kept."""
+    rules: int = 0
+    """`mfmarl.deviator.RULES` that it was trained by."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def learned_part(
 
     Args:
         types: that are asked for; of the others of `every`, what was finished before is there as well.
-        before: what the file says by now. What more episodes found is the better: it stays, and is not trained again.
+        before: what the file says by now. What more episodes found by the same rules is the better: it stays,
+            and is not trained again.
     """
     gaps: list[Gaps] = []
     deviations: list[Deviation] = []
@@ -72,7 +73,8 @@ def learned_part(
         settings = {"rules": RULES, **config.model_dump(mode="json")}
         size = {name: turns_of(subject, name, who, config).episodes for name in every}
         stands = {} if before is None else _standing(before, what)
-        longer = {name: one for name, one in stands.items() if one.episodes > size[name]}
+        same = {name: one for name, one in stands.items() if one.deviation.rules == RULES}
+        longer = {name: one for name, one in same.items() if one.episodes > size[name]}
         if mine := [name for name in types if name in longer]:
             more = numbers_in_words({name: longer[name].episodes for name in mine})
             fewer = numbers_in_words({name: size[name] for name in mine})
@@ -109,8 +111,8 @@ def _standing(before: Audit, what: What) -> dict[str, Learned]:
 
 
 def _counted(one: Learned, episodes: int) -> Learned:
-    """With the number that earlier versions did not keep."""
-    return replace(one, deviation=replace(one.deviation, episodes=episodes))
+    """With the number that earlier versions did not keep, and the rules that it is by."""
+    return replace(one, deviation=replace(one.deviation, episodes=episodes, rules=RULES))
 
 
 def training(wanted: Settings, who: Who, horizon: int) -> DeviatorConfig:

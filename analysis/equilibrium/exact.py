@@ -31,8 +31,8 @@ Played = str | Policy | Profile
 """What is audited: a reference policy by name, trained policies, or a mean-field profile."""
 INSTEAD = "audit it by learned and bound"
 SCATTERED = (
-    "at small N a learned gap can lie a little (1-2 %) above the exact one: its deviator sees how N agents' means "
-    "scatter, and can use it"
+    "at small N a learned gap can lie a little above the exact one: its deviator sees how N agents' means scatter, and "
+    "can use it"
 )
 MUCH = 1e-3
 """Periods in which a bound of the grid would have bound, from which on values are not to be used."""

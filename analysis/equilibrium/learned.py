@@ -279,7 +279,7 @@ def gaps_from(found: Sequence[Told], who: Who) -> Gaps:
     trained = numbers_in_words({one.gap.type_name: one.episodes for one in found})
     measured = numbers_in_words({one.gap.type_name: one.measured for one in found})
     notes = [
-        f"deviators trained on {trained} episodes, chosen on some others and measured on {measured} more",
+        f"fresh deviators trained on {trained} episodes, chosen on some others and measured on {measured} more",
         *([f"no trained deviator of {', '.join(stays)} gained: there the bound is staying's, 0"] if stays else []),
     ]
     return Gaps(WHAT[who], "learned", tuple(one.gap for one in found), tuple(notes))

@@ -180,7 +180,7 @@ class Learner(ABC):
 
     def _fix_reward_scale(self) -> None:
         """Units of learning, once for all: the spread of each type's rewards under the starting policy, or of their
-        mean over agents where that is learned from; or the one that is known.
+        mean over agents where that is learned from; or the one for all that is known.
         """
         if self._reward_spread is not None:
             self.reward_scale.fill_(self._reward_spread)

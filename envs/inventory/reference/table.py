@@ -53,7 +53,7 @@ POLICIES: Mapping[str, Reference] = {
     "s_S_nash": _late("s_S_nash", "(s, S) from which no type gains by another, as far as replies find it"),
     "s_S_population": _late("s_S_population", "(s, S) per type that earns the population most"),
     "s_S_common": _late("s_S_common", "one (s, S) in periods of demand that earns the population most"),
-    "s_S_reorder": _late("s_S_reorder", "S of base stock, and the s that earns the population most"),
+    "s_S_reorder": _late("s_S_reorder", "S of base stock, s tuned for the population in one pass over the types"),
     "r_nQ": Reference(r_nQ, "economic order quantities, as many as lift the position to base stock"),
     "myopic": Reference(_myopic, "one-step best reply to the last observed prices"),
     "smoothing": Reference(smoothing, "order up to an exponentially smoothed forecast of own demand"),

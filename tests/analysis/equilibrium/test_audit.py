@@ -311,7 +311,7 @@ def test_learned_gaps_of_longer_training_stay(run: Path, audited: Audit, tmp_pat
     shutil.copytree(run, mine)
     learned = audited.found("learned")
     assert learned is not None
-    assert learned.notes[0] == "deviators trained on 768 episodes, chosen on some others and measured on 128 more"
+    assert learned.notes[0] == "fresh deviators trained on 768 episodes, chosen on some others and measured on 128 more"
     better = replace(learned.types[2], gap=Estimate(99.0, 98.0, 100.0))
     longer = tuple(
         replace(one, episodes=5000) if (one.type_name, one.what) == ("discounter", "unilateral gap") else one

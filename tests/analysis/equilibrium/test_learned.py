@@ -196,7 +196,7 @@ def test_notes_and_shares_are_put_together() -> None:
     gaps = gaps_from([one], "one")
     assert (gaps.what, gaps.by) == ("unilateral gap", "learned")
     assert gaps.nash_conv.value == 0.5
-    assert gaps.notes == ("deviators trained on 96 episodes, chosen on some others and measured on 2 more",)
+    assert gaps.notes == ("fresh deviators trained on 96 episodes, chosen on some others and measured on 2 more",)
 
 
 def test_numbers_of_episodes_in_words() -> None:
