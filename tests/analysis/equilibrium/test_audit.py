@@ -333,7 +333,8 @@ def test_learned_gaps_of_longer_training_stay(run: Path, audited: Audit, tmp_pat
     mixed = found.found("learned")
     assert mixed is not None
     assert mixed.types == gaps.types
-    assert mixed.notes[0].startswith("deviators trained on 5,000 (discounter), 768 (convenience, supermarket) episodes")
+    numbers = "5,000 (discounter), 768 (convenience, supermarket)"
+    assert mixed.notes[0].startswith(f"fresh deviators trained on {numbers} episodes")
     assert found.found("learned", "type deviation") == audited.found("learned", "type deviation")
     assert found.deviations == longer
 
