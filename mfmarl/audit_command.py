@@ -45,7 +45,8 @@ class Audit:
     """Part of recorded data, where the game holds some out."""
     episodes: Annotated[str | None, given("E", "66000, fewer where T > 52")] = None
     """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound. At least
-    768, which play together; measuring takes as long whatever is given."""
+    768, which play together; from the run's own networks it is half as many, of a whole type that learns again a fifth.
+    Measuring takes as long whatever is given."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""
     finite: _Flag = False

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from envs.population import PopulationEnv
 from mfmarl.algorithms.learner import Learner, Metrics, Setting
 from mfmarl.algorithms.mfac import MFAC
 from mfmarl.algorithms.mfq import MFQ
@@ -50,8 +51,16 @@ from mfmarl.trainer import (
 
 POLICY, DONE = "policy", "done"
 MAX_DONE = 64
-RULES = 5
+RULES = 6
 """Counted up where deviators are trained in another way, so that those of the old one are not gone on with."""
+
+
+def together(env: PopulationEnv, kind: int, who: Who, config: DeviatorConfig) -> tuple[int, int]:
+    """(deviators of type `kind` in a copy, copies) that train together."""
+    agents = int(np.count_nonzero(np.asarray(env.agent_types) == kind))
+    if who == "one":
+        agents = max(1, min(agents, env.num_agents // config.crowd))
+    return agents, -(-config.deviators // agents)
 
 
 class DeviatorTrainer:
@@ -64,10 +73,7 @@ class DeviatorTrainer:
         units = seen.units
         probe = subject.deviation(kind, "type", 1, 0)
         horizon = probe.horizon
-        agents = probe.num_agents
-        if who == "one":
-            agents = max(1, min(agents, probe.inner.num_agents // config.crowd))
-        copies = -(-config.deviators // agents)
+        agents, copies = together(probe.inner, kind, who, config)
         env = subject.deviation(kind, who, copies, stream(root, "env"), start=start, units=units, number=agents)
         continuous = not hasattr(env.action_space, "n")
         self.algorithm = subject.algorithm if config.algorithm == "same" else config.algorithm

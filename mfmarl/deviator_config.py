@@ -60,7 +60,6 @@ class DeviatorConfig(BaseModel):
             temperature_start=1.0,
             temperature_end=0.015,
             temperature_fraction=0.9,
-            double_q=True,
             huber=False,
             gradient_steps_per_step=6.0,
         ),

@@ -22,7 +22,7 @@ from scipy import stats
 from analysis.equilibrium.gaps import Estimate, Gaps, TypeGap, What
 from envs.population import type_slices
 from mfmarl.deviation import DeviationEnv
-from mfmarl.deviator import train_deviator
+from mfmarl.deviator import together, train_deviator
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import greedy
 from mfmarl.errors import UserError
@@ -85,11 +85,7 @@ def turns_of(
         UserError: for a type that does not exist; lists them.
     """
     kind, _ = kind_of(subject, type_name)
-    env = subject.make(1)
-    agents = int(np.count_nonzero(np.asarray(env.agent_types) == kind))
-    if who == "one":
-        agents = max(1, min(agents, env.num_agents // config.crowd))
-    copies = ceil(config.deviators / agents)
+    agents, copies = together(subject.make(1), kind, who, config)
     return Turns(agents, copies, ceil(ceil(config.episodes(start) / agents) / copies))
 
 
