@@ -13,7 +13,7 @@ $(STAMP): constraints.txt pyproject.toml
 	    { echo "mfmarl needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "installing into .venv (some minutes, once)"
 	@$(PYTHON) -m venv .venv || { echo "the module venv is missing: install python3-venv" >&2; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracles]'
 	@touch $(STAMP)
 
 # trains on the embedded data, evaluates, and writes demo/report/index.html; run again, it goes on where it stopped
