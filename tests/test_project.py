@@ -119,9 +119,9 @@ def test_conda_gives_the_same_set() -> None:
     told = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, through_pip = told["dependencies"]
     assert conda == ["python=3.11", "pip"]
-    assert through_pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    assert through_pip == {"pip": ["-c constraints.txt", "-e .[test,oracles]"]}
     assert PROJECT["requires-python"] == ">=3.11"
-    assert "-c constraints.txt -e '.[test]'" in (ROOT / "Makefile").read_text()
+    assert "-c constraints.txt -e '.[test,oracles]'" in (ROOT / "Makefile").read_text()
 
 
 def test_constraints_are_exact_and_whole() -> None:
