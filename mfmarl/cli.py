@@ -29,6 +29,7 @@ from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.study_command import Study
+from mfmarl.submit_command import Submit
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -302,10 +303,13 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study]] = {
+COMMANDS: dict[
+    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit]
+] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
+    "submit": Submit,
     "audit": Audit,
     "export": Export,
     "ls": Ls,

@@ -61,6 +61,7 @@ JOBS = {
     "study sizes": Entry("mfmarl.launch.games:agent_steps", "agent steps of every cell, which is checked"),
     "study run": Entry("mfmarl.launch.drive:drive", "what is not done of a study"),
     "study on Ray": Entry("mfmarl.rllib.cell_pool:RayPool", "cells as tasks of a Ray cluster"),
+    "job server": Entry("mfmarl.rllib.job_server:JobServer", "where a cluster takes jobs"),
     "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),
     "env names": Entry("envs:names", "every environment that can be made"),
