@@ -25,7 +25,11 @@ from ray.job_submission import JobSubmissionClient  # noqa: E402
 
 CONNECT_S = 25.0
 """For looking up the name, connecting and the first answer, together."""
-CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+CHATTY = (
+    "ray._private.runtime_env.packaging",
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+)
 OVERRIDES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Variables that Ray's client would take before the address it is given."""
 
@@ -156,8 +160,9 @@ def _asking(address: str) -> Iterator[None]:
 
 
 def _first(error: Exception) -> str:
+    """Its first sentence; Ray's go on with advice for other cases."""
     text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+    return text.splitlines()[0].split(". ")[0].rstrip(".")[:300] if text else type(error).__name__
 
 
 def _view(details: Any) -> JobView:

@@ -65,7 +65,7 @@ class Node:
                 "--object-store-memory=100000000", f"--dashboard-agent-listen-port={listen}", "--min-worker-port=0",
                 f"--metrics-export-port={metrics}", "--max-worker-port=0", *arguments,
             ],
-            env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=environment, stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def kill(self) -> None:
@@ -113,9 +113,10 @@ class TwoNodes:
         )  # fmt: skip
         self.worker: Node | None = None
         try:
-            until(self._serves, 90, "the job server answers")
+            until(self._listens, 120, "the head listens")
             self.add_worker()
-            until(lambda: self.nodes() == 2, 90, "two nodes are alive")
+            until(self._serves, 120, "the job server answers")
+            until(lambda: self.nodes() == 2, 120, "two nodes are alive")
         except BaseException:
             self.close()
             raise
@@ -126,8 +127,13 @@ class TwoNodes:
         with urllib.request.urlopen(urllib.request.Request(self.address + path, headers=headers), timeout=10) as answer:
             return json.load(answer)
 
-    def _serves(self) -> bool:
+    def _listens(self) -> bool:
         assert self.head.process.poll() is None, "the head did not start"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.gcs), timeout=1):
+            return True
+        return False
+
+    def _serves(self) -> bool:
         with suppress(OSError, urllib.error.URLError):
             return bool(self.get("/api/version"))
         return False
