@@ -1,4 +1,4 @@
-"""A study on a real cluster of two nodes, by `mfmarl submit`: a node or driver that dies loses nothing; the token holds."""
+"""A study on a real cluster of two nodes, by `mfmarl submit`: a killed node or driver loses nothing, the token holds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.ray
 
 ROOT = Path(__file__).resolve().parents[2]
 SIX = (
-    SMALL.replace("num_episodes: 8", "num_episodes: 200").replace("checkpoint_every: 4", "checkpoint_every: 10")
+    SMALL.replace("num_episodes: 8", "num_episodes: 100").replace("checkpoint_every: 4", "checkpoint_every: 10")
     .replace("seed: [1, 2]", "seed: [1, 2, 3]").replace("retries: 1", "retries: 2")
     + "resources: {memory_gb: 0.2}\n"
 )  # fmt: skip
-ENDLESS = SIX.replace("num_episodes: 200", "num_episodes: 1000000").replace("name: small", "name: long")
+ENDLESS = SIX.replace("num_episodes: 100", "num_episodes: 1000000").replace("name: small", "name: long")
 
 
 @pytest.fixture(scope="module")
