@@ -1,4 +1,4 @@
-"""A study on a real cluster of two nodes, by `mfmarl submit`: a killed node or driver loses nothing, the token holds."""
+"""A study on a real cluster of two nodes, by `mfmarl submit`: a killed node or driver loses nothing."""
 
 from __future__ import annotations
 
