@@ -61,6 +61,7 @@ class Submit:
     def run(self) -> int:
         """Begin or join the job, and return its exit code."""
         from mfmarl.launch.ray_job import check_url, job_key
+        from mfmarl.rllib.quiet import take_token
 
         if self.address is None:
             raise UserError("submit: which cluster? give --address http://HOST:8265, its dashboard's address")
@@ -79,6 +80,7 @@ class Submit:
         if not self.stop:
             # every kind of cell meets its game before anything is sent
             load(JOBS, "study sizes")(study)
+        take_token(self.address)
         server = load(JOBS, "job server")(self.address)
         key = job_key(study, runs_dir)
         return self._stop(server, key) if self.stop else self._submit(server, key, study, runs_dir)

@@ -156,26 +156,32 @@ def follow(
 
     lost: float | None = None
     while True:
+        cut: Unreachable | None = None
         try:
             asyncio.run(read())
-            job = server.job(name)
         except Unreachable as error:
-            now = time.monotonic()
-            if lost is None:
-                lost = now
-                told(f"{error}; trying again, the job goes on")
-            if now - lost > patience_s:
-                raise
-        else:
-            if lost is not None:
-                told("connected again")
-            lost = None
+            cut = error
+        try:
+            job = server.job(name)
             if job is None:
                 raise TrainingFailed(
                     f"the cluster knows no job {name} any more; was it started anew? the same command goes on there"
                 )
-            if job.ended and closed:
+            # the log of a node that is gone is not waited for
+            if job.ended and (closed or cut):
                 return job
+        except Unreachable as error:
+            cut = error
+        now = time.monotonic()
+        if cut is None:
+            if lost is not None:
+                told("connected again")
+            lost = None
+        elif lost is None:
+            lost = now
+            told(f"{cut}; trying again, the job goes on")
+        elif now - lost > patience_s:
+            raise cut
         time.sleep(rest_s)
 
 

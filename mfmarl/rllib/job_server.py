@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobSubmissionClient
 
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.launch.ray_job import JobView, Unreachable
-from mfmarl.rllib.quiet import find_token, take_token
-
-take_token()
-
-# the token must have been taken before Ray is imported
-from ray.exceptions import AuthenticationError  # noqa: E402
-from ray.job_submission import JobSubmissionClient  # noqa: E402
+from mfmarl.rllib.quiet import find_token
 
 CONNECT_S = 25.0
 """For looking up the name, connecting and the first answer, together."""
@@ -42,7 +38,7 @@ class _Client(JobSubmissionClient):
 
 
 class JobServer:
-    """Jobs of one cluster.
+    """Jobs of one cluster; the token must have been taken before (`quiet.take_token`).
 
     Raises:
         UserError: where nothing answers, or not a job server, or one that asks for another token.
@@ -156,13 +152,18 @@ def _asking(address: str) -> Iterator[None]:
     except RuntimeError as error:
         if "connection closed" in str(error):
             raise Unreachable(f"the job server {address} hung up") from None
+        if "status code 5" in str(error):
+            raise Unreachable(f"the job server {address} fails: {_first(error)}") from None
         raise TrainingFailed(f"the job server {address} failed: {_first(error)}") from None
 
 
 def _first(error: Exception) -> str:
-    """Its first sentence; Ray's go on with advice for other cases."""
-    text = str(error).strip()
-    return text.splitlines()[0].split(". ")[0].rstrip(".")[:300] if text else type(error).__name__
+    """Its first sentence, Ray's go on with advice for other cases; and how a traceback in it ends."""
+    lines = str(error).strip().splitlines()
+    if not lines:
+        return type(error).__name__
+    ending = f" {lines[-1]}" if "Traceback" in lines[0] else ""
+    return (lines[0].split(". ")[0].rstrip(".") + ending)[:300]
 
 
 def _view(details: Any) -> JobView:

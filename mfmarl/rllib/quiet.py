@@ -27,7 +27,7 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
         check_answers(address)
-        take_token()
+    take_token(address)
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -78,9 +78,12 @@ def find_token() -> str | None:
     return str(own) if own.exists() else None
 
 
-def take_token() -> None:
-    """Show the token of this machine, as `ray start` asks for it where there is one; must precede Ray's import."""
-    if find_token() is not None:
+def take_token(address: str | None) -> None:
+    """Show this machine's token, where it has one, to the cluster that will be joined, here or by RAY_ADDRESS.
+
+    Must precede the first import of Ray, which reads the mode of authentication once.
+    """
+    if (address or os.environ.get("RAY_ADDRESS")) and find_token() is not None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
