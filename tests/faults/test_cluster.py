@@ -164,7 +164,7 @@ def test_without_the_token_nothing_is_answered(cluster: TwoNodes, tmp_path: Path
             cluster.get(path, token=False)
         assert error.value.code == 401
     (wrong := tmp_path / "wrong").write_text("0" * 64)
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(wrong)}
+    token = {"RAY_AUTH_TOKEN_PATH": str(wrong)}
     for environment, told in (
         (cluster.environment, "put the cluster's token into ~/.ray/auth_token (mode 0600) or RAY_AUTH_TOKEN_PATH"),
         (cluster.environment | token, f"the token is that of {wrong}; is it the cluster's?"),
@@ -175,3 +175,14 @@ def test_without_the_token_nothing_is_answered(cluster: TwoNodes, tmp_path: Path
         assert (found.out(), len(found.err().splitlines())) == ("", 1)
         assert found.err().startswith(f"mfmarl: the job server {cluster.address} refuses: ")
         assert told in found.err()
+
+
+def test_a_study_run_from_here_shows_the_token_too(cluster: TwoNodes, tmp_path: Path) -> None:
+    small_study(tmp_path, SIX)
+    command = [sys.executable, "-m", "mfmarl", "study", "run", "small.yaml", "--address", f"127.0.0.1:{cluster.gcs}"]
+    environment = cluster.with_token | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    # its tasks came to the nodes, which have no mfmarl of their own
+    assert done.returncode == 3, done.stderr
+    assert "mfmarl: 6 of 6 cells failed" in done.stderr
+    assert "No module named 'mfmarl'; is mfmarl on every node? `submit` takes it along" in done.stderr

@@ -100,9 +100,10 @@ class TwoNodes:
             "OMP_NUM_THREADS": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
         }
-        self.with_token = self.environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.token)}
-        # so that a dead node is known within seconds
+        self.with_token = self.environment | {"RAY_AUTH_TOKEN_PATH": str(self.token)}
         self._started = self.with_token | {
+            "RAY_AUTH_MODE": "token",
+            # so that a dead node is known within seconds
             "RAY_health_check_period_ms": "500",
             "RAY_health_check_timeout_ms": "2000",
             "RAY_health_check_failure_threshold": "3",
