@@ -116,10 +116,8 @@ class Submit:
             variables |= {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
         metadata = {"study": study.name, "runs_dir": str(runs_dir)}
         with TemporaryDirectory(prefix="mfmarl-") as folder:
-            stage(study, self.file, Path(folder))
-            begun: bool = server.begin(
-                name, entrypoint(runs_dir, verbose=self.verbose), Path(folder), variables, metadata
-            )
+            staged = stage(study, self.file, Path(folder))
+            begun: bool = server.begin(name, entrypoint(runs_dir, verbose=self.verbose), staged, variables, metadata)
         return begun
 
     def _follow(self, server: Any, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from mfmarl.errors import UserError
@@ -16,7 +17,17 @@ NO_SOURCE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*")
 """Caches hold code that was compiled for this machine's processor, and weigh a hundred times the source."""
 
 
-def stage(study: Study, file: Path, into: Path) -> None:
+@dataclass(frozen=True)
+class Staged:
+    """What goes along."""
+
+    work: Path
+    """Working directory of the job: the study."""
+    packages: tuple[Path, ...]
+    """Code apart from the study, so that nodes keep one copy of a version for all studies, with what it compiled."""
+
+
+def stage(study: Study, file: Path, into: Path) -> Staged:
     """Put the packages, the study's file and the sales tables that it names by relative paths into an empty folder.
 
     Args:
@@ -26,13 +37,16 @@ def stage(study: Study, file: Path, into: Path) -> None:
         UserError: where a sales table is outside the folder that this command is given in.
         StorageFailed: where the folder does not take it.
     """
+    work, code = into / "work", into / "code"
     with storing(into, "cannot make"):
+        work.mkdir()
         for package in PACKAGES:
-            shutil.copytree(SOURCE / package, into / package, ignore=NO_SOURCE)
-        shutil.copyfile(file, into / STUDY_FILE)
+            shutil.copytree(SOURCE / package, code / package, ignore=NO_SOURCE)
+        shutil.copyfile(file, work / STUDY_FILE)
         for table in _sales_tables(study):
-            (into / table).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(table, into / table)
+            (work / table).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(table, work / table)
+    return Staged(work, tuple(code / package for package in PACKAGES))
 
 
 def _sales_tables(study: Study) -> list[Path]:
@@ -43,7 +57,7 @@ def _sales_tables(study: Study) -> list[Path]:
         if not isinstance(given, str) or Path(given).is_absolute():
             continue
         path = Path(given)
-        if ".." in path.parts or path.parts[0] in PACKAGES:
+        if ".." in path.parts:
             raise UserError(
                 f"cell ({cell.label}): env_options.sales {given} cannot go along with a job; want a file below this "
                 "folder, or an absolute path that all nodes see"

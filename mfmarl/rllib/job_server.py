@@ -8,7 +8,6 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +16,7 @@ from ray.job_submission import JobSubmissionClient
 
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.launch.ray_job import JobView, Unreachable
+from mfmarl.launch.staging import Staged
 from mfmarl.rllib.quiet import find_token
 
 CONNECT_S = 25.0
@@ -67,15 +67,18 @@ class JobServer:
                 raise
 
     def begin(
-        self, name: str, entrypoint: str, folder: Path, variables: Mapping[str, str], metadata: Mapping[str, str]
+        self, name: str, entrypoint: str, staged: Staged, variables: Mapping[str, str], metadata: Mapping[str, str]
     ) -> bool:
-        """Send the folder and begin the job; False where a job of that name was begun meanwhile.
+        """Send what goes along and begin the job; False where a job of that name was begun meanwhile.
 
         Args:
-            folder: the job's working directory, on every node.
             variables: of the environment of its driver and tasks.
         """
-        environment = {"working_dir": str(folder), "env_vars": dict(variables)}
+        environment = {
+            "working_dir": str(staged.work),
+            "py_modules": [str(package) for package in staged.packages],
+            "env_vars": dict(variables),
+        }
         with _asking(self.address):
             try:
                 self._client.submit_job(

@@ -55,6 +55,7 @@ class Submitted:
                 command, cwd=folder, stdout=out, stderr=err,
                 env=(cluster.with_token if environment is None else environment) | {"PYTHONPATH": str(ROOT)},
             )  # fmt: skip
+        cluster.clients.append(self.process)
 
     def out(self) -> str:
         return self._files[0].read_text()
@@ -62,7 +63,7 @@ class Submitted:
     def err(self) -> str:
         return self._files[1].read_text()
 
-    def says(self, text: str, seconds: float = 120) -> None:
+    def says(self, text: str, seconds: float = 240) -> None:
         """Wait until the log has it."""
         until(lambda: text in self.out() or self.process.poll() is not None, seconds, f"{text!r} is told")
         assert text in self.out(), self.out() + self.err()
@@ -94,14 +95,13 @@ def test_a_killed_node_and_a_killed_driver_lose_nothing(
         held = {cell.digest: holder(notes_of(folder, cell.digest)) for cell in study.cells}
         return any(who is not None and who.pid in there and checkpoint_paths(folder / d) for d, who in held.items())
 
-    until(begun_on_the_worker, 180, "a cell on the worker node has a checkpoint")
+    until(begun_on_the_worker, 400, "a cell on the worker node has a checkpoint")
     cluster.worker.kill()
     first.says("will be tried again: its Ray worker died")
     assert any(state_of(folder, cell).state != "done" for cell in study.cells)
     os.kill(driver_of(cluster), signal.SIGKILL)
     assert first.ended() == 3
     assert "died: its driver was killed by signal 9; the same command goes on with it" in first.err()
-    cluster.add_worker()
     second = Submitted(cluster, tmp_path)
     assert second.ended() == 0, second.out() + second.err()
     assert "[6 of 6 done]" in second.out()

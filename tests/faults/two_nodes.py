@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 class Node:
     """One `ray start --block` and everything that it started."""
 
@@ -70,11 +76,12 @@ class Node:
 
     def kill(self) -> None:
         """As when the machine loses power: every process of the node at once."""
-        pids = tree(self.process.pid)
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        stopped: list[int] = []
+        # until none is left that could start another
+        while new := [pid for pid in tree(self.process.pid) if pid not in stopped]:
+            _signal(new, signal.SIGSTOP)
+            stopped += new
+        _signal(stopped, signal.SIGKILL)
         self.process.wait()
         self._log.close()
         shutil.rmtree(self._temp, ignore_errors=True)
@@ -84,7 +91,7 @@ class TwoNodes:
     """A head with job server and token, and one worker node that can be killed."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.clients: list[subprocess.Popen[bytes]] = []
         self.token = folder / "token"
         self.token.touch(0o600)
         self.token.write_text(secrets.token_hex(32))
@@ -101,7 +108,7 @@ class TwoNodes:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         self.with_token = self.environment | {"RAY_AUTH_TOKEN_PATH": str(self.token)}
-        self._started = self.with_token | {
+        started = self.with_token | {
             "RAY_AUTH_MODE": "token",
             # so that a dead node is known within seconds
             "RAY_health_check_period_ms": "500",
@@ -109,13 +116,13 @@ class TwoNodes:
             "RAY_health_check_failure_threshold": "3",
         }
         self.head = Node(
-            folder, self._started, "--head", f"--port={self.gcs}", "--dashboard-host=127.0.0.1",
+            folder, started, "--head", f"--port={self.gcs}", "--dashboard-host=127.0.0.1",
             f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}",
         )  # fmt: skip
         self.worker: Node | None = None
         try:
             until(self._listens, 120, "the head listens")
-            self.add_worker()
+            self.worker = Node(folder, started, f"--address=127.0.0.1:{self.gcs}")
             until(self._serves, 120, "the job server answers")
             until(lambda: self.nodes() == 2, 120, "two nodes are alive")
         except BaseException:
@@ -144,12 +151,11 @@ class TwoNodes:
         found = self.get("/nodes?view=summary")["data"]["summary"]
         return sum(node["raylet"].get("state") == "ALIVE" for node in found)
 
-    def add_worker(self) -> None:
-        """Start the second node."""
-        self.worker = Node(self.folder, self._started, f"--address=127.0.0.1:{self.gcs}")
-
     def close(self) -> None:
-        """End both."""
+        """End both, and what was started to talk to them."""
+        _signal([each.pid for each in self.clients if each.poll() is None], signal.SIGKILL)
+        for each in self.clients:
+            each.wait()
         for node in (self.worker, self.head):
             if node is not None and node.process.poll() is None:
                 node.kill()

@@ -165,19 +165,21 @@ def test_what_goes_along_runs_by_itself(tmp_path: Path, monkeypatch: pytest.Monk
     study = small_study(tmp_path, text)
     monkeypatch.chdir(tmp_path)
     (to := tmp_path / "to").mkdir()
-    stage(study, tmp_path / "small.yaml", to)
-    assert {p.name for p in to.iterdir()} == {"mfmarl", "envs", "analysis", "study.yaml", "data"}
-    assert (to / "study.yaml").read_text() == text
-    assert (to / "data" / "sales.csv").is_file()
-    assert (to / "envs/inventory/data/dominicks_orange_juice/sales.csv.gz").is_file()
+    staged = stage(study, tmp_path / "small.yaml", to)
+    assert {p.name for p in staged.work.iterdir()} == {"study.yaml", "data"}
+    assert (staged.work / "study.yaml").read_text() == text
+    assert (staged.work / "data" / "sales.csv").is_file()
+    assert [p.name for p in staged.packages] == ["mfmarl", "envs", "analysis"]
+    code = staged.packages[0].parent
+    assert (code / "envs/inventory/data/dominicks_orange_juice/sales.csv.gz").is_file()
     assert not list(to.rglob("__pycache__"))
     assert sum(p.stat().st_size for p in to.rglob("*")) < 10e6
     # its own code, in a process that sees no other
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    code = "import mfmarl, envs, analysis; print(mfmarl.__file__, envs.__file__, analysis.__file__)"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=to, env=environment, capture_output=True, text=True, check=True)
-    assert [Path(f).parent for f in done.stdout.split()] == [to / "mfmarl", to / "envs", to / "analysis"]
+    environment = os.environ | {"PYTHONPATH": str(code)}
+    script = "import mfmarl, envs, analysis; print(mfmarl.__file__, envs.__file__, analysis.__file__)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=staged.work, env=environment, capture_output=True, text=True, check=True)
+    assert [Path(f).parent for f in done.stdout.split()] == list(staged.packages)
 
 
 def test_a_sales_table_elsewhere_is_refused(tmp_path: Path) -> None:
