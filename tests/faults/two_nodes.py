@@ -110,6 +110,8 @@ class TwoNodes:
         self.with_token = self.environment | {"RAY_AUTH_TOKEN_PATH": str(self.token)}
         started = self.with_token | {
             "RAY_AUTH_MODE": "token",
+            # Ray's workers give way to all else, on a busy machine for minutes
+            "RAY_worker_niceness": "0",
             # so that a dead node is known within seconds
             "RAY_health_check_period_ms": "500",
             "RAY_health_check_timeout_ms": "2000",
