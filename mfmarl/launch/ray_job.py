@@ -135,6 +135,13 @@ def follow(
     """
     shown = 0
     closed = False
+    lost: float | None = None
+
+    def found() -> None:
+        nonlocal lost
+        if lost is not None:
+            told("connected again")
+        lost = None
 
     async def read() -> None:
         nonlocal shown, closed
@@ -147,6 +154,7 @@ def follow(
                 piece.cancel()
                 return
             text = piece.result()
+            found()
             if text is None:
                 closed = True
                 return
@@ -154,7 +162,6 @@ def follow(
             at += len(text)
             shown = max(shown, at)
 
-    lost: float | None = None
     while True:
         cut: Unreachable | None = None
         try:
@@ -174,9 +181,7 @@ def follow(
             cut = error
         now = time.monotonic()
         if cut is None:
-            if lost is not None:
-                told("connected again")
-            lost = None
+            found()
         elif lost is None:
             lost = now
             told(f"{cut}; trying again, the job goes on")

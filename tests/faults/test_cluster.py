@@ -17,6 +17,7 @@ from mfmarl.launch.cell_state import notes_of, state_of
 from mfmarl.runs.checkpoint import checkpoint_paths, latest_checkpoint
 from mfmarl.runs.journal import read_journal
 from mfmarl.runs.lock import holder
+from tests.faults.cut_line import CutLine
 from tests.faults.two_nodes import TwoNodes, tree, until
 from tests.mfmarl.launch.conftest import SMALL, Driven, small_study
 
@@ -49,7 +50,8 @@ class Submitted:
     ) -> None:
         Submitted.count += 1
         self._files = [folder / f"{Submitted.count}.{name}" for name in ("out", "err")]
-        command = [sys.executable, "-m", "mfmarl", "submit", "small.yaml", "--address", cluster.address, *options]
+        to = [] if "--address" in options else ["--address", cluster.address]
+        command = [sys.executable, "-m", "mfmarl", "submit", "small.yaml", *to, *options]
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
             self.process = subprocess.Popen(
                 command, cwd=folder, stdout=out, stderr=err,
@@ -132,9 +134,17 @@ def test_a_job_is_joined_left_and_stopped(cluster: TwoNodes, tmp_path: Path) -> 
     (tmp_path / "small.yaml").write_text(ENDLESS)
     first = Submitted(cluster, tmp_path)
     first.says("6 to do or to go on with")
-    joined = Submitted(cluster, tmp_path)
+    line = CutLine(cluster.dashboard)
+    joined = Submitted(cluster, tmp_path, "--address", f"http://127.0.0.1:{line.port}")
     joined.says("6 to do or to go on with")
     assert "runs already" in joined.err()
+    line.cut()
+    until(lambda: "; trying again, the job goes on" in joined.err(), 120, "the cut is told")
+    line.mend()
+    before = len(joined.out())
+    until(lambda: len(joined.out()) > before, 120, "the log goes on")
+    assert "connected again" in joined.err()
+    assert joined.out().count("6 to do or to go on with") == 1
     joined.process.send_signal(signal.SIGINT)
     assert joined.ended() == 130
     assert "which goes on; the same command joins it, with --stop ends it" in joined.err()

@@ -97,7 +97,7 @@ class TwoNodes:
         self.token.write_text(secrets.token_hex(32))
         (folder / "home").mkdir()
         self.gcs, dashboard, client = free_ports(3)
-        self.address = f"http://127.0.0.1:{dashboard}"
+        self.dashboard, self.address = dashboard, f"http://127.0.0.1:{dashboard}"
         kept = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
         self.environment = kept | {
             # no token of the user's own
