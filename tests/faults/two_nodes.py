@@ -98,7 +98,7 @@ class TwoNodes:
         (folder / "home").mkdir()
         self.gcs, dashboard, client = free_ports(3)
         self.dashboard, self.address = dashboard, f"http://127.0.0.1:{dashboard}"
-        # nor does a node find mfmarl where this process has it
+        # a node does not find mfmarl where this process has it
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
         self.environment = kept | {
             # no token of the user's own
