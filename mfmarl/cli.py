@@ -26,6 +26,7 @@ from mfmarl.arguments import whole_number as _whole_number
 from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
+from mfmarl.manifest_command import Manifest
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.study_command import Study
@@ -302,10 +303,13 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study]] = {
+COMMANDS: dict[
+    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Manifest]
+] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
+    "manifest": Manifest,
     "audit": Audit,
     "export": Export,
     "ls": Ls,
