@@ -83,8 +83,8 @@ def validate(text: str, source: str) -> None:
     host = spec.headGroupSpec.rayStartParams.get("dashboard-host")
     if host not in ("127.0.0.1", "localhost", "$MFMARL_POD_IP"):
         raise UserError(
-            f"{source}: RayJob: headGroupSpec.rayStartParams.dashboard-host: got {json.dumps(host)}; want $MFMARL_POD_IP, "
-            "since KubeRay itself would bind the dashboard to all interfaces"
+            f"{source}: RayJob: headGroupSpec.rayStartParams.dashboard-host: got {json.dumps(host)}; want "
+            "$MFMARL_POD_IP, since KubeRay itself would bind the dashboard to all interfaces"
         )
     workers = [(group.groupName, group.template) for group in spec.workerGroupSpecs]
     for group, template in [("headGroupSpec", spec.headGroupSpec.template), *workers]:

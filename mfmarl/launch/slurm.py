@@ -95,7 +95,7 @@ def validate(text: str, source: str) -> None:
         if line.startswith("#SBATCH"):
             if begun is not None:
                 raise UserError(
-                    f"{source} line {number}: sbatch reads no directive after the first command, line {begun}; move it up"
+                    f"{source} line {number}: sbatch reads no directive after a command, here line {begun}; move it up"
                 )
             _check_directive(line, f"{source} line {number}", seen, number)
         elif line.strip() and not line.lstrip().startswith("#") and begun is None:

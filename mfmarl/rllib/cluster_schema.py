@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import ray.autoscaler
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from mfmarl.errors import UserError
+
+SCHEMA = Path(ray.autoscaler.__file__).with_name("ray-schema.json")
 
 
 def check_cluster_file(config: Mapping[str, Any], source: str) -> None:
@@ -24,6 +29,8 @@ def check_cluster_file(config: Mapping[str, Any], source: str) -> None:
     logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)
     try:
         with redirect_stdout(told), redirect_stderr(told):
+            # as it is, for messages that name the key; then with the provider's defaults, as `ray up` does
+            jsonschema.validate(config, json.loads(SCHEMA.read_text(encoding="utf-8")))
             validate_config(prepare_config(dict(config)))
     except jsonschema.ValidationError as error:
         raise UserError(f"{source}: {_named(error)}{error.message}") from None
