@@ -29,6 +29,7 @@ from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.manifest_command import Manifest
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
+from mfmarl.search_command import Search
 from mfmarl.study_command import Study
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
@@ -304,11 +305,12 @@ class References:
 
 
 COMMANDS: dict[
-    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Manifest]
+    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Manifest | Search]
 ] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
+    "search": Search,
     "manifest": Manifest,
     "audit": Audit,
     "export": Export,
