@@ -87,7 +87,7 @@ class SearchDriver:
                 return self.trials
             for outcome in self.pool.ended(1.0):
                 self._ended(outcome)
-            if time.monotonic() - shown_at >= every_s:
+            if self._at_work and time.monotonic() - shown_at >= every_s:
                 shown_at = time.monotonic()
                 self.told(self._line())
 

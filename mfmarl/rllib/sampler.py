@@ -57,7 +57,7 @@ def _distribution(domain: Domain) -> Any:
         return optuna.distributions.CategoricalDistribution([json.dumps(value) for value in domain.values])
     if isinstance(domain, Floats):
         return optuna.distributions.FloatDistribution(domain.low, domain.high, log=domain.log)
-    return optuna.distributions.IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    return optuna.distributions.IntDistribution(*domain.ends, log=domain.log, step=domain.step)
 
 
 def _value(domain: Domain, drawn: Any) -> Any:
