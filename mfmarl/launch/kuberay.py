@@ -18,7 +18,7 @@ from mfmarl.errors import UserError
 from mfmarl.launch.cluster_config import KubeRay
 from mfmarl.launch.rayjob_fields import ConfigMap, Container, RayJob
 from mfmarl.launch.study import Study
-from mfmarl.launch.templates import block, check_not_exposed, filled, label, yaml_text
+from mfmarl.launch.templates import block, filled, label, yaml_text
 from mfmarl.strict_yaml import read_documents
 
 STUDY_FOLDER = "/etc/mfmarl"
@@ -78,7 +78,6 @@ def validate(text: str, source: str) -> None:
         UserError: names the document, the field, what was got and what is allowed.
     """
     job, maps = _documents(text, source)
-    check_not_exposed(text, source)
     spec = job.spec.rayClusterSpec
     host = spec.headGroupSpec.rayStartParams.get("dashboard-host")
     if host not in ("127.0.0.1", "localhost", "$MFMARL_POD_IP"):

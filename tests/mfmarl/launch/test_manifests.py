@@ -34,6 +34,7 @@ def test_no_template_opens_the_job_server(rendered: dict[str, str]) -> None:
     hosts = {"slurm": "127.0.0.1", "kuberay": "$MFMARL_POD_IP", "ray-up local": "127.0.0.1", "ray-up aws": "127.0.0.1"}
     for name, host in hosts.items():
         opened = rendered[name].replace(host, "0.0.0.0")
+        assert opened != rendered[name]
         with pytest.raises(UserError, match=r"binds the dashboard to all interfaces|want \$MFMARL_POD_IP"):
             CHECKS[name](opened, name)
 

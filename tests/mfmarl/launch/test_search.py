@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +21,17 @@ from mfmarl.launch.search import SearchDriver
 from mfmarl.launch.search_config import Choices, Floats, Integers, Search
 from mfmarl.launch.trials import BEST, TRIALS, Trial, best_of, found_trials, score_of
 from mfmarl.launch.work import Job
-from mfmarl.runs.schema import COMPLETE, open_run
+from mfmarl.runs.checkpoint import checkpoint_paths
+from mfmarl.runs.journal import read_journal
+from mfmarl.runs.schema import COMPLETE, RUN, open_run
 from mfmarl.runs.store import read_evaluation
 from tests.mfmarl.launch.conftest import HerePool, unfinish
 from tests.mfmarl.launch.test_search_config import SEARCH, search_in
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def searching(search: Search, folder: Path, pool: Pool, told: list[str], jobs: int = 1) -> list[Trial]:
@@ -106,6 +115,43 @@ def test_what_a_kill_left_is_done_and_nothing_else(searched: tuple[Path, Searche
     assert files(tmp_path / "tiny" / config_hash(whole.runs[1])) == kept
     # to the same scores
     assert {repr(t.point): t.score for t in again.trials} == {repr(t.point): t.score for t in made.trials}
+
+
+DRIVER = """
+from pathlib import Path
+from mfmarl.launch.search_config import read_search
+from tests.mfmarl.launch.conftest import HerePool
+from tests.mfmarl.launch.test_search import searching
+
+searching(read_search(Path("s.yaml")), Path("tiny"), HerePool(), [])
+"""
+
+
+def test_killed_in_the_middle_it_ends_as_the_undisturbed_one(tmp_path: Path) -> None:
+    text = SEARCH.replace("num_episodes: 8", "num_episodes: 400").replace("trials: 4", "trials: 1")
+    search, folder = search_in(tmp_path, text), tmp_path / "tiny"
+    command = [sys.executable, "-c", DRIVER]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}) as child:
+        # the run with the second seed has begun
+        while child.poll() is None and not any(len(checkpoint_paths(run)) > 1 for run in unfinished(folder)):
+            time.sleep(0.005)
+        child.send_signal(signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    finished = [run for run in folder.iterdir() if (run / "evaluation.h5").exists()]
+    kept = {run: files(run) for run in finished}
+    left = Searched(search, folder)
+    assert len(left.pool.begun) == 2 - len(finished)
+    assert all(files(run) == before for run, before in kept.items())
+    undisturbed = Searched(search, tmp_path / "undisturbed")
+    assert [(t.point, t.scores) for t in left.trials] == [(t.point, t.scores) for t in undisturbed.trials]
+    for config in left.trials[0].runs.values():
+        lines = [read_journal(tmp_path / name / config_hash(config)) for name in ("tiny", "undisturbed")]
+        assert [[line["iteration"] for line in found] for found in lines] == [list(range(1, len(lines[1]) + 1))] * 2
+
+
+def unfinished(folder: Path) -> list[Path]:
+    runs = [run for run in folder.iterdir() if (run / RUN).exists()] if folder.is_dir() else []
+    return [run for run in runs if not (run / COMPLETE).exists()]
 
 
 class BrokenPool(HerePool):
