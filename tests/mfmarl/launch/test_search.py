@@ -128,25 +128,28 @@ searching(read_search(Path("s.yaml")), Path("tiny"), HerePool(), [])
 
 
 def test_killed_in_the_middle_it_ends_as_the_undisturbed_one(tmp_path: Path) -> None:
-    text = SEARCH.replace("num_episodes: 8", "num_episodes: 400").replace("trials: 4", "trials: 1")
+    text = SEARCH.replace("num_episodes: 8", "num_episodes: 200").replace("trials: 4", "trials: 1")
     search, folder = search_in(tmp_path, text), tmp_path / "tiny"
     command = [sys.executable, "-c", DRIVER]
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}) as child:
-        # the run with the second seed has begun
-        while child.poll() is None and not any(len(checkpoint_paths(run)) > 1 for run in unfinished(folder)):
+        # one run is done, the other has its first checkpoint
+        while child.poll() is None and not (evaluated(folder) and any(map(checkpoint_paths, unfinished(folder)))):
             time.sleep(0.005)
         child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    finished = [run for run in folder.iterdir() if (run / "evaluation.h5").exists()]
-    kept = {run: files(run) for run in finished}
+    (finished,), kept = evaluated(folder), files(evaluated(folder)[0])
     left = Searched(search, folder)
-    assert len(left.pool.begun) == 2 - len(finished)
-    assert all(files(run) == before for run, before in kept.items())
+    assert left.pool.begun == [config_hash(config) for config in left.trials[0].runs.values()][1:]
+    assert files(finished) == kept
     undisturbed = Searched(search, tmp_path / "undisturbed")
     assert [(t.point, t.scores) for t in left.trials] == [(t.point, t.scores) for t in undisturbed.trials]
     for config in left.trials[0].runs.values():
         lines = [read_journal(tmp_path / name / config_hash(config)) for name in ("tiny", "undisturbed")]
         assert [[line["iteration"] for line in found] for found in lines] == [list(range(1, len(lines[1]) + 1))] * 2
+
+
+def evaluated(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob("*/evaluation.h5"))
 
 
 def unfinished(folder: Path) -> list[Path]:
