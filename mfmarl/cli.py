@@ -334,7 +334,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        told = "interrupted; the same command goes on with an audit or a study, `mfmarl train --resume RUN` with a run"
+        told = "interrupted; an audit, study or search goes on by the same command, a run by --resume RUN"
         print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:
