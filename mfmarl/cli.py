@@ -26,7 +26,6 @@ from mfmarl.arguments import whole_number as _whole_number
 from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
-from mfmarl.manifest_command import Manifest
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
@@ -308,7 +307,7 @@ class References:
 COMMANDS: dict[
     str,
     type[
-        Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit | Manifest
+        Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit
         | Search
     ],
 ] = {
@@ -317,7 +316,6 @@ COMMANDS: dict[
     "study": Study,
     "submit": Submit,
     "search": Search,
-    "manifest": Manifest,
     "audit": Audit,
     "export": Export,
     "ls": Ls,

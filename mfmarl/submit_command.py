@@ -22,26 +22,35 @@ if TYPE_CHECKING:
 
 _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 STOP_S = 60.0
+EXAMPLE = "configs/study/demo.yaml"
 
 
 @dataclass(frozen=True)
 class Submit:
-    """Run a study on a cluster as one Ray Job, with this installation's code, and show its log.
+    """Run a study on a cluster: as one Ray Job, whose log is shown, or as what Kubernetes, Slurm or `ray up` take.
 
-    The same command again joins the job while it runs (ctrl-C only leaves it), goes on in a new job where the last one
-    failed or was stopped, and says so where it is done. Nodes need Python, Ray and mfmarl's dependencies, not mfmarl.
-    A remote address needs the cluster's token, in RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
-    Exit codes are the job's: 0 all cells done, 2 bad input, 3 a cell failed or the job died, 4 storage failed, 130
-    stopped or left.
+    --address sends it with this installation's code to a cluster's job server. The same command again joins the job
+    while it runs (ctrl-C only leaves it), goes on in a new job where the last one failed or was stopped, and says so
+    where it is done. Nodes need Python, Ray and mfmarl's dependencies, not mfmarl. A remote address needs the cluster's
+    token, in RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token. Exit codes are the job's: 0 all cells done, 2
+    bad input, 3 a cell failed or the job died, 4 storage failed, 130 stopped or left.
+
+    --kuberay, --slurm and --ray-up make the RayJob, batch script or cluster file from the study and a cluster file
+    (configs/cluster/ has one of each kind), check it and print it, and nothing else happens: --out keeps it, --place
+    hands it over (kubectl apply, sbatch; of ray up it says which commands to give).
 
     Examples:
       mfmarl submit configs/study/demo.yaml --address http://127.0.0.1:8265
       mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs
       mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs --no-wait
       mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs --stop
+      mfmarl submit configs/study/demo.yaml --slurm configs/cluster/slurm.yaml
+      mfmarl submit configs/study/demo.yaml --kuberay configs/cluster/kuberay.yaml --place
+      mfmarl submit configs/study/demo.yaml --ray-up configs/cluster/ray_up_aws.yaml --out up.yaml
+      mfmarl submit --check study.sbatch
     """
 
-    file: Annotated[Path, Positional, given("STUDY.yaml")]
+    file: Annotated[Path | None, Positional, given("STUDY.yaml")] = None
     """The study, as for `mfmarl study`."""
     address: Annotated[str | None, given("http://HOST:8265")] = None
     """The cluster's job server: its dashboard's address."""
@@ -55,37 +64,73 @@ class Submit:
     """Begin a new job though one succeeded; cells that are done are skipped."""
     insecure: _Flag = False
     """Send to a remote cluster without a token."""
+    kuberay: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    """Make a RayJob for Kubernetes."""
+    slurm: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    """Make a Slurm batch script."""
+    ray_up: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    """Make a cluster file of `ray up`."""
+    out: Annotated[Path | None, given("FILE", "printed")] = None
+    """Write what is made there."""
+    place: _Flag = False
+    """Hand what is made to the cluster too."""
+    check: Annotated[Path | None, given("FILE")] = None
+    """Check one that you changed."""
     verbose: _Flag = False
     """Show workers' output, and where an error arose."""
 
     def run(self) -> int:
-        """Begin or join the job, and return its exit code."""
+        """Begin or join the job and return its exit code; or make, check, write or place a manifest."""
+        from mfmarl.launch.manifest import check_manifest, make_manifest
+
+        ways = {"kuberay": self.kuberay, "slurm": self.slurm, "ray-up": self.ray_up}
+        chosen = [(kind, path) for kind, path in ways.items() if path is not None]
+        if self.check is not None:
+            if chosen or self.file or self.address or self.out or self.place:
+                raise UserError("--check FILE checks a file and makes none; leave the rest out")
+            return check_manifest(self.check)
+        if self.file is None:
+            raise UserError(f"submit: which study? e.g. mfmarl submit {EXAMPLE} --address http://127.0.0.1:8265")
+        if len(chosen) + (self.address is not None) != 1:
+            got = " and ".join([*(f"--{kind}" for kind, _ in chosen), *(["--address"] if self.address else [])])
+            raise UserError(
+                f"submit: {got + ' are given; want' if got else 'where to? want'} one of --address http://HOST:8265 (a "
+                "cluster's dashboard), --kuberay, --slurm or --ray-up with a file as in configs/cluster/"
+            )
+        if not chosen:
+            if self.out is not None or self.place:
+                raise UserError("--out and --place are of --kuberay, --slurm and --ray-up; leave them out")
+            return self._as_job(self.file, str(self.address))
+        if self.stop or self.no_wait or self.again or self.insecure:
+            raise UserError("--stop, --no-wait, --again and --insecure are of --address; leave them out")
+        [(kind, cluster)] = chosen
+        return make_manifest(kind, self.file, cluster, self.out, self.place)
+
+    def _as_job(self, file: Path, address: str) -> int:
         from mfmarl.launch.ray_job import check_url, job_key
         from mfmarl.rllib.quiet import take_token
 
-        if self.address is None:
-            raise UserError("submit: which cluster? give --address http://HOST:8265, its dashboard's address")
         if self.stop and (self.no_wait or self.again):
             raise UserError("--stop ends a job, --no-wait and --again begin one; leave one out")
-        here = check_url(self.address)
+        here = check_url(address)
         if not here and not self.runs_dir.is_absolute():
             raise UserError(
-                f"--runs-dir {self.runs_dir}: {self.address} is another machine; want the absolute path of a folder "
+                f"--runs-dir {self.runs_dir}: {address} is another machine; want the absolute path of a folder "
                 "that all its nodes see, e.g. --runs-dir /shared/runs"
             )
         if not here and not self.insecure:
-            _check_token(self.address)
-        study = load(JOBS, "study")(self.file)
+            _check_token(address)
+        study = load(JOBS, "study")(file)
         runs_dir = Path(os.path.abspath(self.runs_dir))
         if not self.stop:
             # every kind of cell meets its game before anything is sent
             load(JOBS, "study sizes")(study)
-        take_token(self.address)
-        server = load(JOBS, "job server")(self.address)
+        take_token(address)
+        server = load(JOBS, "job server")(address)
         key = job_key(study, runs_dir)
-        return self._stop(server, key) if self.stop else self._submit(server, key, study, runs_dir)
+        return self._stop(server, key) if self.stop else self._submit(server, key, study, file, runs_dir)
 
-    def _submit(self, server: Any, key: str, study: Study, runs_dir: Path) -> int:
+    def _submit(self, server: Any, key: str, study: Study, file: Path, runs_dir: Path) -> int:
         from mfmarl.launch.ray_job import attempt_name, last_attempt
 
         number, last = last_attempt(server.jobs(), key)
@@ -99,14 +144,14 @@ class Submit:
             _line(f"job {name} runs already" + ("" if self.no_wait else "; its log so far and from now on:"))
         else:
             name = attempt_name(key, number + 1)
-            mine = self._begin(server, name, study, runs_dir)
+            mine = self._begin(server, name, study, file, runs_dir)
             _line(f"job {name} {'is begun' if mine else 'was begun by another command'} at {self.address}")
         if self.no_wait:
             print(name)
             return 0
         return self._follow(server, name)
 
-    def _begin(self, server: Any, name: str, study: Study, runs_dir: Path) -> bool:
+    def _begin(self, server: Any, name: str, study: Study, file: Path, runs_dir: Path) -> bool:
         from mfmarl.launch.local_pool import THREADS
         from mfmarl.launch.ray_job import entrypoint
         from mfmarl.launch.staging import stage
@@ -116,7 +161,7 @@ class Submit:
             variables |= {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
         metadata = {"study": study.name, "runs_dir": str(runs_dir)}
         with TemporaryDirectory(prefix="mfmarl-") as folder:
-            staged = stage(study, self.file, Path(folder))
+            staged = stage(study, file, Path(folder))
             begun: bool = server.begin(name, entrypoint(runs_dir, verbose=self.verbose), staged, variables, metadata)
         return begun
 

@@ -27,7 +27,7 @@ WITHOUT_TORCH = (
     "mfmarl/launch/study_config.py", "mfmarl/launch/study.py", "mfmarl/launch/cell_state.py", "mfmarl/launch/status.py",
     "mfmarl/launch/local_pool.py", "mfmarl/launch/work.py", "mfmarl/launch/drive.py", "mfmarl/settings_in_use.py",
     "mfmarl/submit_command.py", "mfmarl/launch/ray_job.py", "mfmarl/launch/staging.py", "mfmarl/rllib/quiet.py",
-    "mfmarl/model_text.py", "mfmarl/manifest_command.py", "mfmarl/launch/cluster_config.py",
+    "mfmarl/model_text.py", "mfmarl/launch/manifest.py", "mfmarl/launch/cluster_config.py",
     "mfmarl/launch/templates.py", "mfmarl/launch/slurm.py", "mfmarl/launch/kuberay.py", "mfmarl/launch/ray_up.py",
     "mfmarl/launch/rayjob_fields.py", "mfmarl/search_command.py", "mfmarl/launch/search_config.py",
     "mfmarl/launch/search.py", "mfmarl/launch/trials.py",

@@ -81,28 +81,31 @@ def test_the_command_prints_checks_and_writes(tmp_path: Path, capsys: pytest.Cap
     study = str(ROOT / "configs" / "study" / "demo.yaml")
     for name in ("slurm", "kuberay", "ray_up_local", "ray_up_aws"):
         kind, out = name.removesuffix("_local").removesuffix("_aws").replace("_", "-"), tmp_path / name
-        arguments = ["manifest", kind, study, "--cluster", str(ROOT / "configs" / "cluster" / f"{name}.yaml")]
+        arguments = ["submit", study, f"--{kind}", str(ROOT / "configs" / "cluster" / f"{name}.yaml")]
         assert run_command(arguments) == 0
         printed = capsys.readouterr().out
         assert run_command([*arguments, "--out", str(out)]) == 0
         assert capsys.readouterr().out == f"{out}\n"
         assert out.read_text() == printed
-        assert run_command(["manifest", kind, "--check", str(out)]) == 0
+        assert run_command(["submit", "--check", str(out)]) == 0
         assert capsys.readouterr().err == f"{out} is right\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["pbs"], "want one of kuberay, slurm, ray-up"),
-        (["slurm"], "the study file is missing; e.g. mfmarl manifest slurm configs/study/demo.yaml --cluster"),
-        (["slurm", "STUDY"], "--cluster FILE is missing"),
-        (["slurm", "STUDY", "--cluster", "CLUSTER/kuberay.yaml"], "kind is kuberay; manifest slurm wants slurm"),
-        (["ray-up", "STUDY", "--cluster", "CLUSTER/ray_up_aws.yaml", "--place"], "give --out FILE with --place"),
-        (["slurm", "--check", "nowhere"], "nowhere: there is no such file"),
-        (["slurm", "STUDY", "--check", "nowhere"], "leave the rest out"),
-        (["slurm", "STUDY", "--cluster", "CLUSTER/slurm.yaml", "--place"], "sbatch is not on PATH; run this on a"),
-        (["kuberay", "STUDY", "--cluster", "CLUSTER/kuberay.yaml", "--place"], "kubectl is not on PATH; install it"),
+        (["--slurm", "CLUSTER/slurm.yaml"], "which study? e.g. mfmarl submit configs/study/demo.yaml"),
+        (["STUDY"], "where to? want one of --address http://HOST:8265"),
+        (["STUDY", "--slurm", "CLUSTER/slurm.yaml", "--kuberay", "x"], "--kuberay and --slurm are given; want one of"),
+        (["STUDY", "--slurm", "CLUSTER/slurm.yaml", "--stop"], "are of --address; leave them out"),
+        (["STUDY", "--address", "http://127.0.0.1:9", "--place"], "are of --kuberay, --slurm and --ray-up"),
+        (["STUDY", "--slurm", "CLUSTER/kuberay.yaml"], "kind is kuberay; --slurm wants slurm"),
+        (["STUDY", "--slurm", "nowhere.yaml"], "nowhere.yaml"),
+        (["STUDY", "--ray-up", "CLUSTER/ray_up_aws.yaml", "--place"], "give --out FILE with --place"),
+        (["--check", "nowhere"], "nowhere: there is no such file"),
+        (["STUDY", "--check", "nowhere"], "leave the rest out"),
+        (["STUDY", "--slurm", "CLUSTER/slurm.yaml", "--place"], "sbatch is not on PATH; run this on a"),
+        (["STUDY", "--kuberay", "CLUSTER/kuberay.yaml", "--place"], "kubectl is not on PATH; install it"),
     ],
 )
 def test_mistakes_are_told_in_one_line(
@@ -114,7 +117,7 @@ def test_mistakes_are_told_in_one_line(
     places = {"STUDY": f"{ROOT}/configs/study/demo.yaml", "CLUSTER": f"{ROOT}/configs/cluster"}
     for name, path in places.items():
         arguments = [argument.replace(name, path) for argument in arguments]
-    assert run_command(["manifest", *arguments]) == 2
+    assert run_command(["submit", *arguments]) == 2
     shown = capsys.readouterr().err
     assert told in shown
     assert shown.count("\n") == 1

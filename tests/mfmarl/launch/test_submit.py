@@ -105,7 +105,7 @@ def test_other_addresses_are_refused(address: str) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "submit: which cluster? give --address http://HOST:8265"),
+        ([], "submit: where to? want one of --address http://HOST:8265"),
         (["--address", "http://10.0.0.1:8265"], "want the absolute path of a folder that all its nodes see"),
         (["--address", "http://10.0.0.1:8265", "--runs-dir", "/shared/runs"], "no token for another machine's cluster"),
         (["--address", "http://127.0.0.1:1", "--stop", "--no-wait"], "leave one out"),
