@@ -2,9 +2,25 @@ import math
 
 import numpy as np
 import pytest
+from arch.bootstrap import IIDBootstrap, IndependentSamplesBootstrap
 from scipy import stats
 
-from analysis.statistics import holm, interval, iqm, paired_difference, probability_of_improvement, stars
+import analysis.statistics
+from analysis.statistics import (
+    STATISTICS,
+    Statistic,
+    expanded_level,
+    holm,
+    improvement_interval,
+    interval,
+    iqm,
+    paired_difference,
+    performance_profile,
+    probability_of_improvement,
+    stars,
+    stratified_improvement,
+    stratified_interval,
+)
 
 
 def test_t_interval_equals_scipys():
@@ -15,29 +31,123 @@ def test_t_interval_equals_scipys():
     assert (found.n, found.method) == (4, "t")
 
 
-def test_interval_of_ten_runs_is_the_bca_bootstrap():
+@pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
+def test_interval_of_ten_runs_is_the_bca_bootstrap(statistic: Statistic):
     scores = np.random.default_rng(0).normal(5, 2, 12)
-    found = interval(scores)
-    same = stats.bootstrap((scores,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(0))
+    found = interval(scores, statistic=statistic)
+    same = stats.bootstrap(
+        (scores,),
+        STATISTICS[statistic],
+        n_resamples=9999,
+        confidence_level=expanded_level(0.95, [12]),
+        rng=np.random.default_rng(0),
+    )
     assert found.method == "BCa"
     assert (found.low, found.high) == pytest.approx(tuple(same.confidence_interval))
 
 
+@pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
+def test_bootstrap_intervals_equal_archs(statistic: Statistic):
+    # 16 lopsided scores: bias and acceleration are not zero
+    scores = np.random.default_rng(3).gamma(2.0, 3.0, 16)
+    found = interval(scores, statistic=statistic)
+    oracle = IIDBootstrap(scores, seed=np.random.default_rng(1))
+    level = expanded_level(0.95, [16])
+    low, high = oracle.conf_int(STATISTICS[statistic], reps=9999, method="bca", size=level)[:, 0]
+    # two bootstraps of 9999 draws each differ by their noise at the ends
+    width = found.high - found.low
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.06 * width)
+
+
+def test_stratified_interval_resamples_games_apart():
+    # two games whose levels differ by far more than their runs do: runs resampled in one heap would mix the levels
+    rng = np.random.default_rng(0)
+    games = [rng.normal(0, 1, 10), rng.normal(100, 1, 10)]
+    found = stratified_interval(games)
+    oracle = IndependentSamplesBootstrap(*games, seed=np.random.default_rng(1))
+    level = expanded_level(0.95, [10, 10])
+    low, high = oracle.conf_int(
+        lambda a, b: np.mean([*a, *b]), reps=9999, method="percentile", size=level
+    )[:, 0]  # fmt: skip
+    assert (found.estimate, found.n) == (pytest.approx(np.mean(games)), 20)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.1)
+    assert interval(np.concatenate(games)).high - interval(np.concatenate(games)).low > 10 * (found.high - found.low)
+
+
+def test_few_runs_of_several_games_are_not_resampled():
+    with pytest.raises(ValueError, match="6 runs of 2 games"):
+        stratified_interval([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0]])
+
+
+def test_iqm_of_few_runs_has_yuens_interval():
+    scores = np.array([1.0, 2.0, 4.0, 7.0, 30.0, 3.0])
+    found = interval(scores, statistic="iqm")
+    # against a sample of zeros with a spread that vanishes, Yuen's two-sample test is the one-sample one
+    near = 1e-9 * np.arange(6)
+    test = stats.ttest_ind(scores, near, trim=0.25, equal_var=False)
+    half = (found.high - found.low) / 2
+    freedom = 6 - 2 * 1 - 1
+    assert found.estimate / test.statistic == pytest.approx(half / stats.t.ppf(0.975, freedom), rel=1e-6)
+    assert found.method == "t"
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
 @pytest.mark.parametrize("n", [5, 10, 20])
-def test_intervals_cover_at_their_level(n: int):
+def test_intervals_cover_at_their_level(n: int, statistic: Statistic, monkeypatch: pytest.MonkeyPatch):
+    # fewer draws widen the noise of an interval, not its coverage
+    monkeypatch.setattr(analysis.statistics, "RESAMPLES", 599)
     rng = np.random.default_rng(n)
-    rounds = 1000 if n < 10 else 400
+    rounds = 4000 if n < 10 else 1000
+    found = [interval(rng.normal(3.0, 1.0, n), seed=i, statistic=statistic) for i in range(rounds)]
+    hits = sum(f.low <= 3.0 <= f.high for f in found)
+    assert 0.93 <= hits / rounds <= 0.97
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_improvement_intervals_cover_at_their_level(n: int):
+    rng = np.random.default_rng(n)
+    # X beats Y by one standard deviation of their difference
+    truth = stats.norm.cdf(1.0)
+    found = [improvement_interval(rng.normal(2**0.5, 1, n), rng.normal(0, 1, n)) for _ in range(3000)]
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97
+
+
+def test_improvement_over_games_covers_at_its_level(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(analysis.statistics, "RESAMPLES", 599)
+    rng = np.random.default_rng(0)
+    shifts = (0.0, 0.5, 1.0)
+    truth = np.mean([stats.norm.cdf(s / 2**0.5) for s in shifts])
     hits = 0
-    for _ in range(rounds):
-        scores = rng.normal(3.0, 1.0, n)
-        if n < 10:
-            found = interval(scores)
-            hits += found.low <= 3.0 <= found.high
-        else:
-            got = stats.bootstrap((scores,), np.mean, n_resamples=999, method="BCa", rng=rng).confidence_interval
-            hits += got.low <= 3.0 <= got.high
-    # BCa of the mean of 10 covers about .91, and 400 rounds have a standard error of .011
-    assert (0.93 if n < 10 else 0.88) <= hits / rounds <= 0.975
+    for i in range(800):
+        pairs = [(rng.normal(shift, 1, 10), rng.normal(0, 1, 10)) for shift in shifts]
+        found = stratified_improvement(pairs, seed=i)
+        hits += found.low <= truth <= found.high
+    assert 0.93 <= hits / 800 <= 0.97
+    assert stratified_improvement([([1.0, 2.0, 3.0],) * 2] * 2).estimate == 0.5
+    assert stratified_improvement([([2.0, 3.0, 4.0], [0.0, 1.0, 1.0])]).method == "degenerate"
+
+
+def test_improvement_interval_by_hand():
+    found = improvement_interval([2.0, 3.0, 4.0], [0.0, 1.0, 1.5])
+    assert (found.estimate, found.high, found.method) == (1.0, 1.0, "Newcombe")
+    # at estimate 1: (1 - t)^2 = z^2 t (1 - t) (1 + 2 ((1 - t) / (2 - t) + t / (1 + t))) / 9
+    t, z = found.low, stats.norm.ppf(0.975)
+    assert 0.3 < t < 0.8
+    assert (1 - t) ** 2 == pytest.approx(z * z * t * (1 - t) * (1 + 2 * ((1 - t) / (2 - t) + t / (1 + t))) / 9)
+    same = improvement_interval([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    assert same.estimate == 0.5
+    assert same.low == pytest.approx(1 - same.high)
+
+
+def test_profile_is_the_share_above_each_threshold():
+    rng = np.random.default_rng(0)
+    games = [rng.normal(0, 1, 30), rng.normal(1, 1, 20)]
+    share, low, high = performance_profile(games, [-10.0, 0.5, 10.0])
+    assert share[[0, 2]] == pytest.approx([1.0, 0.0])
+    assert share[1] == pytest.approx((sum(games[0] > 0.5) + sum(games[1] > 0.5)) / 50)
+    assert low[1] < share[1] < high[1]
+    _, low, high = performance_profile([[1.0, 2.0, 3.0]], [0.0])
+    assert np.isnan([*low, *high]).all()
 
 
 def test_iqm_leaves_out_both_quarters():
@@ -74,6 +184,9 @@ def test_paired_test_equals_scipys():
     assert found.test == "paired t"
     assert found.p_value == pytest.approx(stats.ttest_rel(x, y).pvalue)
     assert found.interval.estimate == pytest.approx(1.375)
+    # t / sqrt(n), and Hedges' factor of 3 degrees of freedom
+    assert found.effect == pytest.approx(stats.ttest_rel(x, y).statistic / 2 * (1 - 3 / 11))
+    assert found.cliffs_delta == pytest.approx(np.mean(np.sign(x[:, None] - y)))
     with pytest.raises(ValueError, match="equal lengths"):
         paired_difference(x, y[:3])
 
