@@ -46,7 +46,8 @@ def profit_density(
             grid, base, base + height * density[policy], color=looks[policy].colour, alpha=0.35, linewidth=0
         )
         line = axis.plot(grid, base + height * density[policy], color=looks[policy].colour, linewidth=1.4)
-        mean = axis.plot([float(profit[policy].mean())] * 2, [base, base + 0.85], color=looks[policy].colour, linewidth=1)
+        middle = float(profit[policy].mean())
+        mean = axis.plot([middle] * 2, [base, base + 0.85], color=looks[policy].colour, linewidth=1)
         behind = []
         if against in density and policy != against:
             height = 0.85 / density[against].max()
@@ -69,4 +70,5 @@ def thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """At most MOST of the values, evenly spaced in their order, so that their distribution stays."""
     if values.size <= MOST:
         return values
-    return np.sort(values)[np.linspace(0, values.size - 1, MOST).round().astype(int)]
+    kept: NDArray[np.float64] = np.sort(values)[np.linspace(0, values.size - 1, MOST).round().astype(int)]
+    return kept

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
 from analysis.report.comparison import Comparison
 from analysis.report.numbers import estimate
-from analysis.report.parts import Cell, Section, Table, side_by_side
-from analysis.statistics import ESTIMATORS, MIN_RUNS, Statistic, interval
+from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
+from analysis.statistics import MIN_RUNS, STATISTICS, Statistic, interval
 
 NAMES: dict[Statistic, str] = {"iqm": "interquartile mean", "mean": "mean", "median": "median"}
 
@@ -23,7 +24,7 @@ def aggregate_table(compared: Comparison, metric: str = "profit") -> pd.DataFram
             scores = compared.study.scores(metric, policy).to_numpy(float)
             row: dict[str, object] = {"statistic": statistic, "policy": policy, "n": scores.size, "note": ""}
             if scores.size < MIN_RUNS:
-                value = ESTIMATORS[statistic](scores) if scores.size else np.nan
+                value = STATISTICS[statistic](scores) if scores.size else np.nan
                 row |= {"estimate": value, "note": f"no interval: {scores.size} of at least {MIN_RUNS} seeds"}
             else:
                 found = interval(scores, statistic=statistic)
@@ -42,15 +43,15 @@ def aggregates_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> 
         "The interquartile mean is the mean of the middle half of the seeds: one failed seed moves it less than the "
         "mean, and it wastes less than the median. Where the three disagree, seeds differ much."
     )
-    looks, drawn = compared.looks, [policy for policy in compared.policies if policy != "random"]
-    figures = []
+    figures: list[tuple[Figure, Keys]] = []
+    cells = table.set_index(["statistic", "policy"])
     for statistic, name in NAMES.items():
-        mine = table[table["statistic"] == statistic].set_index("policy")
+        mine = table[(table["statistic"] == statistic) & table["policy"].isin(compared.study.methods)]
         rows = [
-            Row(policy, float(mine.loc[policy, "estimate"]), float(mine.loc[policy, "low"]), float(mine.loc[policy, "high"]))
-            for policy in drawn
+            Row(str(policy), value, low, high)
+            for policy, value, low, high in zip(mine["policy"], mine["estimate"], mine["low"], mine["high"], strict=True)
         ]
-        figures.append((forest(rows, looks, name, "profit, $ / period"), {}))
+        figures.append((forest(rows, compared.looks, name, "profit, $ / period"), {}))
     ways = ", ".join(sorted({str(way) for way in table["interval"].dropna()})) or "none"
     section.figures.append(
         side_by_side(
@@ -58,11 +59,10 @@ def aggregates_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> 
             "aggregates",
             "Interquartile mean, mean and median of profit over seeds, by policy",
             f"Profit by seed: interquartile mean, mean and median with 95 % intervals (n = {compared.seeds}; {ways}). "
-            "Hollow marks have no interval. Random orders are left out.",
+            "Hollow marks have no interval. Reference policies stand in the table.",
             "aggregates.csv",
         )
     )
-    cells = table.set_index(["statistic", "policy"])
     section.tables.append(
         Table(
             f"profit over seeds, $ / period per agent; below it the 95 % interval (n = {compared.seeds}; {ways})",

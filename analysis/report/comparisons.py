@@ -90,17 +90,17 @@ def improvement_table(compared: Comparison, metric: str = "profit") -> pd.DataFr
 
     Columns method, other, probability, low, high, interval, n, n_other; both orders are rows.
     """
+    rows: list[tuple[object, ...]] = []
     scores = {method: compared.study.scores(metric, method).to_numpy() for method in compared.study.methods}
     methods = [method for method, values in scores.items() if values.size >= MIN_RUNS]
-    rows = []
     for i, first in enumerate(methods):
         for second in methods[i + 1 :]:
             found = improvement_interval(scores[first], scores[second])
             sizes = (scores[first].size, scores[second].size)
-            rows.append((first, second, found.estimate, found.low, found.high, found.method, *sizes))
-            rows.append(
-                (second, first, 1 - found.estimate, 1 - found.high, 1 - found.low, found.method, *reversed(sizes))
-            )
+            rows += [
+                (first, second, found.estimate, found.low, found.high, found.method, *sizes),
+                (second, first, 1 - found.estimate, 1 - found.high, 1 - found.low, found.method, *sizes[::-1]),
+            ]
     columns = ["method", "other", "probability", "low", "high", "interval", "n", "n_other"]
     return pd.DataFrame(rows, columns=columns)
 

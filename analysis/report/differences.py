@@ -40,7 +40,8 @@ def differences_section(compared: Comparison, found: Differences, files: dict[st
     if least_p(found.overall) >= LEVEL:
         section.text.append(_powerless(found.overall))
     _draw(section, compared, found)
-    section.tables.append(_tests(compared, found.tests))
+    section.tables.append(_tests(compared, found.overall, "all agents"))
+    section.tables.append(_tests(compared, found.tests[found.tests["type"] != ALL], "by type"))
     if len(compared.study.methods) > 2:
         _matrix(section, compared, files)
     return section
@@ -80,7 +81,7 @@ def _draw(section: Section, compared: Comparison, found: Differences) -> None:
     )
 
 
-def _tests(compared: Comparison, tests: pd.DataFrame) -> Table:
+def _tests(compared: Comparison, tests: pd.DataFrame, what: str) -> Table:
     rows = [
         [
             Cell(label(str(t["method"])), str(t["type"])),
@@ -99,8 +100,9 @@ def _tests(compared: Comparison, tests: pd.DataFrame) -> Table:
         for _, t in tests.iterrows()
     ]
     against = label(compared.against)
-    head = ["", "difference, $ / period", "p", "p corrected", "mark", "effect d", "Cliff's delta", f"P(beats {against})"]
-    caption = f"tests of the paired differences in profit from {against}; below estimates 95 % intervals"
+    head = ["", "difference, $ / period", "p", "p corrected", "mark", "effect d", "Cliff's delta"]
+    head.append(f"P(beats {against})")
+    caption = f"tests of the paired differences in profit from {against}, {what}; below estimates 95 % intervals"
     return Table(caption, head, rows, "tests.csv", row_keys=keys)
 
 
@@ -116,9 +118,8 @@ def _matrix(section: Section, compared: Comparison, files: dict[str, pd.DataFram
     names = list(dict.fromkeys(table["method"]))
     indexed = table.set_index(["method", "other"])
     rows = [
-        [Cell(label(one)), *(_beats(indexed, one, other) for other in names)]
-        for one in names
-    ]  # fmt: skip
+        [Cell(label(one)), *(_beats(indexed, one, other) for other in names)] for one in names
+    ]
     ways = ", ".join(sorted(set(table["interval"])))
     section.tables.append(
         Table(
@@ -136,8 +137,8 @@ def _matrix(section: Section, compared: Comparison, files: dict[str, pd.DataFram
 def _beats(indexed: pd.DataFrame, one: str, other: str) -> Cell:
     if one == other:
         return Cell("·")
-    row = indexed.loc[(one, other)]
-    return _chance(float(row["probability"]), float(row["low"]), float(row["high"]))
+    probability, low, high = map(float, indexed.loc[(one, other), ["probability", "low", "high"]])
+    return _chance(probability, low, high)
 
 
 def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
@@ -153,15 +154,15 @@ def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
         better = first if test["estimate"] > 0 else against
         return [f"{better} earns more: {first} minus {against} is {gap} ({how})."]
     above, below, neither = judged(tests)
-    gap = dict(zip(tests["method"], tests["estimate"], strict=True))
+    gaps = dict(zip(tests["method"], tests["estimate"], strict=True))
     said = []
     for names, words in ((above, "earns more than"), (below, "earns less than")):
         if names:
             verb = words if len(names) == 1 else words.replace("earns", "earn")
-            told = listed([f"{label(name)} ({gap[name]:+.3g})" for name in names])
+            told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in names])
             said.append(f"{told} {verb} {against}, in $ per agent and period.")
     if neither:
-        told = listed([f"{label(name)} ({gap[name]:+.3g})" for name in neither])
+        told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in neither])
         said.append(f"No difference from {against} can be told of {told}.")
     n = tests["n"]
     pairs = str(n.min()) if n.min() == n.max() else f"{n.min()} to {n.max()}"

@@ -21,7 +21,7 @@ def latex(table: Table) -> str:
     frame = pd.DataFrame([[_words(cell) for cell in row] for row in table.rows], columns=range(len(table.head)))
     columns = "".join("l" if i in table.words or i == 0 else "r" for i in range(len(table.head)))
     styler = frame.style.format(escape="latex").hide(axis="index")
-    styler = styler.format_index(lambda i: table.head[i], escape="latex", axis=1)
+    styler = styler.format_index(lambda i: table.head[int(str(i))], escape="latex", axis=1)
     text = str(styler.to_latex(hrules=True, column_format=columns))
     for sign, written in SIGNS.items():
         text = text.replace(sign, written)

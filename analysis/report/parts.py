@@ -98,7 +98,13 @@ def attributes(keys: Keys) -> dict[str, str]:
 
 
 def drawing(
-    figure: Figure, name: str, alt: str, caption: str, csv: str = "", legend: Sequence[str] = (), keys: Keys | None = None
+    figure: Figure,
+    name: str,
+    alt: str,
+    caption: str,
+    csv: str = "",
+    legend: Sequence[str] = (),
+    keys: Keys | None = None,
 ) -> Drawing:
     """One wide figure with ids that start with `name`; names in it are escaped by matplotlib's SVG writer."""
     panel = Panel(Markup(svg(figure, name)))
