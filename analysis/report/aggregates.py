@@ -47,10 +47,7 @@ def aggregates_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> 
     cells = table.set_index(["statistic", "policy"])
     for statistic, name in NAMES.items():
         mine = table[(table["statistic"] == statistic) & table["policy"].isin(compared.study.methods)]
-        rows = [
-            Row(str(policy), value, low, high)
-            for policy, value, low, high in zip(mine["policy"], mine["estimate"], mine["low"], mine["high"], strict=True)
-        ]
+        rows = [Row(str(one["policy"]), one["estimate"], one["low"], one["high"]) for _, one in mine.iterrows()]
         figures.append((forest(rows, compared.looks, name, "profit, $ / period"), {}))
     ways = ", ".join(sorted({str(way) for way in table["interval"].dropna()})) or "none"
     section.figures.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analysis.figures.forest import Row, forest
@@ -137,8 +139,8 @@ def _matrix(section: Section, compared: Comparison, files: dict[str, pd.DataFram
 def _beats(indexed: pd.DataFrame, one: str, other: str) -> Cell:
     if one == other:
         return Cell("·")
-    probability, low, high = map(float, indexed.loc[(one, other), ["probability", "low", "high"]])
-    return _chance(probability, low, high)
+    row: Any = indexed.loc[(one, other)]
+    return _chance(row["probability"], row["low"], row["high"])
 
 
 def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:

@@ -80,8 +80,8 @@ def density_section(compared: Comparison, files: Files) -> Section:
             "Density of per-agent episode profit, by type and policy",
             "Kernel density (Gaussian, Scott's rule) of the profit of every agent in every evaluation episode, all "
             f"seeds together{of if thinned else ''}; upright lines are means. All ridges are drawn equally high. "
-            f"Dashed behind each is {label(compared.against)}. The axis follows the learned and computed policies; random "
-            "orders may lie left of it.",
+            f"Dashed behind each is {label(compared.against)}. The axis follows the learned and computed policies; "
+            "random orders may lie left of it.",
             "profit_density.csv",
         )
     )

@@ -50,8 +50,9 @@ def add_profiles(
             profiles(table, looks),
             "profiles",
             "Share of runs above each normalised score, by method",
-            f"Share of runs whose normalised score is above the threshold; bands are pointwise 95 % bootstrap "
-            f"intervals ({words}). A line further to the right is better; where lines cross, neither is better throughout.",
+            "Share of runs whose normalised score is above the threshold; bands are pointwise 95 % bootstrap intervals "
+            f"({words}), from 10 runs on. A line further to the right is better; where lines cross, neither is better "
+            "throughout.",
             "profiles.csv",
             list(looks),
         )

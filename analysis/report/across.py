@@ -1,0 +1,58 @@
+"""Numbers over all games of a study: normalised scores, runs resampled within each game."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.report.aggregates import NAMES
+from analysis.report.game_result import GameResult
+from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS, STATISTICS, stratified_improvement, stratified_interval
+
+
+def shared(games: Sequence[GameResult]) -> dict[str, list[list[float]]]:
+    """Method -> normalised scores by game, of the methods with 3 runs in every game that has normalised scores."""
+    known = [game for game in games if not game.normalised.why]
+    methods = sorted(set().union(*(game.methods for game in known))) if known else []
+    scores = {m: [game.normalised.scores[m].to_list() if m in game.methods else [] for game in known] for m in methods}
+    return {m: by_game for m, by_game in scores.items() if min(map(len, by_game)) >= MIN_RUNS}
+
+
+def across_table(scores: dict[str, list[list[float]]]) -> pd.DataFrame:
+    """statistic, policy, estimate, low, high, n, interval, and the note that says why there is none."""
+    rows = []
+    for statistic in NAMES:
+        for method, by_game in scores.items():
+            every = np.concatenate(by_game)
+            row: dict[str, object] = {"statistic": statistic, "policy": method, "n": every.size, "note": ""}
+            if every.size < BOOTSTRAP_FROM:
+                note = f"no interval: {every.size} of at least {BOOTSTRAP_FROM} runs"
+                row |= {"estimate": float(STATISTICS[statistic](every)), "note": note}
+            else:
+                found = stratified_interval(by_game, statistic=statistic)
+                row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
+                row |= {} if np.isfinite(found.low) else {"note": f"no interval: {found.method}"}
+            rows.append(row)
+    return pd.DataFrame(rows, columns=["statistic", "policy", "estimate", "low", "high", "n", "interval", "note"])
+
+
+def across_improvement(games: Sequence[GameResult]) -> pd.DataFrame:
+    """method, against, probability that a run of it beats one of the reference method, a mean over the games that have
+    3 runs of both, with low, high, interval, n (runs) and games."""
+    against = games[0].against
+    rows = []
+    for method in sorted(set().union(*(game.methods for game in games)) - {against}):
+        pairs = [
+            (game.scores[method], game.scores[against])
+            for game in games
+            if game.against == against
+            and min(len(game.scores.get(name, ())) for name in (method, against)) >= MIN_RUNS
+        ]
+        if not pairs:
+            continue
+        found = stratified_improvement(pairs)
+        rows.append((method, against, found.estimate, found.low, found.high, found.method, found.n, len(pairs)))
+    columns = ["method", "against", "probability", "low", "high", "interval", "n", "games"]
+    return pd.DataFrame(rows, columns=columns)

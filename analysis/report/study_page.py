@@ -1,0 +1,88 @@
+"""The report on a whole study: a page for each of its games, and one over them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.figures.style import label, looks
+from analysis.labels import labels
+from analysis.load import load_study
+from analysis.report.comparison import Comparison, reference_of
+from analysis.report.game_result import GameResult, game_result
+from analysis.report.numbers import counted, listed
+from analysis.report.page import write_game
+from analysis.report.parts import Section
+from analysis.report.render import Choice, Filter, Page, named_filter, policy_filter, write_page
+from analysis.report.study_sections import (
+    across_section,
+    differences_section,
+    games_section,
+    improvement_section,
+    profiles_section,
+)
+from analysis.report.study_tests import family_words, study_tests, study_words
+from mfmarl.runs.schema import open_run
+
+
+def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, against: str | None = None) -> Path:
+    """Compare the evaluated runs of a study: OUT/index.html over all its games, and OUT/<game>/index.html of each.
+
+    Args:
+        games: folder name of a game -> its runs; two games or more.
+        title: what the study is called.
+        against: the method that all others are compared against; mf where it is among them, else the first. A game
+            that has no run of it takes its own first one, and says so.
+
+    Raises:
+        BadRun: for runs that cannot be compared; names the folder and the mend.
+        UserError: where no run of any game is of the method `against`.
+        StorageFailed: where the disk does not take the files.
+    """
+    results = []
+    studies = {name: [open_run(run).config for run in runs] for name, runs in games.items()}
+    reference = reference_of(sorted(set().union(*(labels(configs) for configs in studies.values()))), against)
+    for folder, runs in games.items():
+        study = load_study(runs)
+        mine = reference if reference in study.methods else None
+        compared = Comparison(study, reference_of(study.methods, mine))
+        write_game(compared, runs, out / folder, parent="../index.html")
+        results.append(game_result(compared, folder))
+    return _write(results, out, title)
+
+
+def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
+    files: dict[str, pd.DataFrame] = {}
+    methods = sorted(set().union(*(game.methods for game in games)))
+    drawn = looks(methods)
+    tests = study_tests(games)
+    sections: list[Section] = [
+        games_section(games, methods, tests, files),
+        differences_section(games, tests, drawn, files),
+        across_section(games, drawn, files),
+        profiles_section(games, drawn, files),
+        improvement_section(games, drawn, files),
+    ]
+    against = listed([label(name) for name in dict.fromkeys(game.against for game in games)])
+    seeds = [len(game.scores[method]) for game in games for method in game.methods]
+    page = Page(
+        f"{title}: {counted(len(methods), 'method')} on {counted(len(games), 'game')}",
+        f"{listed([label(name) for name in methods])}, each on {listed([game.name for game in games])}; "
+        f"{min(seeds)}{f' to {max(seeds)}' * (max(seeds) > min(seeds))} seeds of a method and game, "
+        f"{counted(sum(seeds), 'run')} in all. What is compared is profit in evaluation, over seeds, against {against}.",
+        [*study_words(games, tests), *(sentence for section in sections for sentence in section.answer)]
+        + ([family_words(tests)] if len(tests) else []),
+        sections,
+        [
+            policy_filter(methods),
+            named_filter("env", "Environments", list(dict.fromkeys(game.env for game in games))),
+            Filter(
+                "agents",
+                "Number of agents",
+                [Choice(str(n), f"N = {n}") for n in sorted({game.agents for game in games})],
+            ),
+        ],
+    )
+    return write_page(page, files, out)
