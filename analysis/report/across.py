@@ -13,11 +13,21 @@ from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS, STATISTICS, stratified
 
 
 def shared(games: Sequence[GameResult]) -> dict[str, list[list[float]]]:
-    """Method -> normalised scores by game, of the methods with 3 runs in every game that has normalised scores."""
+    """Method -> normalised scores by game, of the methods with 3 runs in every game that has normalised scores.
+
+    Of each game the seeds that all these methods have: a method that lacks runs of a hard game would seem better.
+    """
     known = [game for game in games if not game.normalised.why]
     methods = sorted(set().union(*(game.methods for game in known))) if known else []
-    scores = {m: [game.normalised.scores[m].to_list() if m in game.methods else [] for game in known] for m in methods}
-    return {m: by_game for m, by_game in scores.items() if min(map(len, by_game)) >= MIN_RUNS}
+    whole = [m for m in methods if all(len(game.normalised.scores.get(m, ())) >= MIN_RUNS for game in known)]
+    kept: dict[str, list[list[float]]] = {m: [] for m in whole}
+    for game in known:
+        together = pd.concat([game.normalised.scores[m] for m in whole], axis=1, keys=whole).dropna() if whole else None
+        if together is None or len(together) < MIN_RUNS:
+            return {}
+        for method in whole:
+            kept[method].append(together[method].to_list())
+    return kept
 
 
 def across_table(scores: dict[str, list[list[float]]]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from analysis.figures.style import Look, looks
 from analysis.load import REFERENCES, Study
@@ -22,18 +23,18 @@ class Comparison:
     study: Study
     against: str
 
-    @property
+    @cached_property
     def policies(self) -> list[str]:
         """Trained methods first, then the reference policies that were played."""
-        played = set(self.study.agents["policy"])
+        played = set(self.study.agents["policy"].unique())
         return [*self.study.methods, *(name for name in REFERENCES if name in played)]
 
-    @property
+    @cached_property
     def looks(self) -> dict[str, Look]:
         """The look of each policy, the same in all figures of the page."""
         return looks(self.policies)
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Seeds of each method."""
         return {method: self.study.labels.count(method) for method in self.study.methods}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.report.comparison import Comparison
-from analysis.report.comparisons import differences_of
+from analysis.report.comparisons import Differences
 from analysis.report.normalised import Normalised, normalised
+from analysis.report.tables import ALL
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class GameResult:
         return {"env": self.env, "agents": str(self.agents)}
 
 
-def game_result(compared: Comparison, folder: str) -> GameResult:
-    """Of the runs of one game, whose page is in `folder`."""
-    study, found = compared.study, differences_of(compared)
-    overall = found.pairs[found.pairs["type"] == "all agents"]
+def game_result(compared: Comparison, found: Differences, folder: str) -> GameResult:
+    """Of the runs of one game and their differences; its page is in `folder`."""
+    study = compared.study
+    overall = found.pairs[found.pairs["type"] == ALL]
     return GameResult(
         folder,
         study.evaluations[0].env,

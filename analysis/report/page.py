@@ -12,7 +12,7 @@ from analysis.load import REFERENCES, Study, load_study
 from analysis.report.aggregates import aggregates_section
 from analysis.report.audit import audit_section
 from analysis.report.comparison import Comparison, reference_of
-from analysis.report.comparisons import differences_of
+from analysis.report.comparisons import Differences, differences_of
 from analysis.report.differences import difference_words, differences_section
 from analysis.report.drift import drift_section
 from analysis.report.learning import learning_section
@@ -40,13 +40,17 @@ def write_report(runs: Sequence[Path], out: Path, against: str | None = None) ->
         StorageFailed: where the disk does not take the files.
     """
     study = load_study(runs)
-    return write_game(Comparison(study, reference_of(study.methods, against)), runs, out)
+    compared = Comparison(study, reference_of(study.methods, against))
+    return write_game(compared, differences_of(compared), runs, out)
 
 
-def write_game(compared: Comparison, runs: Sequence[Path], out: Path, parent: str = "") -> Path:
+def write_game(
+    compared: Comparison, found: Differences, runs: Sequence[Path], out: Path, parent: str = ""
+) -> Path:
     """The page of one game.
 
     Args:
+        found: differences from the reference method.
         runs: folders of the runs, in the order of the study's.
         parent: link to the page of the whole study, or nothing.
 
@@ -56,7 +60,6 @@ def write_game(compared: Comparison, runs: Sequence[Path], out: Path, parent: st
     study = compared.study
     files: dict[str, pd.DataFrame] = {}
     table = interval_table(compared)
-    found = differences_of(compared)
     audited = audit_section(study, runs, files)
     sections: list[Section | None] = [
         profit_section(compared, table, files),

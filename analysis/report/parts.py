@@ -70,6 +70,8 @@ class Drawing:
     csv: str = ""
     legend: list[Swatch] = field(default_factory=list)
     keys: Keys = field(default_factory=dict)
+    wide: bool = True
+    """One panel over the page's width, which scrolls on a phone; others are narrow."""
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -120,4 +122,4 @@ def side_by_side(
         legend: the policies that have an entry in the legend, all that the figures have, in the order of their looks.
     """
     panels = [Panel(Markup(svg(one, f"{name}{i}")), keys) for i, (one, keys) in enumerate(figures)]
-    return Drawing(panels, alt, caption, csv, swatches(looks(legend)))
+    return Drawing(panels, alt, caption, csv, swatches(looks(legend)), wide=False)

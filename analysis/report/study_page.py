@@ -11,6 +11,7 @@ from analysis.figures.style import label, looks
 from analysis.labels import labels
 from analysis.load import load_study
 from analysis.report.comparison import Comparison, reference_of
+from analysis.report.comparisons import differences_of
 from analysis.report.game_result import GameResult, game_result
 from analysis.report.numbers import counted, listed
 from analysis.report.page import write_game
@@ -23,7 +24,7 @@ from analysis.report.study_sections import (
     improvement_section,
     profiles_section,
 )
-from analysis.report.study_tests import family_words, study_tests, study_words
+from analysis.report.study_tests import family_words, powerless, study_tests, study_words
 from mfmarl.runs.schema import open_run
 
 
@@ -48,8 +49,9 @@ def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, agai
         study = load_study(runs)
         mine = reference if reference in study.methods else None
         compared = Comparison(study, reference_of(study.methods, mine))
-        write_game(compared, runs, out / folder, parent="../index.html")
-        results.append(game_result(compared, folder))
+        found = differences_of(compared)
+        write_game(compared, found, runs, out / folder, parent="../index.html")
+        results.append(game_result(compared, found, folder))
     return _write(results, out, title)
 
 
@@ -71,9 +73,10 @@ def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
         f"{title}: {counted(len(methods), 'method')} on {counted(len(games), 'game')}",
         f"{listed([label(name) for name in methods])}, each on {listed([game.name for game in games])}; "
         f"{min(seeds)}{f' to {max(seeds)}' * (max(seeds) > min(seeds))} seeds of a method and game, "
-        f"{counted(sum(seeds), 'run')} in all. What is compared is profit in evaluation, over seeds, against {against}.",
+        f"{counted(sum(seeds), 'run')} in all. What is compared is profit in evaluation, over seeds, against "
+        f"{against}.",
         [*study_words(games, tests), *(sentence for section in sections for sentence in section.answer)]
-        + ([family_words(tests)] if len(tests) else []),
+        + ([family_words(tests)] if powerless(tests) else []),
         sections,
         [
             policy_filter(methods),

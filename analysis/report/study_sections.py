@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from analysis.report.differences import MARKS
 from analysis.report.game_result import GameResult
 from analysis.report.normalised import WORDS
 from analysis.report.numbers import estimate, listed, number, p_value
-from analysis.report.parts import Cell, Keys, Section, Table, drawing, side_by_side
+from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words
 from analysis.statistics import MIN_RUNS, interval, iqm
@@ -84,7 +85,7 @@ def games_section(games: Sequence[GameResult], methods: Sequence[str], tests: pd
 def _profit(indexed: pd.DataFrame, game: str, policy: str) -> Cell:
     if (game, policy) not in indexed.index:
         return Cell("–", "no runs")
-    row = indexed.loc[(game, policy)]
+    row: Any = indexed.loc[(game, policy)]
     cell = estimate(row)
     return Cell(f"{cell.main} {row['mark']}".strip(), cell.small)
 
@@ -118,8 +119,8 @@ def differences_section(
             figures,
             "differences",
             "Paired differences in profit from the reference method, by game",
-            f"Mean over seeds with 95 % interval (n = {tests['n'].min()} to {tests['n'].max()}; {ways}), dots below are "
-            "single seeds; marks as in the table. Each game has an axis of its own.",
+            f"Mean over seeds with 95 % interval (n = {tests['n'].min()} to {tests['n'].max()}; {ways}), dots below "
+            "are single seeds; marks as in the table. Each game has an axis of its own.",
             "differences.csv",
         )
     )
@@ -145,8 +146,8 @@ def _tests(tests: pd.DataFrame) -> Table:
     ]
     keys = [{"method": str(t["method"]), "env": str(t["env"]), "agents": str(t["agents"])} for _, t in tests.iterrows()]
     head = ["", "difference, $ / period", "p", "p in its game", "p in the study", "mark", "effect d", "P(beats it)"]
-    caption = "tests of the paired differences in profit, p corrected over the game and over the study; below estimates "
-    return Table(caption + "95 % intervals", head, rows, "tests.csv", row_keys=keys)
+    caption = "tests of the paired differences in profit, p corrected over the game and over the study; "
+    return Table(caption + "below estimates 95 % intervals", head, rows, "tests.csv", row_keys=keys)
 
 
 def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files: Files) -> Section:
@@ -167,15 +168,16 @@ def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files
     section.figures.append(
         side_by_side(figures, "across", "Aggregates of normalised scores, by method", f"{caption}.", "across.csv")
     )
-    cells = table.set_index(["statistic", "policy"])
-    rows_ = [[Cell(label(m)), *(estimate(cells.loc[(s, m)]) for s in NAMES), Cell(str(sum(map(len, scores[m]))))]
-             for m in scores]  # fmt: skip
-    section.tables.append(
-        Table(
-            caption, ["", *NAMES.values(), "runs"], rows_, "across.csv", row_keys=[{"method": name} for name in scores]
-        )
-    )
-    best = max(scores, key=lambda name: float(cells.loc[("iqm", name), "estimate"]))
+    cells: Any = table.set_index(["statistic", "policy"])
+    runs = {name: sum(map(len, by_game)) for name, by_game in scores.items()}
+    body = [
+        [Cell(label(name)), *(estimate(cells.loc[(one, name)]) for one in NAMES), Cell(str(runs[name]))]
+        for name in scores
+    ]
+    keys = [{"method": name} for name in scores]
+    section.tables.append(Table(caption, ["", *NAMES.values(), "runs"], body, "across.csv", row_keys=keys))
+    iqms = table[table["statistic"] == "iqm"]
+    best = str(iqms.set_index("policy")["estimate"].idxmax())
     told = estimate(cells.loc[("iqm", best)])
     section.answer.append(
         f"Over all games {label(best)} has the highest interquartile mean of normalised scores, {told.main}"
@@ -188,9 +190,10 @@ def _what(games: Sequence[GameResult], scores: Mapping[str, object], looks: Mapp
     """What scores are over all games, and what is not among them."""
     said = [f"Scores are normalised in each game: {WORDS}."]
     said += [f"{game.name} is left out: {game.normalised.why}." for game in games if game.normalised.why]
+    said.append("Of each game the seeds count that all methods have, so that none seems better for runs it lacks.")
     missing = [label(name) for name in looks if name not in scores]
     if missing:
-        said.append(f"Left out, as they have fewer than {MIN_RUNS} seeds in some game: {listed(missing)}.")
+        said.append(f"Left out, with fewer than {MIN_RUNS} seeds in some game: {listed(missing)}.")
     return said
 
 
@@ -218,13 +221,13 @@ def improvement_section(games: Sequence[GameResult], looks: Mapping[str, Look], 
     title = f"P(a run beats one of {against})"
     ways = ", ".join(sorted(set(table["interval"])))
     section.figures.append(
-        drawing(
-            forest(rows, looks, title, "mean over games", line=0.5),
+        side_by_side(
+            [(forest(rows, looks, title, "mean over games", line=0.5), {})],
             "improvement",
             f"Probability that a run of a method beats one of {against}, a mean over games",
-            f"Probability that a run of the method earns more than one of {against} on the same game, a mean over games, "
-            f"with 95 % intervals, runs resampled within each game ({ways}). At .5 neither is better; it says nothing of "
-            "how much better.",
+            f"Probability that a run of the method earns more than one of {against} on the same game, a mean over "
+            f"games, with 95 % intervals, runs resampled within each game ({ways}). At .5 neither is better; it says "
+            "nothing of how much better.",
             "improvement.csv",
         )
     )

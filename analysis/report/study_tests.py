@@ -74,18 +74,19 @@ def _group(tests: pd.DataFrame, what: str) -> list[str]:
     names = list(dict.fromkeys(tests["method"]))
     against = listed([label(one) for one in dict.fromkeys(tests["against"])])
     above, below, neither = (sum(len(one) for one in parts) for parts in zip(*_by_game(tests), strict=True))
-    said = [
-        f"Methods {what} ({listed([label(name) for name in names])}) against {against}: of "
-        f"{counted(len(tests), 'comparison')} {above} earn more, {below} less, in {neither} no difference can be told."
-    ]
+    number = counted(len(tests), "comparison")
+    told = f"of {number} {above} earn more, {below} less, in {neither} no difference can be told"
+    if not above + below:
+        told = f"in none of {number} can a difference be told"
+    said = [f"Methods {what} ({listed([label(name) for name in names])}) against {against}: {told}."]
     for place, verb in ((0, "more"), (1, "less")):
-        told = []
+        places = []
         for name in names:
             where = [game for game, parts in _named(tests) if name in parts[place]]
             if where:
-                told.append(f"{label(name)} on {listed(where)}")
-        if told:
-            said.append(f"They earn {verb}: {'; '.join(told)}.")
+                places.append(f"{label(name)} on {listed(where)}")
+        if places:
+            said.append(f"They earn {verb}: {'; '.join(places)}.")
     return said
 
 
