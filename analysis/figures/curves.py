@@ -18,7 +18,7 @@ def draw_curves(
 ) -> None:
     """Draw `table` (columns method, `along`, mean, low, high), the axis in units of `scale`."""
     methods = [method for method in looks if method in set(table["method"])]
-    alpha = 0.2 if len(methods) < FAINT_FROM else 0.08
+    alpha = 0.2 if len(methods) < FAINT_FROM else 0.05
     for method in methods:
         lines, look = table[table["method"] == method], looks[method]
         x = lines[along].to_numpy(float) / scale

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from analysis.figures.style import Look, looks
 from analysis.load import REFERENCES, Study
+from analysis.report.numbers import spanned
 from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS
 from mfmarl.errors import UserError
 from mfmarl.registry import suggestion
@@ -47,8 +48,7 @@ class Comparison:
     @property
     def seeds(self) -> str:
         """How many there are of a method, as `3` or `3 to 10`."""
-        least, most = min(self.counts.values()), max(self.counts.values())
-        return str(least) if least == most else f"{least} to {most}"
+        return spanned(self.counts.values())
 
     @property
     def how(self) -> str:

@@ -10,7 +10,7 @@ from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
 from analysis.report.comparison import Comparison
 from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged, least_p
-from analysis.report.numbers import listed, number, p_value
+from analysis.report.numbers import listed, number, p_value, spanned
 from analysis.report.parts import Cell, Section, Table, side_by_side
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS
@@ -69,8 +69,7 @@ def _draw(section: Section, compared: Comparison, found: Differences) -> None:
         ]  # fmt: skip
         unit = f"profit less that of {label(compared.against)}, $ / period"
         figures.append((forest(rows, looks, str(name), unit, line=0.0), {} if name == ALL else {"type": str(name)}))
-    pairs = found.tests["n"]
-    n = str(pairs.min()) if pairs.min() == pairs.max() else f"{pairs.min()} to {pairs.max()}"
+    n = spanned(found.tests["n"])
     section.figures.append(
         side_by_side(
             figures,
@@ -166,7 +165,7 @@ def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
     if neither:
         told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in neither])
         said.append(f"No difference from {against} can be told of {told}.")
-    n = tests["n"]
-    pairs = str(n.min()) if n.min() == n.max() else f"{n.min()} to {n.max()}"
-    said[-1] += f" ({', '.join(sorted(set(tests['test'])))} over {pairs} pairs of seeds, corrected p below {LEVEL:g}.)"
+    if said:
+        how = " and ".join(sorted(set(tests["test"])))
+        said[-1] += f" ({how} over {spanned(tests['n'])} pairs of seeds; told are corrected p below {LEVEL:g}.)"
     return said

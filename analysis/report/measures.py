@@ -108,7 +108,7 @@ def types_section(compared: Comparison, table: pd.DataFrame, files: Files) -> Se
             f"Marks are means over seeds; bars: {compared.how}. Random orders are left out here; they stand in the "
             "tables.",
             "by_type.csv",
-            compared.policies,
+            policies,
         )
     )
     return section

@@ -13,7 +13,7 @@ from analysis.load import load_study
 from analysis.report.comparison import Comparison, reference_of
 from analysis.report.comparisons import differences_of
 from analysis.report.game_result import GameResult, game_result
-from analysis.report.numbers import counted, listed
+from analysis.report.numbers import counted, listed, spanned
 from analysis.report.page import write_game
 from analysis.report.parts import Section
 from analysis.report.render import Choice, Filter, Page, named_filter, policy_filter, write_page
@@ -72,7 +72,7 @@ def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
     page = Page(
         f"{title}: {counted(len(methods), 'method')} on {counted(len(games), 'game')}",
         f"{listed([label(name) for name in methods])}, each on {listed([game.name for game in games])}; "
-        f"{min(seeds)}{f' to {max(seeds)}' * (max(seeds) > min(seeds))} seeds of a method and game, "
+        f"{spanned(seeds)} seeds of a method and game, "
         f"{counted(sum(seeds), 'run')} in all. What is compared is profit in evaluation, over seeds, against "
         f"{against}.",
         [*study_words(games, tests), *(sentence for section in sections for sentence in section.answer)]

@@ -16,7 +16,7 @@ from analysis.report.aggregates import NAMES
 from analysis.report.differences import MARKS
 from analysis.report.game_result import GameResult
 from analysis.report.normalised import WORDS
-from analysis.report.numbers import estimate, listed, number, p_value
+from analysis.report.numbers import estimate, listed, number, p_value, spanned
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words
@@ -60,12 +60,12 @@ def games_section(games: Sequence[GameResult], methods: Sequence[str], tests: pd
         section.text.append(f"{MARKS}, against {against}. {family_words(tests)}")
     policies = [*methods, *(p for p in dict.fromkeys(table["policy"]) if p not in methods)]
     indexed = table.set_index(["game", "policy"])
-    seeds = sorted({game.name: len(game.scores[m]) for game in games for m in game.methods}.values())
+    seeds = spanned(len(game.scores[method]) for game in games for method in game.methods)
     ways = ", ".join(sorted({str(way) for way in table["interval"].dropna()})) or "none"
     section.tables.append(
         Table(
             "interquartile mean of profit over seeds, $ / period per agent; below it the 95 % interval "
-            f"(n = {seeds[0]}{f' to {seeds[-1]}' * (seeds[-1] > seeds[0])}; {ways})",
+            f"(n = {seeds}; {ways})",
             ["", *map(label, policies)],
             [
                 [
@@ -119,7 +119,7 @@ def differences_section(
             figures,
             "differences",
             "Paired differences in profit from the reference method, by game",
-            f"Mean over seeds with 95 % interval (n = {tests['n'].min()} to {tests['n'].max()}; {ways}), dots below "
+            f"Mean over seeds with 95 % interval (n = {spanned(tests['n'])}; {ways}), dots below "
             "are single seeds; marks as in the table. Each game has an axis of its own.",
             "differences.csv",
         )
@@ -131,7 +131,7 @@ def differences_section(
 def _tests(tests: pd.DataFrame) -> Table:
     rows = [
         [
-            Cell(f"{label(str(t['method']))}, {t['game']}", f"against {label(str(t['against']))}"),
+            Cell(label(str(t["method"])), str(t["game"])),
             Cell(f"{t['estimate']:+.4g}", f"{number(t['low'])} to {number(t['high'])}"),
             Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm_game"])),
@@ -145,9 +145,11 @@ def _tests(tests: pd.DataFrame) -> Table:
         for _, t in tests.iterrows()
     ]
     keys = [{"method": str(t["method"]), "env": str(t["env"]), "agents": str(t["agents"])} for _, t in tests.iterrows()]
-    head = ["", "difference, $ / period", "p", "p in its game", "p in the study", "mark", "effect d", "P(beats it)"]
-    caption = "tests of the paired differences in profit, p corrected over the game and over the study; "
-    return Table(caption + "below estimates 95 % intervals", head, rows, "tests.csv", row_keys=keys)
+    against = listed([label(str(name)) for name in dict.fromkeys(tests["against"])])
+    head = ["", "difference, $ / period", "p", "p in its game", "p in the study", "mark", "effect d"]
+    head.append(f"P(beats {against})")
+    caption = f"tests of the paired differences in profit from {against}, p corrected over the game and over the "
+    return Table(caption + "study; below estimates 95 % intervals", head, rows, "tests.csv", row_keys=keys)
 
 
 def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files: Files) -> Section:
