@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -42,17 +45,27 @@ def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, agai
         UserError: where no run of any game is of the method `against`.
         StorageFailed: where the disk does not take the files.
     """
-    results = []
     studies = {name: [open_run(run).config for run in runs] for name, runs in games.items()}
     reference = reference_of(sorted(set().union(*(labels(configs) for configs in studies.values()))), against)
-    for folder, runs in games.items():
-        study = load_study(runs)
-        mine = reference if reference in study.methods else None
-        compared = Comparison(study, reference_of(study.methods, mine))
-        found = differences_of(compared)
-        write_game(compared, found, runs, out / folder, parent="../index.html")
-        results.append(game_result(compared, found, folder))
+    tasks = [(list(runs), out / folder, reference) for folder, runs in games.items()]
+    # processes of their own: a game of ninety runs is half a minute of reading, resampling and drawing
+    with ProcessPoolExecutor(min(len(tasks), _processors()), mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(_game, *zip(*tasks, strict=True)))
     return _write(results, out, title)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _game(runs: list[Path], out: Path, reference: str) -> GameResult:
+    """Write the page of one game."""
+    study = load_study(runs)
+    compared = Comparison(study, reference_of(study.methods, reference if reference in study.methods else None))
+    found = differences_of(compared)
+    write_game(compared, found, runs, out, parent="../index.html")
+    return game_result(compared, found, out.name)
 
 
 def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
