@@ -37,6 +37,8 @@ def profit_density(
     low, high = np.quantile(learned, [0.002, 0.998])
     grid = np.linspace(low - 0.15 * (high - low), high + 0.1 * (high - low), POINTS)
     density = {p: gaussian_kde(thinned(profit[p]))(grid) for p in there}
+    # random play may have nothing on the axis
+    there = [p for p in there if density[p].max() > 0]
     figure, (axis,) = panels(1, 1, width=NARROW, height=0.6 + 0.3 * len(there))
     for row, policy in enumerate(there):
         base = len(there) - 1 - row
@@ -49,7 +51,7 @@ def profit_density(
         middle = float(profit[policy].mean())
         mean = axis.plot([middle] * 2, [base, base + 0.85], color=looks[policy].colour, linewidth=1)
         behind = []
-        if against in density and policy != against:
+        if against in there and policy != against:
             height = 0.85 / density[against].max()
             behind = axis.plot(grid, base + height * density[against], color="#444444", linewidth=0.7, linestyle="--")
         mark([fill, *line, *mean, *behind], policy)

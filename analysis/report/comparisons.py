@@ -115,8 +115,9 @@ def judged(tests: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
 
 
 def least_p(tests: pd.DataFrame) -> float:
-    """The least corrected p that any of the tests could have: Wilcoxon's over n pairs is 2^(1-n) at least."""
-    known = tests[tests["p"].notna()]
-    if known.empty or not (known["test"] == "Wilcoxon").all():
+    """The least corrected p that any of the tests could have: Wilcoxon's over n pairs is 2^(1-n) at least, that of a
+    t test has no such end. 0 where nothing was tested."""
+    ranked = tests[tests["test"] == "Wilcoxon"]
+    if ranked.empty or (tests["test"] == "paired t").any():
         return 0.0
-    return float(np.min(2.0 ** (1 - known["n"].astype(float))) * len(known))
+    return float(np.min(2.0 ** (1 - ranked["n"].astype(float))) * tests["p"].notna().sum())

@@ -81,7 +81,7 @@ def density_section(compared: Comparison, files: Files) -> Section:
             "Kernel density (Gaussian, Scott's rule) of the profit of every agent in every evaluation episode, all "
             f"seeds together{of if thinned else ''}; upright lines are means. All ridges are drawn equally high. "
             f"Dashed behind each is {label(compared.against)}. The axis follows the learned and computed policies; "
-            "random orders may lie left of it.",
+            "random orders may lie left of it, with no ridge then.",
             "profit_density.csv",
         )
     )

@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.figures.style import label, looks
+from analysis.figures.style import looks
 from analysis.figures.swatches import Swatch, swatches
 from analysis.report.latex import latex
 from analysis.report.parts import Section
@@ -62,7 +62,7 @@ def policy_filter(policies: Sequence[str]) -> Filter:
 
 def named_filter(kind: str, title: str, names: Sequence[str]) -> Filter:
     """A box for each name."""
-    return Filter(kind, title, [Choice(name, label(name)) for name in names])
+    return Filter(kind, title, [Choice(name, name) for name in names])
 
 
 def write_page(page: Page, files: Mapping[str, pd.DataFrame], out: Path) -> Path:

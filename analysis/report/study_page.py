@@ -71,7 +71,7 @@ def _game(runs: list[Path], out: Path, reference: str) -> GameResult:
 def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
     files: dict[str, pd.DataFrame] = {}
     methods = sorted(set().union(*(game.methods for game in games)))
-    drawn = looks(methods)
+    drawn, played = looks(methods), [policy for game in games for policy in game.scores]
     tests = study_tests(games)
     sections: list[Section] = [
         games_section(games, methods, tests, files),
@@ -92,7 +92,7 @@ def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
         + ([family_words(tests)] if powerless(tests) else []),
         sections,
         [
-            policy_filter(methods),
+            policy_filter([*methods, *(p for p in dict.fromkeys(played) if p not in methods)]),
             named_filter("env", "Environments", list(dict.fromkeys(game.env for game in games))),
             Filter(
                 "agents",

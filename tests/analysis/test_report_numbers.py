@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.figures.profit_density import MOST, thinned
+from analysis.figures.profit_density import MOST, profit_density, thinned
+from analysis.figures.style import looks
 from analysis.report.across import across_improvement, across_table, shared
 from analysis.report.aggregates import aggregate_table
 from analysis.report.comparison import Comparison, reference_of
@@ -201,3 +202,15 @@ def test_thinned_values_keep_their_distribution() -> None:
     assert kept.size == MOST
     assert np.quantile(kept, [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(values, [0.1, 0.5, 0.9]), abs=0.01)
     assert thinned(values[:10]).size == 10
+
+
+def test_a_policy_far_off_the_axis_has_no_ridge() -> None:
+    rng = np.random.default_rng(0)
+    profit = {"is": rng.normal(10, 1, 50), "mf": rng.normal(11, 1, 50), "random": rng.normal(-900, 1, 50)}
+    episodes = pd.concat([pd.DataFrame({"policy": p, "profit": values}) for p, values in profit.items()])
+    found = profit_density(episodes, list(profit), "mf", looks(list(profit)), "store")
+    assert found is not None
+    assert [text.get_text() for text in found[0].axes[0].get_yticklabels()] == ["MF", "IS"]
+    assert set(found[1]["policy"]) == {"is", "mf"}
+    density = found[1].set_index("policy").loc["is"]
+    assert np.trapezoid(density["density"], density["profit"]) == pytest.approx(1, abs=0.02)

@@ -156,6 +156,7 @@ def test_report_takes_a_folder_of_runs_a_page_over_all_its_games(
     assert capsys.readouterr().out == "made\n"
     assert run_command(["report", str(study), "--out", str(out), "--against", "is"]) == 0
     assert jobs["study report"] == ((games, out, "study", "is"), {})
+    capsys.readouterr()
     assert "is a folder of runs and" in told(capsys, ["report", str(study), str(runs[0])], 2)
 
 
