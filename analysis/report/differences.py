@@ -22,8 +22,9 @@ def differences_section(compared: Comparison, found: Differences, files: dict[st
     """The section; the tables behind it are put into `files`."""
     section = Section("differences", "Paired differences")
     against = label(compared.against)
-    for method, why in found.untested.items():
-        section.text.append(f"No test of {label(method)} against {against}: {why}, {MIN_RUNS} give one.")
+    if found.untested and len(found.tests):
+        told = listed([f"{label(method)} ({why})" for method, why in found.untested.items()])
+        section.text.append(f"No test against {against} of {told}; {MIN_RUNS} seeds in common give one.")
     if found.tests.empty:
         counts = ", ".join(f"{n} of {label(m)}" for m, n in compared.counts.items())
         section.text.append(
@@ -145,6 +146,8 @@ def _beats(indexed: pd.DataFrame, one: str, other: str) -> Cell:
 def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
     """What the overall tests say, in plain words: a sentence for one method, or one for all that fared alike."""
     against = label(compared.against)
+    if tests.empty and compared.others:
+        return [f"Nothing is tested: no method has {MIN_RUNS} seeds in common with {against}."]
     if len(tests) == 1:
         test = tests.iloc[0]
         first = label(str(test["method"]))

@@ -134,7 +134,7 @@ def test_one_method_or_two_seeds_say_why_there_is_no_comparison(runs: list[Path]
     one = write_report(runs[:3], tmp_path / "one").read_text()
     assert "No paired comparison" in one
     few = write_report([*runs[:2], *runs[3:5]], tmp_path / "few").read_text()
-    assert "No test of IS against MF: 2 seeds in common, 3 give one." in few
+    assert "Nothing is tested: no method has 3 seeds in common with MF." in few
     assert "no interval: 2 of at least 3 seeds" in few
 
 

@@ -16,7 +16,7 @@ from analysis.report.across import across_improvement, across_table, shared
 from analysis.report.aggregates import aggregate_table
 from analysis.report.comparison import Comparison, reference_of
 from analysis.report.comparisons import differences_of, improvement_table, judged, least_p
-from analysis.report.differences import difference_words
+from analysis.report.differences import difference_words, differences_section
 from analysis.report.game_result import GameResult
 from analysis.report.latex import latex
 from analysis.report.normalised import Normalised, normalised
@@ -90,6 +90,8 @@ def test_methods_with_too_few_seeds_in_common_are_named(three: dict[str, list[fl
     found = differences_of(compared(three | {"new": [1.0, 2.0]}))
     assert found.untested == {"new": "2 seeds in common"}
     assert "new" not in set(found.tests["method"])
+    section = differences_section(compared(three | {"new": [1.0, 2.0]}), found, {})
+    assert section.text[0] == "No test against MF of new (2 seeds in common); 3 seeds in common give one."
 
 
 def test_every_pair_is_in_the_matrix_and_its_halves_add_up(three: dict[str, list[float]]) -> None:
