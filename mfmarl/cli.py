@@ -26,8 +26,10 @@ from mfmarl.arguments import whole_number as _whole_number
 from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
+from mfmarl.manifest_command import Manifest
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
+from mfmarl.search_command import Search
 from mfmarl.study_command import Study
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
@@ -302,10 +304,14 @@ class References:
         return 0
 
 
-COMMANDS: dict[str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study]] = {
+COMMANDS: dict[
+    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Manifest | Search]
+] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
+    "search": Search,
+    "manifest": Manifest,
     "audit": Audit,
     "export": Export,
     "ls": Ls,
@@ -328,7 +334,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        told = "interrupted; the same command goes on with an audit or a study, `mfmarl train --resume RUN` with a run"
+        told = "interrupted; an audit, study or search goes on by the same command, a run by --resume RUN"
         print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -7,6 +7,8 @@ differently are errors here, which say how to write what was meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +69,37 @@ def read_value(text: str, source: str) -> Any:
     return _read(text, source, None)
 
 
+def read_documents(text: str, source: str) -> list[Any]:
+    """Every document of a text that may hold several, as plain data.
+
+    Raises:
+        UserError: names the source, the line, and what to write instead.
+    """
+    with _composing(text, source, lines=True) as loader:
+        found = []
+        while loader.check_node():
+            node = loader.get_node()
+            # places are told by line, as in a file
+            found.append(None if node is None else _value(node, source, (), {}))
+        return found
+
+
 def _read(text: str, source: str, where: dict[tuple[str, ...], str] | None) -> Any:
+    with _composing(text, source, lines=where is not None) as loader:
+        node = loader.get_single_node()
+        return None if node is None else _value(node, source, (), where)
+
+
+@contextmanager
+def _composing(text: str, source: str, *, lines: bool) -> Iterator[PlainComposer]:
+    """What reads the text's nodes; a parser's complaint comes out in plain words, with its line where `lines`."""
     loader = None
     try:
         loader = PlainComposer(text)
-        node = loader.get_single_node()
-        return None if node is None else _value(node, source, (), where)
+        yield loader
     except yaml.MarkedYAMLError as error:
         mark, told = _in_plain_words(error)
-        line = f" line {mark.line + 1}" if mark is not None and where is not None else ""
+        line = f" line {mark.line + 1}" if mark is not None and lines else ""
         raise UserError(f"{source}{line}: {told}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{source}: {' '.join(str(error).split())}") from None

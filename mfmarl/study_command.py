@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mfmarl.launch.study import Study as StudyFile
+    from mfmarl.launch.study_config import Resources
 
 ACTIONS = ("plan", "run", "status")
 OPTIONS = {"jobs": ("plan", "run"), "address": ("run",), "no_probe": ("plan",), "cells": ("plan", "status")}
@@ -78,7 +79,7 @@ class Study:
         folder = self.runs_dir / study.name
         if self.action == "status":
             return self._status(study, folder)
-        jobs = jobs or _jobs_that_fit(study)
+        jobs = jobs or jobs_that_fit(study.config.resources)
         return self._plan(study, folder, jobs) if self.action == "plan" else self._run(study, folder, jobs)
 
     def _plan(self, study: StudyFile, folder: Path, jobs: int) -> int:
@@ -136,9 +137,8 @@ class Study:
             _show(table)
 
 
-def _jobs_that_fit(study: StudyFile) -> int:
+def jobs_that_fit(needs: Resources) -> int:
     """As many cells as this machine's processors and memory hold."""
-    needs = study.config.resources
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return max(1, min(len(os.sched_getaffinity(0)) // needs.cpus, int(memory / needs.memory_gb)))
 

@@ -26,7 +26,10 @@ WITHOUT_TORCH = (
     "mfmarl/arguments.py", "mfmarl/bounds_command.py", "mfmarl/report_command.py", "mfmarl/study_command.py",
     "mfmarl/launch/study_config.py", "mfmarl/launch/study.py", "mfmarl/launch/cell_state.py", "mfmarl/launch/status.py",
     "mfmarl/launch/local_pool.py", "mfmarl/launch/work.py", "mfmarl/launch/drive.py", "mfmarl/settings_in_use.py",
-    "mfmarl/model_text.py",
+    "mfmarl/model_text.py", "mfmarl/manifest_command.py", "mfmarl/launch/cluster_config.py",
+    "mfmarl/launch/templates.py", "mfmarl/launch/slurm.py", "mfmarl/launch/kuberay.py", "mfmarl/launch/ray_up.py",
+    "mfmarl/launch/rayjob_fields.py", "mfmarl/search_command.py", "mfmarl/launch/search_config.py",
+    "mfmarl/launch/search.py", "mfmarl/launch/trials.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""
@@ -140,10 +143,16 @@ def test_what_is_tested_is_what_is_pinned(requirement: str) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=relative)
 def test_configurations_that_ship_are_read(path: Path) -> None:
     from mfmarl.config import TrainConfig, read_config
+    from mfmarl.launch.cluster_config import read_cluster
+    from mfmarl.launch.search_config import read_search
     from mfmarl.launch.study import read_study
 
     if path.parent.name == "train":
         assert read_config(path) != TrainConfig()
+    elif path.parent.name == "search":
+        assert read_search(path).config.name == path.stem
+    elif path.parent.name == "cluster":
+        assert read_cluster(path).kind.replace("-", "_") == path.stem
     else:
         assert path.parent.name == "study"
         study = read_study(path)

@@ -72,7 +72,7 @@ def read_study(path: Path) -> Study:
     except ValidationError as error:
         raise UserError(_told(error, source, str(path))) from None
     where = source.where
-    base = _flat(config.base, ("base",), where)
+    base = flat(config.base, ("base",), where)
     axes = {name: _axis(name, value, where) for name, value in config.grid.items()}
     _check_apart(axes, where)
     number = 1
@@ -101,7 +101,7 @@ def _told(error: ValidationError, source: Sourced, path: str) -> str:
     return one_line(error, source.where, path, StudyConfig)
 
 
-def _flat(
+def flat(
     section: Mapping[str, Any], path: tuple[str, ...], where: Mapping[tuple[str, ...], str]
 ) -> dict[str, tuple[Any, str]]:
     """Dotted key -> (value, line) of a section whose keys may be dotted and nested."""
@@ -155,7 +155,7 @@ def _axis(name: str, value: Any, where: Mapping[tuple[str, ...], str]) -> list[_
             raise UserError(
                 f"{here}: grid.{name}.{label}: got {_text(group)}; want the keys that {label} sets, e.g. {{method: is}}"
             )
-        points.append(_Point(label, _flat(group or {}, ("grid", name, label), where)))
+        points.append(_Point(label, flat(group or {}, ("grid", name, label), where)))
     if not points:
         raise UserError(f"{line}: grid.{name} has no groups; want at least one, e.g. {name}: {{plain: {{method: mf}}}}")
     return points

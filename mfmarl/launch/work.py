@@ -38,6 +38,8 @@ class Job:
     config: dict[str, Any]
     episodes: int
     """Of evaluation."""
+    split: str | None = None
+    """Part of the data that evaluation plays; without it that of `mfmarl evaluate`."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _do(folder: Path, job: Job) -> None:
     elif not (run / COMPLETE).exists():
         load(JOBS, "train")(config, folder, backend=backend_of(config), resume=newest_whole(run))
     if not (run / EVALUATION).exists():
-        load(JOBS, "evaluate")(run, job.episodes)
+        load(JOBS, "evaluate")(run, job.episodes, None, job.split)
 
 
 def backend_of(config: TrainConfig) -> Literal["rllib", "local"]:

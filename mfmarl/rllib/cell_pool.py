@@ -8,7 +8,7 @@ that is used of it here, a task again where a node has died, is some lines.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -31,8 +31,15 @@ class RayPool:
             # the driver counts attempts, whatever ended them
             num_cpus=resources.cpus, memory=int(resources.memory_gb * 1e9), max_retries=0
         )(do_cell)  # fmt: skip
+        self._resources = resources
         self._at_work: dict[Any, str] = {}
         self.hint = _too_small(resources)
+
+    @property
+    def places(self) -> int:
+        """How many cells the cluster does at once now, at least one."""
+        fits = (_fit(node["Resources"], self._resources) for node in ray.nodes() if node["Alive"])
+        return max(1, sum(fits))
 
     def has_room(self) -> bool:
         """Whether more tasks may wait for a place; Ray begins them as resources allow."""
@@ -69,11 +76,15 @@ class RayPool:
         self._at_work.clear()
 
 
+def _fit(node: Mapping[str, float], resources: Resources) -> int:
+    """Cells that a node takes at once."""
+    return int(min(node.get("CPU", 0) // resources.cpus, node.get("memory", 0) // (resources.memory_gb * 1e9)))
+
+
 def _too_small(resources: Resources) -> str | None:
     """Why no node can take a cell now, None where one can; a cluster that grows may get one that can."""
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    fits = [n for n in alive if n.get("CPU", 0) >= resources.cpus and n.get("memory", 0) >= resources.memory_gb * 1e9]
-    if fits:
+    if any(_fit(node, resources) for node in alive):
         return None
     have = "; ".join(f"{n.get('CPU', 0):g} processors, {n.get('memory', 0) / 1e9:.1f} GB" for n in alive)
     return (

@@ -88,6 +88,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
     return study, folder / "small"
 
 
+@pytest.fixture
+def rendered(tmp_path: Path) -> dict[str, str]:
+    """Every kind of manifest of the small study."""
+    from tests.mfmarl.launch.manifests import all_rendered
+
+    return all_rendered(tmp_path)
+
+
 def copied(finished: tuple[Study, Path], to: Path) -> tuple[Study, Path]:
     shutil.copytree(finished[1], to / "small")
     return finished[0], to / "small"
