@@ -31,6 +31,7 @@ from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
 from mfmarl.study_command import Study
+from mfmarl.submit_command import Submit
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -305,11 +306,16 @@ class References:
 
 
 COMMANDS: dict[
-    str, type[Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Manifest | Search]
+    str,
+    type[
+        Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit | Manifest
+        | Search
+    ],
 ] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
+    "submit": Submit,
     "search": Search,
     "manifest": Manifest,
     "audit": Audit,

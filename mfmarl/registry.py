@@ -62,6 +62,7 @@ JOBS = {
     "study sizes": Entry("mfmarl.launch.games:agent_steps", "agent steps of every cell, which is checked"),
     "study run": Entry("mfmarl.launch.drive:drive", "what is not done of a study"),
     "study on Ray": Entry("mfmarl.rllib.cell_pool:RayPool", "cells as tasks of a Ray cluster"),
+    "job server": Entry("mfmarl.rllib.job_server:JobServer", "where a cluster takes jobs"),
     "search": Entry("mfmarl.launch.search_config:read_search", "a search file: settings that are tried"),
     "search game": Entry("mfmarl.launch.search_game:check_game", "whether its game can be played, and has the metric"),
     "search trials": Entry("mfmarl.launch.trials:found_trials", "the trials that its folder has"),

@@ -80,6 +80,9 @@ class Search:
             places = jobs_that_fit(resources)
             pool = LocalPool(jobs or places, verbose=self.verbose)
         else:
+            from mfmarl.rllib.quiet import take_token
+
+            take_token(self.address)
             cluster = load(JOBS, "study on Ray")(resources, self.address, verbose=self.verbose)
             pool, places = cluster, cluster.places
         try:

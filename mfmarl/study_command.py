@@ -100,6 +100,9 @@ class Study:
         if self.address is None:
             pool = LocalPool(jobs, verbose=self.verbose)
         else:
+            from mfmarl.rllib.quiet import take_token
+
+            take_token(self.address)
             pool = load(JOBS, "study on Ray")(study.config.resources, self.address, verbose=self.verbose)
         try:
             if pool.hint is not None:

@@ -68,11 +68,13 @@ def train(
         raise UserError(f"{config.num_learners} learners need Ray; leave out --local, or --num-learners")
     if address is not None and backend == "local":
         raise UserError("--local trains in this process, --address on a cluster; leave one out")
-    if address is not None:
-        from mfmarl.rllib.quiet import start_ray
+    if backend == "rllib":
+        from mfmarl.rllib.quiet import start_ray, take_token
 
-        # before a run folder is made, and before Ray is imported
-        start_ray(address=address, verbose=progress.verbose)
+        take_token(address)
+        if address is not None:
+            # before a run folder is made
+            start_ray(address=address, verbose=progress.verbose)
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})

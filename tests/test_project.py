@@ -26,6 +26,7 @@ WITHOUT_TORCH = (
     "mfmarl/arguments.py", "mfmarl/bounds_command.py", "mfmarl/report_command.py", "mfmarl/study_command.py",
     "mfmarl/launch/study_config.py", "mfmarl/launch/study.py", "mfmarl/launch/cell_state.py", "mfmarl/launch/status.py",
     "mfmarl/launch/local_pool.py", "mfmarl/launch/work.py", "mfmarl/launch/drive.py", "mfmarl/settings_in_use.py",
+    "mfmarl/submit_command.py", "mfmarl/launch/ray_job.py", "mfmarl/launch/staging.py", "mfmarl/rllib/quiet.py",
     "mfmarl/model_text.py", "mfmarl/manifest_command.py", "mfmarl/launch/cluster_config.py",
     "mfmarl/launch/templates.py", "mfmarl/launch/slurm.py", "mfmarl/launch/kuberay.py", "mfmarl/launch/ray_up.py",
     "mfmarl/launch/rayjob_fields.py", "mfmarl/search_command.py", "mfmarl/launch/search_config.py",

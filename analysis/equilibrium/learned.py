@@ -331,6 +331,9 @@ def learned_gaps(
     kinds = {name: kind_of(subject, name)[0] for name in names}
     if local:
         return tuple(learned_gap(subject, name, folder, config, who=who, told=told) for name in names)
+    from mfmarl.rllib.quiet import take_token
+
+    take_token(address)
     from mfmarl.rllib.tasks import run_pieces
 
     each = "whole types" if who == "type" else "deviators"

@@ -62,7 +62,7 @@ class RayPool:
             found: Outcome = ray.get(reference)
         except RayTaskError as error:
             text = f"{error.cause or error}".splitlines()[0]
-            return Outcome(digest, "failed", f"{text}; is this version of mfmarl installed on every node?")
+            return Outcome(digest, "failed", f"{text}; is mfmarl on every node? `submit` takes it along")
         except RayError as error:
             text = str(error).splitlines()[0] if str(error) else ""
             return Outcome(digest, "failed", f"its Ray worker died ({type(error).__name__}: {text[:300]})", again=True)

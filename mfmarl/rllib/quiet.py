@@ -27,7 +27,7 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
         check_answers(address)
-        _take_token()
+    take_token(address)
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -68,10 +68,22 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
             time.sleep(2.0 * (attempt + 1))
 
 
-def _take_token() -> None:
-    """Show the token of this machine, as `ray start` asks for it where there is one; must precede Ray's import."""
-    variables = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    if any(v in os.environ for v in variables) or (Path.home() / ".ray" / "auth_token").exists():
+def find_token() -> str | None:
+    """Where this machine has a token for Ray clusters, in Ray's own order; None where it has none."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return "RAY_AUTH_TOKEN"
+    if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return path
+    own = Path.home() / ".ray" / "auth_token"
+    return str(own) if own.exists() else None
+
+
+def take_token(address: str | None) -> None:
+    """Show this machine's token, where it has one, to the cluster that will be joined, here or by RAY_ADDRESS.
+
+    Must precede the first import of Ray, which reads the mode of authentication once.
+    """
+    if (address or os.environ.get("RAY_ADDRESS")) and find_token() is not None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
