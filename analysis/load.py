@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,18 @@ class Study:
 
     def scores(self, metric: str, policy: str, type_name: str | None = None) -> pd.Series:
         """Mean over agents (of one type) per seed: what intervals are taken over."""
-        rows = self.agents[self.agents["policy"] == policy]
-        if type_name is not None:
-            rows = rows[rows["type"] == type_name]
-        return rows.groupby("seed")[metric].mean().dropna()
+        means, key = (self._means, policy) if type_name is None else (self._means_by_type, (policy, type_name))
+        return means[metric].loc[key].dropna() if key in means.index else pd.Series(dtype=float)
+
+    @cached_property
+    def _means(self) -> pd.DataFrame:
+        """Mean over agents of each metric, by policy and seed."""
+        return self.agents.groupby(["policy", "seed"]).mean(numeric_only=True)
+
+    @cached_property
+    def _means_by_type(self) -> pd.DataFrame:
+        """Mean over agents of each metric, by policy, type and seed."""
+        return self.agents.groupby(["policy", "type", "seed"]).mean(numeric_only=True)
 
 
 def load_study(folders: Sequence[Path]) -> Study:

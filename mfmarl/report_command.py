@@ -18,11 +18,13 @@ from mfmarl.registry import JOBS, load
 class Report:
     """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
 
-    Of a study's folder all runs that were evaluated; where it has several games, a page for each, in DIR/<game>.
+    Of a study's folder all runs that were evaluated; where it has several games, a page over all of them, and one for
+    each in DIR/<game>. Every method is tested against one, and Holm's correction is over all these tests.
 
     Examples:
       mfmarl report runs/* --out report
       mfmarl report runs/demo
+      mfmarl report runs/is_vs_mf --out report --against independent
       mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
     """
 
@@ -30,6 +32,8 @@ class Report:
     """Evaluated run folders, or folders of such; three seeds or more of each method."""
     out: Annotated[Path, given("DIR", "report")] = Path("report")
     """Folder for index.html and the CSV files."""
+    against: Annotated[str | None, given("METHOD", "mf where it is there, else the first")] = None
+    """The method that all others are compared against, by its name in the report."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show where an error arose."""
 
@@ -47,20 +51,30 @@ class Report:
         if not studies:
             for run in self.runs:
                 open_run(run)
-            self._write(list(self.runs), self.out)
+            self._write(list(self.runs))
             return 0
         found = evaluated_runs(studies)
         if found.unevaluated:
             count, first = len(found.unevaluated), found.unevaluated[0]
             told = f"{count} run{'s' * (count != 1)} not evaluated, left out: {first}{' ...' * (count > 1)}"
             print(f"mfmarl: {told}", file=sys.stderr)
+        if len(found.by_game) == 1:
+            self._write(next(iter(found.by_game.values())))
+            return 0
+        title = " and ".join(path.resolve().name for path in studies)
+        page = load(JOBS, "study report")(found.by_game, self.out, title, self.against)
         for game, runs in found.by_game.items():
-            self._write(runs, self.out if len(found.by_game) == 1 else self.out / game)
+            self._tell(runs, f"{game}: ")
+        print(page)
         return 0
 
-    def _write(self, runs: list[Path], out: Path) -> None:
-        page = load(JOBS, "report")(runs, out)
+    def _write(self, runs: list[Path]) -> None:
+        page = load(JOBS, "report")(runs, self.out, self.against)
+        self._tell(runs)
+        print(page)
+
+    def _tell(self, runs: list[Path], where: str = "") -> None:
+        """What the report cannot say."""
         caveats = load(JOBS, "report caveats")(runs)
         if caveats:
-            print(f"mfmarl: {caveats}", file=sys.stderr)
-        print(page)
+            print(f"mfmarl: {where}{caveats}", file=sys.stderr)

@@ -1,14 +1,14 @@
-"""Means with 95 % intervals over seeds: a panel per metric, a row per type, a mark per policy."""
+"""Means with 95 % intervals over seeds: a figure per metric, a row per type, a mark per policy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import label, legend_above, palette, panels
+from analysis.figures.style import NARROW, Look, label, mark, panels
 
 TITLES = {
     "profit": "profit, $ / period",
@@ -20,34 +20,26 @@ TITLES = {
 }
 
 
-def intervals(table: pd.DataFrame, metrics: Sequence[str], policies: Sequence[str]) -> Figure:
+def intervals(table: pd.DataFrame, metric: str, policies: Sequence[str], looks: Mapping[str, Look]) -> Figure:
     """Draw `table` (columns metric, type, policy, estimate, low, high); without an interval only the mean is shown."""
-    rows = int(np.ceil(len(metrics) / 2))
     names = list(dict.fromkeys(table["type"]))
-    figure, axes = panels(rows, 2, height=0.9 + max(0.42, 0.075 * len(policies)) * len(names))
-    colours = palette(policies)
-    offsets = np.linspace(-0.3, 0.3, len(policies))
-    for axis, metric in zip(axes, metrics, strict=False):
-        for offset, policy in zip(offsets, policies, strict=True):
-            mine = table[(table["metric"] == metric) & (table["policy"] == policy)].set_index("type").reindex(names)
-            y = np.arange(len(names)) + offset
-            x = mine["estimate"].to_numpy(float)
-            low, high = x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x
-            axis.errorbar(
-                x,
-                y,
-                xerr=np.nan_to_num(np.vstack([low, high])).clip(0),
-                fmt="o",
-                markersize=4,
-                color=colours[policy],
-                label=label(policy),
-                linewidth=1.4,
-            )
-        axis.set_yticks(range(len(names)), names)
-        axis.set_ylim(len(names) - 0.5, -0.5)
-        axis.set_title(TITLES.get(metric, metric), loc="left")
-        axis.margins(x=0.08)
-    for axis in axes[len(metrics) :]:
-        axis.set_visible(False)
-    legend_above(figure, axes[0], 5)
+    figure, (axis,) = panels(1, 1, width=NARROW, height=0.6 + max(0.5, 0.095 * len(policies)) * len(names))
+    for offset, policy in zip(np.linspace(-0.36, 0.36, len(policies)), policies, strict=True):
+        mine = table[(table["metric"] == metric) & (table["policy"] == policy)].set_index("type").reindex(names)
+        y, look = np.arange(len(names)) + offset, looks[policy]
+        x = mine["estimate"].to_numpy(float)
+        low, high = x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x
+        drawn = axis.errorbar(
+            x, y, xerr=np.nan_to_num(np.vstack([low, high])).clip(0), fmt=look.marker, markersize=3.6,
+            color=look.colour, label=label(policy), linewidth=1.3,
+        )  # fmt: skip
+        mark(drawn.get_children(), policy)
+    for between in range(1, len(names)):
+        axis.axhline(between - 0.5, color="#d0d0d0", linewidth=0.8)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_title(TITLES.get(metric, metric), loc="left")
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    axis.margins(x=0.08)
     return figure

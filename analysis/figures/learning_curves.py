@@ -7,23 +7,31 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from analysis.figures.style import label, legend_above, palette, panels
+from analysis.figures.curves import draw_curves
+from analysis.figures.style import NARROW, Look, panels
+
+Along = Literal["env_steps", "agent_steps", "time_s", "iteration"]
+AXES: dict[Along, tuple[str, float]] = {
+    "env_steps": ("environment steps, thousands", 1e3),
+    "agent_steps": ("agent steps, millions", 1e6),
+    "time_s": ("training time, s", 1.0),
+}
+"""Along what curves are drawn -> its words, and their unit."""
 
 
-def over_seeds(
-    journal: pd.DataFrame, metric: str, bins: int = 60, along: Literal["env_steps", "iteration"] = "env_steps"
-) -> pd.DataFrame:
-    """Mean and 95 % t interval over seeds of `metric` on a grid of environment steps or iterations, per method.
+def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: Along = "env_steps") -> pd.DataFrame:
+    """Mean and 95 % t interval over seeds of `metric` on a grid of `along`, per method.
+
+    Grids end where the first seed does, so that all count at every point: seeds take unequal time.
 
     Returns columns method, `along`, mean, low, high, n; low and high are NaN below 3 seeds.
     """
     rows = []
     for method, lines in journal.dropna(subset=[metric]).groupby("method"):
-        steps = np.linspace(lines[along].min(), lines[along].max(), bins)
+        steps = np.linspace(lines[along].min(), lines.groupby("seed")[along].max().min(), bins)
         curves = []
         for _, one in lines.groupby("seed"):
             ordered = one.sort_values(along)
@@ -40,25 +48,21 @@ def over_seeds(
     return pd.concat(rows, ignore_index=True)
 
 
-def draw_over_seeds(axis: Axes, table: pd.DataFrame, colours: Mapping[str, str]) -> None:
-    """The lines and bands of `over_seeds` over thousands of environment steps, a colour a method."""
-    for method, lines in table.groupby("method"):
-        x, colour = lines["env_steps"] / 1e3, colours[str(method)]
-        axis.plot(x, lines["mean"], color=colour, label=label(str(method)), linewidth=1.5)
-        axis.fill_between(x, lines["low"], lines["high"], color=colour, alpha=0.2, linewidth=0)
-    axis.set_xlabel("environment steps (thousands)")
-
-
-def learning_curves(journal: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """The figure, and the table behind it."""
-    table = over_seeds(journal, "return_mean")
-    figure, (axis,) = panels(1, 1, height=3.2)
-    draw_over_seeds(axis, table, palette(sorted(journal["method"].unique())))
-    axis.set_ylabel("discounted return per agent, $")
-    # the first, random episodes would flatten all that follows
-    low = float(table.loc[table["env_steps"] > table["env_steps"].max() * 0.1, "mean"].min())
-    high = float(table[["mean", "high"]].max().max())
-    if high > low:
-        axis.set_ylim(low - 0.15 * (high - low), high + 0.05 * (high - low))
-    legend_above(figure, axis, 4)
-    return figure, table
+def learning_curves(journal: pd.DataFrame, looks: Mapping[str, Look]) -> tuple[list[Figure], pd.DataFrame]:
+    """A figure for each of AXES, and the table behind them (columns along, x, method, mean, low, high, n)."""
+    figures, tables = [], []
+    for along, (words, scale) in AXES.items():
+        table = over_seeds(journal, "return_mean", along=along)
+        tables.append(table.rename(columns={along: "x"}).assign(along=along))
+        figure, (axis,) = panels(1, 1, width=NARROW, height=2.9)
+        draw_curves(axis, table, looks, along, scale)
+        axis.set_xlabel(words)
+        axis.set_ylabel("discounted return per agent, $")
+        # the first, random episodes would flatten all that follows
+        low = float(table.loc[table[along] > table[along].max() * 0.1, "mean"].min())
+        high = float(table[["mean", "high"]].max().max())
+        if high > low:
+            axis.set_ylim(low - 0.15 * (high - low), high + 0.05 * (high - low))
+        figures.append(figure)
+    columns = ["along", "x", "method", "mean", "low", "high", "n"]
+    return figures, pd.concat(tables, ignore_index=True)[columns]

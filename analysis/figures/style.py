@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,7 +22,11 @@ COLOURS = {
     "constant": "#7A7A7A",
     "random": "#CC79A7",
 }
-SPARE = ("#56B4E9", "#E69F00", "#000000", "#8C510A", "#6A3D9A")
+SPARE = ("#56B4E9", "#E69F00", "#000000", "#8C510A", "#6A3D9A", "#999933", "#882255")
+LINES = ("solid", "dashed", "dashdot", "dotted")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKED = "series "
+"""Begins the group ids of what a filter of the page may hide; `svg` makes an attribute of them."""
 LABELS = {
     "is": "IS", "mf": "MF", "is+fresh": "IS+fresh", "mfq": "MF-Q", "mfac": "MF-AC",
     "gaussian_one_hot": "gaussian one-hot", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN",
@@ -52,13 +58,41 @@ def palette(policies: Sequence[str]) -> dict[str, str]:
     return COLOURS | dict(zip(others, spare, strict=False))
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a policy is drawn: told apart by line and marker too, where colours are not."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+def looks(policies: Sequence[str]) -> dict[str, Look]:
+    """The look of each policy, in their order."""
+    colours = palette(policies)
+    return {
+        policy: Look(colours[policy], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
+        for i, policy in enumerate(policies)
+    }
+
+
+def mark(artists: Iterable[Artist], policy: str, kind: str = "method") -> None:
+    """Lets a filter of the page hide what is of this policy (or type, or game)."""
+    for artist in artists:
+        artist.set_gid(f"{MARKED}{kind} {policy}")
+
+
 def label(policy: str) -> str:
     """How a policy is called in figures."""
     return " ".join(LABELS.get(word, word) for word in policy.split(" "))
 
 
+WIDE, NARROW = 7.2, 4.4
+"""Inches: a figure over the page's width, and one that stands beside another, or alone on a phone."""
+
+
 def panels(
-    rows: int, columns: int, width: float = 7.2, height: float | Sequence[float] = 2.5
+    rows: int, columns: int, width: float = WIDE, height: float | Sequence[float] = 2.5
 ) -> tuple[Figure, list[Axes]]:
     """A figure of rows x columns axes, each row `height` inches high, or each its own, and the axes row by row."""
     heights = [height] * rows if isinstance(height, int | float) else list(height)
@@ -85,6 +119,8 @@ def svg(figure: Figure, prefix: str) -> str:
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
+    # matplotlib has escaped the names
+    text = re.sub(rf'\bid="{MARKED}(\w+) ([^"]*)"', r'data-\1="\2"', text)
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(xlink:href="#|href="#|url\(#)', rf"\g<1>{prefix}-", text)
     # the page scales it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -67,10 +66,8 @@ def weights(lines: pd.DataFrame, colour: str) -> Figure:
 def _draw(axis: Axes, lines: pd.DataFrame, metric: str, colour: str, style: str = "-") -> None:
     known = lines.dropna(subset=[metric])
     if known["seed"].nunique() > 1:
-        sns.lineplot(
-            data=known, x="iteration", y=metric, units="seed", estimator=None, ax=axis, color=colour, alpha=0.35,
-            linewidth=0.7, linestyle=style,
-        )  # fmt: skip
+        for _, one in known.groupby("seed"):
+            axis.plot(one["iteration"], one[metric], color=colour, alpha=0.35, linewidth=0.7, linestyle=style)
     mean = over_seeds(known, metric, min(60, known["iteration"].nunique()), "iteration")
     axis.plot(mean["iteration"], np.asarray(mean["mean"]), color=colour, linewidth=1.6, linestyle=style)
     axis.set_ylabel("")

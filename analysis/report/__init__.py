@@ -2,5 +2,6 @@
 
 from analysis.report.caveats import caveats
 from analysis.report.page import write_report
+from analysis.report.study_page import write_study
 
-__all__ = ["caveats", "write_report"]
+__all__ = ["caveats", "write_report", "write_study"]

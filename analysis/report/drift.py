@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.figures.drift import drift
-from analysis.figures.style import label, palette
+from analysis.figures.style import label
 from analysis.figures.weights import HEAVIEST, LEAST, TRUSTED, diagnosed, weights
 from analysis.load import Study
-from analysis.report.parts import Cell, Section, Table, drawing
+from analysis.report.comparison import Comparison
+from analysis.report.parts import Cell, Section, Table, drawing, side_by_side
+from analysis.statistics import MIN_RUNS
 
 DIAGNOSTICS = {
     "ess": "ESS / n",
@@ -52,14 +54,15 @@ def weight_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "diagnostic", "median", "last", "known", "beyond"])
 
 
-def drift_section(study: Study, files: dict[str, pd.DataFrame], seeds: int) -> Section:
-    """The section; the tables behind it are put into `files`. `seeds` is the least number of a method's."""
+def drift_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Section:
+    """The section; the tables behind it are put into `files`."""
+    study = compared.study
     section = Section("drift", "Drift and weights")
     if "drift_tv" not in study.journal or study.journal["drift_tv"].notna().sum() == 0:
         section.text.append("No gradient step was taken on replayed population steps, so there is no drift to show.")
         return section
     methods = weighted(study)
-    figure, files["drift.csv"] = drift(study.journal, methods)
+    figures, files["drift.csv"] = drift(study.journal, methods, compared.looks)
     section.text.append(
         "While policies learn, the mean action drifts away from the one that stored steps were played at. A method "
         "with weights multiplies each stored step by how likely the neighbours' actions are now against when they were "
@@ -68,23 +71,25 @@ def drift_section(study: Study, files: dict[str, pd.DataFrame], seeds: int) -> S
     others = [label(m) for m in study.methods if m not in methods]
     if others:
         section.text.append(f"Without weights: {', '.join(others)}.")
+    certain = min(compared.counts.values()) >= MIN_RUNS
     section.figures.append(
-        drawing(
-            figure,
+        side_by_side(
+            [(figure, {}) for figure in figures],
             "drift",
             "Drift of the mean action and effective sample size while learning",
-            f"Means over seeds{f' with 95 % t intervals (n = {seeds})' if seeds >= 3 else ''}. Drift is total "
+            f"Means over seeds{f' with 95 % t intervals (n = {compared.seeds})' if certain else ''}. Drift is total "
             "variation between the action histograms of the drawn replay and of the newest fragments.",
             "drift.csv",
+            study.methods,
         )
     )
     if methods:
-        _weights(section, study, methods, files)
+        _weights(section, compared, methods, files)
     return section
 
 
-def _weights(section: Section, study: Study, methods: list[str], files: dict[str, pd.DataFrame]) -> None:
-    colours = palette(study.methods)
+def _weights(section: Section, compared: Comparison, methods: list[str], files: dict[str, pd.DataFrame]) -> None:
+    study, looks = compared.study, compared.looks
     journal = study.journal[study.journal["method"].isin(methods) & study.journal["ess"].notna()]
     known = [m for m in DIAGNOSTICS if m in journal]
     files["weights.csv"] = journal[["method", "seed", "iteration", *known]]
@@ -95,7 +100,14 @@ def _weights(section: Section, study: Study, methods: list[str], files: dict[str
         if "k_hat" not in diagnosed(lines):
             told += " There is no k-hat: weights hardly differed, or an iteration drew fewer than 25 steps."
         section.figures.append(
-            drawing(weights(lines, colours[method]), f"weights{i}", f"Weights of {label(method)}", told, "weights.csv")
+            drawing(
+                weights(lines, looks[method].colour),
+                f"weights{i}",
+                f"Weights of {label(method)}",
+                told,
+                "weights.csv",
+                keys={"method": method},
+            )
         )
     table = files["weight_summary.csv"] = weight_table(study)
     rows = []
@@ -103,7 +115,8 @@ def _weights(section: Section, study: Study, methods: list[str], files: dict[str
         mine = table[table["method"] == method]
         rows.append([Cell(label(method)), *(_cell(row) for _, row in mine.iterrows())])
     caption = "weights while learning: median over iterations and seeds; below it the last value, mean over seeds"
-    section.tables.append(Table(caption, ["", *DIAGNOSTICS.values()], rows, "weight_summary.csv"))
+    keys = [{"method": method} for method in methods]
+    section.tables.append(Table(caption, ["", *DIAGNOSTICS.values()], rows, "weight_summary.csv", row_keys=keys))
 
 
 def _cell(row: pd.Series) -> Cell:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.figures.style import label
-from analysis.load import REFERENCES, Study
-from analysis.statistics import MIN_RUNS, holm, interval, paired_difference, stars
+from analysis.load import Study
+from analysis.report.comparison import Comparison
+from analysis.statistics import MIN_RUNS, interval
 
 METRICS = {
     "profit": ("profit", "$ / period"),
@@ -30,20 +30,14 @@ METRICS = {
 ALL = "all agents"
 
 
-def policies_of(study: Study) -> list[str]:
-    """Trained methods first, then the reference policies that were played."""
-    played = set(study.agents["policy"])
-    return [*study.methods, *(name for name in REFERENCES if name in played)]
-
-
-def interval_table(study: Study) -> pd.DataFrame:
+def interval_table(compared: Comparison) -> pd.DataFrame:
     """metric, type, policy, estimate, low, high, n, method of the interval, or the note that says why there is none."""
-    rows = []
+    study, rows = compared.study, []
     for metric in METRICS:
         if metric not in study.agents:
             continue
         for type_name in (ALL, *study.type_names):
-            for policy in policies_of(study):
+            for policy in compared.policies:
                 scores = study.scores(metric, policy, None if type_name == ALL else type_name)
                 row: dict[str, object] = {"metric": metric, "type": type_name, "policy": policy, "n": len(scores)}
                 if len(scores) == 0:
@@ -57,74 +51,6 @@ def interval_table(study: Study) -> pd.DataFrame:
                 rows.append(row)
     columns = ["metric", "type", "policy", "estimate", "low", "high", "n", "interval", "note"]
     return pd.DataFrame(rows).reindex(columns=columns)
-
-
-def difference_tables(study: Study, metric: str = "profit") -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Per-seed differences first method - second method, and their tests per type with Holm's correction.
-
-    None where there are not exactly two methods with at least 3 seeds in common.
-    """
-    if len(study.methods) != 2:
-        return None
-    first, second = study.methods
-    pairs, tests = [], []
-    for type_name in (ALL, *study.type_names):
-        chosen = None if type_name == ALL else type_name
-        both = pd.concat(
-            [study.scores(metric, first, chosen), study.scores(metric, second, chosen)], axis=1, keys=["x", "y"]
-        ).dropna()
-        if len(both) < MIN_RUNS:
-            return None
-        found = paired_difference(both["x"].to_numpy(), both["y"].to_numpy())
-        pairs.append(pd.DataFrame({"type": type_name, "seed": both.index, "difference": both["x"] - both["y"]}))
-        tests.append(
-            {
-                "type": type_name,
-                "estimate": found.interval.estimate,
-                "low": found.interval.low,
-                "high": found.interval.high,
-                "n": found.interval.n,
-                "interval": found.interval.method,
-                "test": found.test,
-                "p": found.p_value,
-                "probability_of_improvement": found.probability,
-            }
-        )
-    table = pd.DataFrame(tests)
-    # the overall difference is the question asked; the types are a family of their own
-    table["p_holm"] = [table["p"].iloc[0], *holm(list(table["p"].iloc[1:]))]
-    table["mark"] = [stars(p) for p in table["p_holm"]]
-    return pd.concat(pairs, ignore_index=True), table
-
-
-def headline(study: Study, table: pd.DataFrame, tests: pd.DataFrame | None) -> list[str]:
-    """What the numbers say, in plain words."""
-    rows = table[(table["metric"] == "profit") & (table["type"] == ALL)]
-    profit = {str(p): float(v) for p, v in zip(rows["policy"], rows["estimate"], strict=True)}
-    said = []
-    if tests is not None:
-        first, second = map(label, study.methods)
-        test = tests.iloc[0]
-        gap = f"{test['estimate']:+.3g} $ per agent and period, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
-        judged = f"{test['test']}, p = {test['p']:.2g}, n = {test['n']} pairs"
-        if np.isnan(test["p"]) or test["p"] >= 0.05:
-            said.append(f"No difference between {first} and {second} can be told from these runs: {gap} ({judged}).")
-        else:
-            better = first if test["estimate"] > 0 else second
-            said.append(f"{better} earns more: {first} minus {second} is {gap} ({judged}).")
-    for method in study.methods:
-        beaten = [p for p in REFERENCES if p in profit and profit[method] > profit[p]]
-        not_beaten = [p for p in REFERENCES if p in profit and profit[method] < profit[p]]
-        text = f"{label(method)} earns {profit[method]:.4g} $ per agent and period on average"
-        text += f", more than {' and '.join(_plain(p) for p in beaten)}" if beaten else ""
-        text += f", less than {' and '.join(_plain(p) for p in not_beaten)}" if not_beaten else ""
-        said.append(text + ".")
-    return said
-
-
-def _plain(policy: str) -> str:
-    names = {"base_stock": "newsvendor base stock", "constant": "constant orders", "random": "random orders"}
-    return names.get(policy, policy)
 
 
 def run_table(study: Study) -> pd.DataFrame:

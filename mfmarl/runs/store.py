@@ -152,6 +152,8 @@ class _Guarded:
 
     def __init__(self, file: Any, path: Path) -> None:
         self.file, self.path = file, path
+        self.walked: dict[str, Any] = {"": file}
+        """Groups that were reached, by their path: a file has hundreds of datasets in a handful of groups."""
 
     def refuse(self, what: str) -> StorageFailed:
         return StorageFailed(f"{self.path} is refused: {what}")
@@ -160,18 +162,18 @@ class _Guarded:
         return [str(name) for name in self.get(group, h5py.Group)]
 
     def get(self, name: str, kind: type) -> Any:
-        node = self.file
-        walked = ""
-        for part in name.split("/"):
-            walked += f"/{part}"
-            link = node.get(part, getlink=True)
-            if link is None:
-                raise self.refuse(f"{walked} is missing")
-            if not isinstance(link, h5py.HardLink):
-                raise self.refuse(f"{walked} is a link to elsewhere")
-            node = node[part]
+        above, _, last = name.rpartition("/")
+        node = self.walked[above] if above in self.walked else self.get(above, h5py.Group)
+        link = node.get(last, getlink=True)
+        if link is None:
+            raise self.refuse(f"/{name} is missing")
+        if not isinstance(link, h5py.HardLink):
+            raise self.refuse(f"/{name} is a link to elsewhere")
+        node = node[last]
         if not isinstance(node, kind):
-            raise self.refuse(f"{walked} is not a {kind.__name__.lower()}")
+            raise self.refuse(f"/{name} is not a {kind.__name__.lower()}")
+        if kind is h5py.Group:
+            self.walked[name] = node
         return node
 
     def dataset(self, name: str) -> Any:
@@ -185,7 +187,9 @@ class _Guarded:
         return data
 
     def numbers(self, name: str, kind: str) -> NDArray[Any]:
-        data = self.dataset(name)
+        return self.values(self.dataset(name), name, kind)
+
+    def values(self, data: Any, name: str, kind: str) -> NDArray[Any]:
         if data.dtype.kind != kind:
             raise self.refuse(f"/{name} has type {data.dtype}")
         return np.asarray(data[()])
@@ -211,8 +215,9 @@ def _read(file: _Guarded) -> Evaluation:
     for policy in file.names("policies"):
         metrics, why = {}, {}
         for name in file.names(f"policies/{policy}"):
-            metrics[name] = file.numbers(f"policies/{policy}/{name}", "f").astype(np.float64)
-            reason = file.dataset(f"policies/{policy}/{name}").attrs.get("why")
+            data = file.dataset(f"policies/{policy}/{name}")
+            metrics[name] = file.values(data, f"policies/{policy}/{name}", "f").astype(np.float64)
+            reason = data.attrs.get("why")
             if reason is not None:
                 why[name] = str(reason)
         policies[policy] = PolicyTable(metrics, why)

@@ -203,5 +203,5 @@ def test_the_section_of_audited_runs_has_both(tmp_path: Path) -> None:
     assert {"audit_clusters.csv", "audit_paths.csv", "audit_finite.csv", "audit_rates.csv"} < set(files)
     assert any("2 runs play as many different paths" in text for text in section.text)
     assert any(row[-1].main.startswith("C/N describes the gaps") for table in section.tables for row in table.rows)
-    assert {"<svg" in str(figure.svg) for figure in section.figures} == {True}
+    assert {"<svg" in str(figure.panels[0].svg) for figure in section.figures} == {True}
     assert len(section.figures) == 4

@@ -131,13 +131,13 @@ def test_evaluate_report_and_check_pass_on(jobs: dict[str, Any], tmp_path: Path)
     assert jobs["evaluate"] == ((run, 5, None, "test", None), {})
     assert jobs["evaluation table"] == ((Path("made"),), {})
     assert run_command(["report", str(run), "--out", str(tmp_path / "r")]) == 0
-    assert jobs["report"] == (([run], tmp_path / "r"), {})
+    assert jobs["report"] == (([run], tmp_path / "r", None), {})
     assert jobs["report caveats"] == (([run],), {})
     assert run_command(["check", "inventory/market-easy", "--episodes", "4"]) == 0
     assert jobs["check"][1] == {"episodes": 4}
 
 
-def test_report_takes_a_folder_of_runs_a_page_for_each_game(
+def test_report_takes_a_folder_of_runs_a_page_over_all_its_games(
     jobs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study, out = tmp_path / "study", tmp_path / "r"
@@ -145,13 +145,18 @@ def test_report_takes_a_folder_of_runs_a_page_for_each_game(
     for run in runs[:2]:
         (run / "evaluation.h5").touch()
     assert run_command(["report", str(study), "--out", str(out)]) == 0
-    assert jobs["report"] == ((runs[:2], out), {})
+    assert jobs["report"] == ((runs[:2], out, None), {})
     assert f"1 run not evaluated, left out: {runs[2]}" in capsys.readouterr().err
     other = make_run(study, "d", env="inventory/market-hard")
     (other / "evaluation.h5").touch()
     assert run_command(["report", str(study), "--out", str(out)]) == 0
-    assert jobs["report"] == (([other], out / "market-hard-n3"), {})
-    assert capsys.readouterr().out == "made\nmade\n"
+    games = {"market-easy-n3": runs[:2], "market-hard-n3": [other]}
+    assert jobs["study report"] == ((games, out, "study", None), {})
+    assert jobs["report caveats"] == (([other],), {})
+    assert capsys.readouterr().out == "made\n"
+    assert run_command(["report", str(study), "--out", str(out), "--against", "is"]) == 0
+    assert jobs["study report"] == ((games, out, "study", "is"), {})
+    capsys.readouterr()
     assert "is a folder of runs and" in told(capsys, ["report", str(study), str(runs[0])], 2)
 
 

@@ -1,0 +1,38 @@
+"""The section of learning curves, against environment steps, agent steps and time."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.figures.learning_curves import learning_curves
+from analysis.report.comparison import Comparison
+from analysis.report.parts import Section, side_by_side
+from analysis.statistics import MIN_RUNS
+
+
+def learning_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Section:
+    """The section; the table behind it is put into `files`."""
+    section = Section("learning", "Learning curves")
+    journal = compared.study.journal
+    if "return_mean" not in journal or journal["return_mean"].notna().sum() == 0:
+        section.text.append("No episode ended while training, so there is no curve.")
+        return section
+    figures, files["learning_curves.csv"] = learning_curves(journal, compared.looks)
+    caption = "Discounted return of the episodes played while learning, exploration included; mean over seeds"
+    if min(compared.counts.values()) >= MIN_RUNS:
+        caption += f" and 95 % t interval (n = {compared.seeds})"
+    caption += (
+        ". An agent step is an environment step of one agent. Time is training alone, by the clock, as far as the "
+        "quickest seed took; it says as much of the machine and what else ran on it as of the method."
+    )
+    section.figures.append(
+        side_by_side(
+            [(figure, {}) for figure in figures],
+            "learning",
+            "Return while learning, by method, against environment steps, agent steps and training time",
+            caption,
+            "learning_curves.csv",
+            compared.study.methods,
+        )
+    )
+    return section

@@ -1,0 +1,47 @@
+"""Numbers as the page writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from analysis.report.parts import Cell
+
+
+def number(value: float) -> str:
+    """Four digits, or whole from 1000 on."""
+    if value != value:
+        return "missing"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def estimate(row: Any) -> Cell:
+    """An estimate over its interval, or over the note that says why there is none (columns of an interval table)."""
+    if pd.notna(row["low"]):
+        if row["interval"] == "constant":
+            return Cell(number(row["estimate"]), f"all {row['n']} equal")
+        return Cell(number(row["estimate"]), f"{number(row['low'])} to {number(row['high'])}")
+    return Cell(number(row["estimate"]), str(row["note"]))
+
+
+def p_value(value: float) -> str:
+    """Three digits; a dash where there was no test."""
+    return "–" if pd.isna(value) else f"{value:.3g}" if value >= 0.001 else "< .001"
+
+
+def listed(names: list[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def spanned(numbers: Iterable[int]) -> str:
+    """3, or 3 to 10."""
+    known = sorted(numbers)
+    return str(known[0]) if known[0] == known[-1] else f"{known[0]} to {known[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,119 @@
+"""The page from its sections, and all that stands beside it, written to disk."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.figures.style import looks
+from analysis.figures.swatches import Swatch, swatches
+from analysis.report.latex import latex
+from analysis.report.parts import Section
+from mfmarl.errors import StorageFailed
+
+TABLES = "tables"
+"""Folder of the LaTeX files, beside the page."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A box of a filter: the value that parts of the page have, and what it is called."""
+
+    value: str
+    label: str
+    swatch: Swatch | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Boxes of one kind: method, type, env or agents."""
+
+    kind: str
+    title: str
+    choices: list[Choice]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that one page says."""
+
+    title: str
+    subtitle: str
+    answer: list[str]
+    sections: list[Section]
+    filters: list[Filter] = field(default_factory=list)
+    parent: str = ""
+    """Where the page of the whole study is, or nothing."""
+
+
+def policy_filter(policies: Sequence[str]) -> Filter:
+    """A box for each method and reference policy, with its look in figures."""
+    boxes = [Choice(one.name, one.label, one) for one in swatches(looks(policies))]
+    return Filter("method", "Methods and reference policies", boxes)
+
+
+def named_filter(kind: str, title: str, names: Sequence[str]) -> Filter:
+    """A box for each name."""
+    return Filter(kind, title, [Choice(name, name) for name in names])
+
+
+def write_page(page: Page, files: Mapping[str, pd.DataFrame], out: Path) -> Path:
+    """OUT/index.html, self-contained, with the CSV files and the LaTeX of each table beside it.
+
+    Raises:
+        StorageFailed: where the disk does not take the files.
+    """
+    names = _latex_names(page.sections)
+    text = _html(page, names)
+    try:
+        (out / TABLES).mkdir(parents=True, exist_ok=True)
+        for name, frame in files.items():
+            frame.to_csv(out / name, index=False, float_format="%.10g")
+        for section in page.sections:
+            for i, table in enumerate(section.tables):
+                (out / names[section.id, i]).write_text(latex(table), encoding="utf-8")
+        temporary = out / f".index.{os.getpid()}.tmp"
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, out / "index.html")
+    except OSError as error:
+        raise StorageFailed(f"cannot write the report to {out}: {error.strerror or error}") from error
+    return out / "index.html"
+
+
+def _latex_names(sections: Sequence[Section]) -> dict[tuple[str, int], str]:
+    """(section, number of the table in it) -> its file."""
+    return {
+        (section.id, i): f"{TABLES}/{section.id}{f'_{i + 1}' * (len(section.tables) > 1)}.tex"
+        for section in sections
+        for i in range(len(section.tables))
+    }
+
+
+def _html(page: Page, names: Mapping[tuple[str, int], str]) -> str:
+    environment = Environment(
+        loader=PackageLoader("analysis.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    loader = environment.loader
+    assert loader is not None
+    script = loader.get_source(environment, "page.js")[0]
+    # the page's policy runs this script alone
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        title=page.title,
+        subtitle=page.subtitle,
+        answer=page.answer,
+        sections=page.sections,
+        filters=[one for one in page.filters if len(one.choices) > 1],
+        parent=page.parent,
+        latex=names,
+        script=Markup(script),
+        script_hash=Markup(digest),
+    )
