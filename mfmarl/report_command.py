@@ -63,18 +63,21 @@ class Report:
             return 0
         title = " and ".join(path.resolve().name for path in studies)
         page = load(JOBS, "study report")(found.by_game, self.out, title, self.against)
+        caveats: dict[str, list[str]] = {}
         for game, runs in found.by_game.items():
-            self._tell(runs, f"{game}: ")
+            caveats.setdefault(load(JOBS, "report caveats")(runs), []).append(game)
+        for text, games in caveats.items():
+            _tell(text, f"{', '.join(games)}: ")
         print(page)
         return 0
 
     def _write(self, runs: list[Path]) -> None:
         page = load(JOBS, "report")(runs, self.out, self.against)
-        self._tell(runs)
+        _tell(load(JOBS, "report caveats")(runs))
         print(page)
 
-    def _tell(self, runs: list[Path], where: str = "") -> None:
-        """What the report cannot say."""
-        caveats = load(JOBS, "report caveats")(runs)
-        if caveats:
-            print(f"mfmarl: {where}{caveats}", file=sys.stderr)
+
+def _tell(caveats: str, where: str = "") -> None:
+    """What the report cannot say."""
+    if caveats:
+        print(f"mfmarl: {where}{caveats}", file=sys.stderr)

@@ -123,6 +123,8 @@ def svg(figure: Figure, prefix: str) -> str:
     text = re.sub(rf'\bid="{MARKED}(\w+) ([^"]*)"', r'data-\1="\2"', text)
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(xlink:href="#|href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    # a hundredth of a point is enough for a line, and half as long as what matplotlib writes
+    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
     # the page scales it
     for name in ("width", "height"):
         text = re.sub(rf'(<svg[^>]*?) {name}="[^"]*"', r"\1", text, count=1)

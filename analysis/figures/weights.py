@@ -15,6 +15,8 @@ TRUSTED = 0.7
 """Means of weights whose k-hat is above it cannot be trusted (Vehtari et al. 2024)."""
 LEAST, HEAVIEST = 1e-6, (-1.0, 3.0)
 """Smallest weight and range of k-hat that are drawn: beyond, figures say no more than that weights are of no use."""
+MOST_POINTS = 120
+"""Of a seed's line; of longer runs means of neighbouring iterations."""
 PANELS = {
     "ess": "effective sample size / n",
     "k_hat": f"k-hat of the tails (line: {TRUSTED})",
@@ -67,7 +69,8 @@ def _draw(axis: Axes, lines: pd.DataFrame, metric: str, colour: str, style: str 
     known = lines.dropna(subset=[metric])
     if known["seed"].nunique() > 1:
         for _, one in known.groupby("seed"):
-            axis.plot(one["iteration"], one[metric], color=colour, alpha=0.35, linewidth=0.7, linestyle=style)
+            few = one.groupby(np.arange(len(one)) // -(-len(one) // MOST_POINTS))[["iteration", metric]].mean()
+            axis.plot(few["iteration"], few[metric], color=colour, alpha=0.35, linewidth=0.7, linestyle=style)
     mean = over_seeds(known, metric, min(60, known["iteration"].nunique()), "iteration")
     axis.plot(mean["iteration"], np.asarray(mean["mean"]), color=colour, linewidth=1.6, linestyle=style)
     axis.set_ylabel("")

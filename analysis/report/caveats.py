@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.labels import labels
+from analysis.report.numbers import listed
 from analysis.statistics import MIN_RUNS
 from mfmarl.runs.schema import open_run
 
@@ -18,9 +19,16 @@ def caveats(runs: Sequence[Path]) -> str:
         UserError: for a folder that is no run.
     """
     seeds = Counter(labels([open_run(run).config for run in runs]))
-    few = [f"{n} seed{'s' * (n != 1)} of {method}" for method, n in sorted(seeds.items()) if n < MIN_RUNS]
-    told = [f"no intervals and no tests, as there {'is' if few[0].startswith('1 ') else 'are'} only {' and '.join(few)}"
-            f" ({MIN_RUNS} seeds of each method give them)"] if few else []
+    told = []
+    few = sorted({n for n in seeds.values() if n < MIN_RUNS}, reverse=True)
+    if few:
+        methods = {n: sorted(m for m in seeds if seeds[m] == n) for n in few}
+        counted = [
+            f"{n} seed{'s' * (n != 1)} {'each ' * (len(names) > 1)}of {listed(names)}" for n, names in methods.items()
+        ]
+        verb = "is" if counted[0].startswith("1 ") else "are"
+        more = f"({MIN_RUNS} seeds of each method give them)"
+        told.append(f"no intervals and no tests, as there {verb} only {'; '.join(counted)} {more}")
     if len(seeds) == 1:
         told.append(f"no comparison, as all runs are of method {next(iter(seeds))}")
     return f"the report has {'; and '.join(told)}" if told else ""

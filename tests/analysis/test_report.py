@@ -148,7 +148,7 @@ def test_estimators_are_groups_of_their_own(runs: list[Path], tmp_path: Path) ->
     assert len(study.scores("profit", "is marginal")) == 1
     assert load_study([runs[0], clipped, marginal]).methods == ["is", "is clip=5.0", "is marginal"]
     told = caveats([runs[0], clipped])
-    assert "1 seed of is and 1 seed of is clip=5.0" in told
+    assert "only 1 seed each of is and is clip=5.0 (3 seeds" in told
 
 
 def test_names_are_escaped(runs: list[Path], tmp_path: Path) -> None:
