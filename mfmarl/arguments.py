@@ -43,6 +43,16 @@ def say(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def printable(text: str) -> str:
+    """Text of files or another machine, without what would steer this terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def line(text: str) -> None:
+    """A line on stderr, whose text may come from files or another machine."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
 def teller(every_s: float = 20.0) -> Callable[[str], None]:
     """What tells of long work: a line that the next overwrites on a terminal, else a line now and then."""
     last = -every_s

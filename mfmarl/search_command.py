@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, whole_number
+from mfmarl.arguments import given, line, whole_number
 from mfmarl.registry import JOBS, load
 from mfmarl.study_command import jobs_that_fit
 
@@ -62,13 +61,13 @@ class Search:
             trials = self._search(search, folder, jobs)
         scored = [trial for trial in trials if trial.score is not None]
         if not scored:
-            _line(f"mfmarl: none of {len(trials)} trials has a score; first: {trials[0].error}")
+            line(f"mfmarl: none of {len(trials)} trials has a score; first: {trials[0].error}")
             return 3
         failed = len(trials) - len(scored)
         print(folder / "best.yaml")
         if failed:
-            _line(f"{failed} of {len(trials)} trials failed; {folder / 'trials.csv'} says why")
-        _line(f"next: mfmarl train {folder / 'best.yaml'} --seed S, with seeds that the search had not")
+            line(f"{failed} of {len(trials)} trials failed; {folder / 'trials.csv'} says why")
+        line(f"next: mfmarl train {folder / 'best.yaml'} --seed S, with seeds that the search had not")
         return 0
 
     def _search(self, search: SearchFile, folder: Path, jobs: int | None) -> Sequence[Trial]:
@@ -87,16 +86,12 @@ class Search:
             pool, places = cluster, cluster.places
         try:
             if pool.hint is not None:
-                _line(pool.hint)
+                line(pool.hint)
             found = load(JOBS, "search trials")(search, folder)
             config = search.config
             sampler = load(JOBS, "search sampler")(search.space, config.mode, config.seed, len(found))
-            driver = load(JOBS, "search run")(search, folder, found, pool, sampler, jobs=jobs or places, told=_line)
+            driver = load(JOBS, "search run")(search, folder, found, pool, sampler, jobs=jobs or places, told=line)
             trials: Sequence[Trial] = driver.run()
         finally:
             pool.close()
         return trials
-
-
-def _line(text: str) -> None:
-    print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)

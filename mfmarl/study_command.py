@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, teller, whole_number
+from mfmarl.arguments import given, line, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
@@ -106,18 +106,18 @@ class Study:
             pool = load(JOBS, "study on Ray")(study.config.resources, self.address, verbose=self.verbose)
         try:
             if pool.hint is not None:
-                _line(pool.hint)
-            failed = load(JOBS, "study run")(study, folder, pool, load(JOBS, "study sizes")(study), told=_line)
+                line(pool.hint)
+            failed = load(JOBS, "study run")(study, folder, pool, load(JOBS, "study sizes")(study), told=line)
         finally:
             pool.close()
         print(folder)
         if failed:
             states = [state_of(folder, cell) for cell in study.cells if cell.digest in failed]
             first = f"{states[0].cell.digest} ({states[0].cell.label}): {failed[states[0].cell.digest]}"
-            _line(f"mfmarl: {len(failed)} of {len(study.cells)} cells failed; {first}")
-            _line(f"next: mend that, and give the same command again; all errors: mfmarl study status {self.file}")
+            line(f"mfmarl: {len(failed)} of {len(study.cells)} cells failed; {first}")
+            line(f"next: mend that, and give the same command again; all errors: mfmarl study status {self.file}")
             return 3
-        _line(f"next: mfmarl report {folder} --out report")
+        line(f"next: mfmarl report {folder} --out report")
         return 0
 
     def _status(self, study: StudyFile, folder: Path) -> int:
@@ -151,7 +151,3 @@ def _show(table: Table) -> None:
 
     # without a terminal, lines are not folded
     Console(width=None if sys.stdout.isatty() else 240).print(table)
-
-
-def _line(text: str) -> None:
-    print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given
+from mfmarl.arguments import given, line, printable
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.registry import JOBS, load
 
@@ -32,7 +32,8 @@ class Submit:
     --address sends it with this installation's code to a cluster's job server. The same command again joins the job
     while it runs (ctrl-C only leaves it), goes on in a new job where the last one failed or was stopped, and says so
     where it is done. Nodes need Python, Ray and mfmarl's dependencies, not mfmarl. A remote address needs the cluster's
-    token, in RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token. Exit codes are the job's: 0 all cells done, 2
+    token, in RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token; http:// sends it in the clear, an ssh tunnel
+    (ssh -N -L 8265:127.0.0.1:8265 HEAD) or https:// does not. Exit codes are the job's: 0 all cells done, 2
     bad input, 3 a cell failed or the job died, 4 storage failed, 130 stopped or left.
 
     --kuberay, --slurm and --ray-up make the RayJob, batch script or cluster file from the study and a cluster file
@@ -41,9 +42,9 @@ class Submit:
 
     Examples:
       mfmarl submit configs/study/demo.yaml --address http://127.0.0.1:8265
-      mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs
-      mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs --no-wait
-      mfmarl submit study.yaml --address http://head:8265 --runs-dir /shared/runs --stop
+      mfmarl submit study.yaml --address http://127.0.0.1:8265 --runs-dir /shared/runs
+      mfmarl submit study.yaml --address http://127.0.0.1:8265 --runs-dir /shared/runs --no-wait
+      mfmarl submit study.yaml --address http://127.0.0.1:8265 --runs-dir /shared/runs --stop
       mfmarl submit configs/study/demo.yaml --slurm configs/cluster/slurm.yaml
       mfmarl submit configs/study/demo.yaml --kuberay configs/cluster/kuberay.yaml --place
       mfmarl submit configs/study/demo.yaml --ray-up configs/cluster/ray_up_aws.yaml --out up.yaml
@@ -125,6 +126,8 @@ class Submit:
         if not self.stop:
             # every kind of cell meets its game before anything is sent
             load(JOBS, "study sizes")(study)
+        if not here:
+            _warn_of_the_clear(address)
         take_token(address)
         server = load(JOBS, "job server")(address)
         key = job_key(study, runs_dir)
@@ -135,17 +138,17 @@ class Submit:
 
         number, last = last_attempt(server.jobs(), key)
         if last is not None and last.status == "SUCCEEDED" and not self.again:
-            _line(f"job {last.name} has done this study, in {runs_dir / study.name}; --again begins it anew")
+            line(f"job {last.name} has done this study, in {runs_dir / study.name}; --again begins it anew")
             if self.no_wait:
                 print(last.name)
             return 0
         if last is not None and not last.ended:
             name = last.name
-            _line(f"job {name} runs already" + ("" if self.no_wait else "; its log so far and from now on:"))
+            line(f"job {name} runs already" + ("" if self.no_wait else "; its log so far and from now on:"))
         else:
             name = attempt_name(key, number + 1)
             mine = self._begin(server, name, study, file, runs_dir)
-            _line(f"job {name} {'is begun' if mine else 'was begun by another command'} at {self.address}")
+            line(f"job {name} {'is begun' if mine else 'was begun by another command'} at {self.address}")
         if self.no_wait:
             print(name)
             return 0
@@ -169,13 +172,13 @@ class Submit:
         from mfmarl.launch.ray_job import STOPPED, exit_code, follow
 
         try:
-            job = follow(server, name, write=_write, told=_line)
+            job = follow(server, name, write=_write, told=line)
         except KeyboardInterrupt:
-            _line(f"\nleft job {name}, which goes on; the same command joins it, with --stop ends it")
+            line(f"\nleft job {name}, which goes on; the same command joins it, with --stop ends it")
             return STOPPED
         code = exit_code(job)
         if code:
-            _line(f"mfmarl: job {name} {_ending(job)}; the same command goes on with it")
+            line(f"mfmarl: job {name} {_ending(job)}; the same command goes on with it")
         return code
 
     def _stop(self, server: Any, key: str) -> int:
@@ -190,7 +193,7 @@ class Submit:
             if time.monotonic() > deadline:
                 raise TrainingFailed(f"job {job.name} has not ended {STOP_S:g} s after it was asked to")
             time.sleep(0.5)
-        _line(f"job {job.name} is stopped; the same command without --stop goes on")
+        line(f"job {job.name} is stopped; the same command without --stop goes on")
         return 0
 
 
@@ -201,6 +204,18 @@ def _check_token(address: str) -> None:
         raise UserError(
             f"--address {address}: no token for another machine's cluster; put the cluster's into ~/.ray/auth_token "
             "(mode 0600) or RAY_AUTH_TOKEN_PATH, or say --insecure where it has none"
+        )
+
+
+def _warn_of_the_clear(address: str) -> None:
+    from mfmarl.rllib.quiet import find_token
+
+    url = urlsplit(address)
+    if url.scheme == "http" and find_token() is not None:
+        port = url.port or 80
+        line(
+            f"warning: {address} takes the token in the clear; better https, or an ssh tunnel: "
+            f"ssh -N -L {port}:127.0.0.1:{port} {url.hostname}, and --address http://127.0.0.1:{port}"
         )
 
 
@@ -218,13 +233,4 @@ def _ending(job: JobView) -> str:
 
 
 def _write(text: str) -> None:
-    print(_shown(text), end="", flush=True)
-
-
-def _line(text: str) -> None:
-    print(_shown(text), file=sys.stderr, flush=True)
-
-
-def _shown(text: str) -> str:
-    """Text of another machine, without what would steer this terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+    print(printable(text), end="", flush=True)

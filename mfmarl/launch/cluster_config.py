@@ -14,6 +14,9 @@ from mfmarl.model_text import one_line
 from mfmarl.registry import suggestion
 from mfmarl.strict_yaml import read_yaml
 
+RAY_SHARE = 0.8
+"""Of a Slurm node's memory, what cells may be given; KubeRay tells Ray all of a pod's."""
+
 
 def _word(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._,+@:/-]{0,252}", text):
@@ -55,9 +58,14 @@ class _Machines(_File):
     memory_gb: float = Field(ge=1, le=65_536, description="memory of each")
     gpus: int = Field(0, ge=0, le=64, description="GPUs of each; only learners of a cell use one")
 
+    @property
+    def cell_bytes(self) -> int:
+        """Of a node's memory, what cells may be given."""
+        return int(self.memory_gb * 1e9)
+
 
 class KubeRay(_Machines):
-    """A RayJob of a Kubernetes cluster with the KubeRay operator, 1.5.1 or later."""
+    """A RayJob of a Kubernetes cluster with the KubeRay operator, 1.6 or later (`authOptions.secretName`)."""
 
     kind: Literal["kuberay"] = Field(description="which kind of cluster the file describes")
     image: Word = Field(description="container image with mfmarl and the Ray version of this machine")
@@ -80,6 +88,11 @@ class Slurm(_Machines):
     qos: Word | None = Field(None, description="quality of service")
     setup: tuple[Line, ...] = Field((), description="lines of shell that make python and ray ours on every node")
     port: int = Field(6379, ge=1024, le=65_535, description="of Ray on the first node")
+
+    @property
+    def cell_bytes(self) -> int:
+        """Of a node's memory, what cells may be given; the rest is Ray's own."""
+        return int(RAY_SHARE * self.memory_gb * 1e9)
 
 
 class _RayUp(_File):

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+import mfmarl
 from mfmarl.errors import UserError
 from mfmarl.launch.cluster_config import KubeRay
 from mfmarl.launch.rayjob_fields import ConfigMap, Container, RayJob
@@ -32,14 +33,15 @@ ENVIRONMENT = {
 def render(study: Study, study_file: Path, cluster: KubeRay) -> str:
     """The manifest that runs a study, checked: a ConfigMap with the study file, and the RayJob.
 
-    Its name is made of the study's name and a hash of the file: the same study is the same job, one with further
-    cells a new one, which does only these.
+    Its name is made of the study's name and a hash of all that it is made of: given again it is the same job, with
+    further cells, another image or version a new one, which does only what is not done.
 
     Raises:
         UserError: where it did not come out right.
     """
     told = study_file.read_text(encoding="utf-8")
-    digest = hashlib.sha256(f"{cluster.runs_dir}\n{told}".encode()).hexdigest()
+    made_of = [told, cluster.model_dump(mode="json"), mfmarl.__version__, version("ray")]
+    digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
     command = ["python", "-m", "mfmarl", "study", "run", f"{STUDY_FOLDER}/study.yaml", "--address", "auto"]
     resources = {"cpu": str(cluster.cpus), "memory": f"{round(cluster.memory_gb * 1000)}M"}
     if cluster.gpus:

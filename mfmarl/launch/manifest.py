@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from mfmarl.arguments import line
 from mfmarl.errors import UserError
+from mfmarl.launch.cluster_config import Cluster, KubeRay, Slurm
+from mfmarl.launch.study import Cell, Study
 from mfmarl.registry import JOBS, load
 from mfmarl.runs.files import read_capped, write_whole
 
@@ -18,7 +22,8 @@ def make_manifest(kind: str, study_file: Path, cluster_file: Path, out: Path | N
     """Print the manifest of a study, or write it to `out`; `place` hands it to the cluster too.
 
     Raises:
-        UserError: for a mistake in either file, names the line; or where the cluster's own tool is missing or refuses.
+        UserError: for a mistake in either file, names the line; for a cell that its game or every node refuses; or
+            where the cluster's own tool is missing or refuses.
         StorageFailed: where it cannot be written.
     """
     if kind == "ray-up" and place and out is None:
@@ -26,7 +31,12 @@ def make_manifest(kind: str, study_file: Path, cluster_file: Path, out: Path | N
     cluster = load(JOBS, "cluster")(cluster_file)
     if cluster.kind not in KINDS[kind]:
         raise UserError(f"{cluster_file}: kind is {cluster.kind}; --{kind} wants {' or '.join(KINDS[kind])}")
-    text: str = load(JOBS, f"{kind} manifest")(load(JOBS, "study")(study_file), study_file, cluster)
+    study: Study = load(JOBS, "study")(study_file)
+    if isinstance(cluster, KubeRay | Slurm):
+        _check_room(study, study_file, cluster, cluster_file)
+        _check_tables(study, cluster)
+    _check_games(study)
+    text: str = load(JOBS, f"{kind} manifest")(study, study_file, cluster)
     if out is not None:
         write_whole(out, text.encode())
         print(out)
@@ -37,6 +47,52 @@ def make_manifest(kind: str, study_file: Path, cluster_file: Path, out: Path | N
     elif place:
         print(load(JOBS, f"{kind} place")(text))
     return 0
+
+
+def _check_room(study: Study, study_file: Path, cluster: KubeRay | Slurm, cluster_file: Path) -> None:
+    """Refuse cells that no node can hold: they would wait for one until the job's time is up."""
+    needs = study.config.resources
+    if needs.cpus > cluster.cpus:
+        raise UserError(
+            f"{study_file}: resources.cpus: a cell takes {needs.cpus} processors, and a node of {cluster_file} has "
+            f"{cluster.cpus}; want less here, or larger nodes there"
+        )
+    if int(needs.memory_gb * 1e9) > cluster.cell_bytes:
+        raise UserError(
+            f"{study_file}: resources.memory_gb: a cell takes {needs.memory_gb:g} GB, and a node of {cluster_file} has "
+            f"{cluster.cell_bytes / 1e9:g} GB for cells; want less here, or larger nodes there"
+        )
+
+
+def _check_tables(study: Study, cluster: Cluster) -> None:
+    """Refuse sales tables by relative paths, which only `submit --address` takes along."""
+    for cell in study.cells:
+        table = _sales(cell)
+        if table is not None and not table.is_absolute():
+            raise UserError(
+                f"cell ({cell.label}): env_options.sales: got {table}, which no node has; want an absolute path in a "
+                f"folder that all nodes see, e.g. {cluster.runs_dir}/{table.name}"
+            )
+
+
+def _check_games(study: Study) -> None:
+    """Let each kind of cell meet its game, but for those whose sales table is on the nodes alone."""
+    here: list[Cell] = []
+    elsewhere: dict[Path, None] = {}
+    for cell in study.cells:
+        table = _sales(cell)
+        if table is not None and table.is_absolute() and not table.exists():
+            elsewhere[table] = None
+        else:
+            here.append(cell)
+    for table in elsewhere:
+        line(f"note: {table} is not on this machine; whether its cells can be played is known on the nodes")
+    load(JOBS, "study sizes")(replace(study, cells=tuple(here)))
+
+
+def _sales(cell: Cell) -> Path | None:
+    given = cell.config.env_options.get("sales")
+    return Path(given) if isinstance(given, str) else None
 
 
 def check_manifest(path: Path) -> int:

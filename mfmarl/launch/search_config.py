@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,12 +183,34 @@ def read_search(path: Path) -> Search:
                 f"{lines[key]}: return is discounted by each trial's own {key}, so that scores do not compare; take "
                 "metric: profit"
             )
-    search = Search(path, config, base, space, lines)
+    search = Search(path, config, base, dict(space), lines)
     first = {key: domain.ends[0] for key, domain in space.items()}
     for key, domain in space.items():
-        for value in domain.ends:
-            search.run_config(first | {key: value}, config.seeds[0])
-    return search
+        tried = [search.run_config(first | {key: value}, config.seeds[0]) for value in domain.ends]
+        if isinstance(domain, Choices):
+            # as runs keep them, so that these are known again: 1 of a decimal number is 1.0
+            space[key] = Choices(_distinct([setting(run, key) for run in tried], key, lines[key]))
+    return replace(search, space=space)
+
+
+def setting(config: TrainConfig, key: str) -> Any:
+    """What a configuration has at a dotted key, as plain data.
+
+    Raises:
+        KeyError: where it has no such key, as an option of environments that was not given.
+    """
+    found: Any = config.model_dump(mode="json")
+    for name in key.split("."):
+        if not isinstance(found, dict):
+            raise KeyError(key)
+        found = found[name]
+    return found
+
+
+def _distinct(choices: list[Any], key: str, line: str) -> tuple[Any, ...]:
+    if not choices or len(set(map(json.dumps, choices))) != len(choices):
+        raise UserError(f"{line}: space.{key}: got {json.dumps(choices)}; want choices, each once, e.g. [32, 64]")
+    return tuple(choices)
 
 
 def _domain(key: str, value: Any, line: str) -> Domain:
@@ -198,9 +220,7 @@ def _domain(key: str, value: Any, line: str) -> Domain:
     if key not in known and not key.startswith("env_options."):
         raise UserError(f"{line}: space.{key}: there is no such key{suggestion(key, known)}")
     if isinstance(value, list):
-        if not value or len(set(map(json.dumps, value))) != len(value):
-            raise UserError(f"{line}: space.{key}: got {json.dumps(value)}; want choices, each once, e.g. [32, 64]")
-        return Choices(tuple(value))
+        return Choices(_distinct(value, key, line))
     example = "want {low: 1e-4, high: 1e-2, log: true}, {low: 1, high: 9, step: 2}, or a list of choices"
     try:
         found = _Range.model_validate_json(json.dumps(value), strict=True)

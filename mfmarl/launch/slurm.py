@@ -15,8 +15,6 @@ from mfmarl.registry import suggestion
 
 SECONDS_BEFORE_LIMIT = 120
 """How long before its time limit the job is told to queue again."""
-RAY_SHARE = 0.8
-"""Of a node's memory, what cells may be given; the rest is Ray's own."""
 DIRECTIVES = {
     "job-name": True, "nodes": True, "ntasks-per-node": True, "cpus-per-task": True, "mem": True, "gpus-per-node": True,
     "time": True, "partition": True, "account": True, "qos": True, "exclusive": False, "requeue": False,
@@ -76,8 +74,7 @@ def render(study: Study, study_file: Path, cluster: Slurm) -> str:
 def ray_start(cluster: Slurm) -> str:
     """What symmetric-run hands to `ray start` on every node."""
     gpus = f" --num-gpus={cluster.gpus}" if cluster.gpus else ""
-    memory = int(RAY_SHARE * cluster.memory_gb * 1e9)
-    return f"--num-cpus={cluster.cpus}{gpus} --memory={memory} --dashboard-host=127.0.0.1"
+    return f"--num-cpus={cluster.cpus}{gpus} --memory={cluster.cell_bytes} --dashboard-host=127.0.0.1"
 
 
 def validate(text: str, source: str) -> None:
@@ -107,10 +104,15 @@ def validate(text: str, source: str) -> None:
     if told.returncode:
         raise UserError(f"{source}: bash cannot read it: {' '.join(told.stderr.split())[:300]}")
     check_not_exposed(text, source)
-    if not re.search(r"^export .*\bRAY_AUTH_MODE=token\b", text, re.MULTILINE):
-        raise UserError(f"{source}: Ray would ask nobody for a token; want export RAY_AUTH_MODE=token")
-    if not re.search(r"-m mfmarl study status [^\n|;&]*\s*\Z", text):
-        raise UserError(f"{source}: its last line must be `python -m mfmarl study status ...`, the job's exit code")
+    # neither of them in a comment, or where a condition may pass over it
+    if not re.search(r"^export ([^\s#]+ )*RAY_AUTH_MODE=token(\s|$)", text, re.MULTILINE):
+        raise UserError(
+            f"{source}: Ray would ask nobody for a token; want a line that begins with export RAY_AUTH_MODE=token"
+        )
+    if not re.search(r"(?<!\\\n)^python -m mfmarl study status [^\n|;&]*\s*\Z", text, re.MULTILINE):
+        raise UserError(
+            f"{source}: its last line must begin with `python -m mfmarl study status`, whose exit code is the job's"
+        )
 
 
 def _check_directive(line: str, place: str, seen: dict[str, int], number: int) -> None:

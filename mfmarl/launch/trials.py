@@ -14,7 +14,7 @@ from typing import Any
 
 from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, UserError
-from mfmarl.launch.search_config import Point, Search
+from mfmarl.launch.search_config import Point, Search, setting
 from mfmarl.launch.templates import yaml_text
 from mfmarl.runs.files import storing, write_whole
 from mfmarl.runs.schema import COMPLETE, RUN, RunInfo, open_run
@@ -120,15 +120,12 @@ def found_trials(search: Search, folder: Path) -> list[Trial]:
 
 def _point(search: Search, info: RunInfo, run: Path) -> Point | None:
     """Where in the space a run is, None where it is no run of this search."""
-    values = info.config.model_dump(mode="json")
-    point = {}
-    for key, domain in search.space.items():
-        section: Any = values
-        for name in key.split("."):
-            section = section.get(name) if isinstance(section, dict) else None
-        if section is None or not domain.has(section):
-            return None
-        point[key] = section
+    try:
+        point = {key: setting(info.config, key) for key in search.space}
+    except KeyError:
+        return None
+    if not all(domain.has(point[key]) for key, domain in search.space.items()):
+        return None
     if info.seed not in search.config.seeds or run.name != info.config_hash:
         return None
     return point if config_hash(search.run_config(point, info.seed)) == info.config_hash else None
