@@ -18,7 +18,9 @@ from tests.mfmarl.launch.conftest import SMALL, small_study
 from tests.mfmarl.launch.manifests import AWKWARD, KUBERAY
 
 
-def test_the_rayjob_says_what_the_cluster_file_does(rendered: dict[str, str], tmp_path: Path) -> None:
+def test_the_rayjob_says_what_the_cluster_file_does(
+    rendered: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config_map, job = yaml.safe_load_all(rendered["kuberay"])
     assert config_map["data"] == {"study.yaml": SMALL}
     name = config_map["metadata"]["name"]
@@ -45,6 +47,11 @@ def test_the_rayjob_says_what_the_cluster_file_does(rendered: dict[str, str], tm
     study = small_study(tmp_path)
     again = kuberay.render(study, tmp_path / "small.yaml", KUBERAY)
     assert again == rendered["kuberay"]
+    for changed in ({"image": "us.gcr.io/x/mfmarl:2"}, {"memory_gb": 64}, {"cpus": 4}, {"nodes": 2}):
+        assert name not in kuberay.render(study, tmp_path / "small.yaml", KUBERAY.model_copy(update=changed))
+    with monkeypatch.context() as patch:
+        patch.setattr("mfmarl.__version__", "9.9")
+        assert name not in kuberay.render(study, tmp_path / "small.yaml", KUBERAY)
     more = small_study(tmp_path, SMALL.replace("[1, 2]", "[1, 2, 3]"))
     assert name not in kuberay.render(more, tmp_path / "small.yaml", KUBERAY)
 

@@ -14,6 +14,7 @@ from mfmarl.launch import kuberay, ray_up, slurm
 from mfmarl.launch.cluster_config import read_cluster
 from mfmarl.launch.templates import block, label, yaml_text
 from mfmarl.strict_yaml import read_documents
+from tests.mfmarl.launch.conftest import SMALL
 from tests.mfmarl.launch.manifests import AWKWARD
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,3 +122,46 @@ def test_mistakes_are_told_in_one_line(
     shown = capsys.readouterr().err
     assert told in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["slurm", "kuberay"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("games/coordination", "games/coordinatoin"), "did you mean 'games/coordination'?"),
+        (("retries: 1", "resources: {cpus: 17}"), "resources.cpus: a cell takes 17 processors, and a node of "),
+        (("retries: 1", "resources: {memory_gb: 61}"), "resources.memory_gb: a cell takes 61 GB, and a node of "),
+        (
+            ("games/coordination", "inventory/market-easy\n  env_options: {sales: data/sales.csv}"),
+            "env_options.sales: got data/sales.csv, which no node has; want an absolute path in a folder that all",
+        ),
+    ],
+)
+def test_a_study_that_the_cluster_cannot_do_is_told_before_its_manifest(
+    kind: str, change: tuple[str, str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert change[0] in SMALL
+    (tmp_path / "s.yaml").write_text(SMALL.replace(*change))
+    arguments = ["submit", str(tmp_path / "s.yaml"), f"--{kind}", str(ROOT / "configs" / "cluster" / f"{kind}.yaml")]
+    assert run_command(arguments) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert told in shown.err
+
+
+def test_what_cells_may_be_given_of_a_slurm_node_is_less_than_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["submit", str(tmp_path / "s.yaml"), "--slurm", str(ROOT / "configs" / "cluster" / "slurm.yaml")]
+    for memory, code in ((48, 0), (49, 2)):
+        (tmp_path / "s.yaml").write_text(SMALL.replace("retries: 1", f"resources: {{memory_gb: {memory}}}"))
+        assert run_command(arguments) == code
+    assert "has 48 GB for cells; want less here, or larger nodes there" in capsys.readouterr().err
+
+
+def test_a_sales_table_of_the_nodes_is_not_asked_for_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = SMALL.replace("games/coordination", "inventory/market-easy\n  env_options: {sales: /shared/nowhere.csv}")
+    (tmp_path / "s.yaml").write_text(text)
+    arguments = ["submit", str(tmp_path / "s.yaml"), "--slurm", str(ROOT / "configs" / "cluster" / "slurm.yaml")]
+    assert run_command(arguments) == 0
+    assert capsys.readouterr().err.startswith("note: /shared/nowhere.csv is not on this machine; whether its cells")

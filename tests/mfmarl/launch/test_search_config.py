@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from mfmarl.config import config_hash
 from mfmarl.errors import UserError
 from mfmarl.launch.search_config import Choices, Floats, Integers, Search, read_search
 from mfmarl.launch.search_game import check_game
+from mfmarl.launch.trials import found_trials, score_of
+from mfmarl.launch.work import Job, do_cell
 
 SEARCH = """
 name: tiny
@@ -50,6 +53,30 @@ def test_ranges_and_choices(tmp_path: Path) -> None:
     assert steps.ends == (2, 8)
     # a decimal number by its own type, however its ends are written
     assert space(tmp_path, "  importance.clip: {low: 2, high: 9}\n") == {"importance.clip": Floats(2.0, 9.0, False)}
+
+
+def test_choices_are_as_runs_keep_them(tmp_path: Path) -> None:
+    found = space(tmp_path, "  mfq.temperature_start: [1, 2]\n")["mfq.temperature_start"]
+    assert repr(found) == "Choices(values=(1.0, 2.0))"
+    with pytest.raises(UserError, match=r"got \[1.0, 1.0\]; want choices, each once"):
+        space(tmp_path, "  mfq.temperature_start: [1, 1.0]\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"),
+    [("mfq.temperature_start", "[1, 2]"), ("mfac.value_clip", "[5, null]"), ("mfq.hidden", "[[8], [8, 8]]")],
+)
+def test_every_choice_is_known_again_in_the_folder(tmp_path: Path, key: str, choices: str) -> None:
+    text = SEARCH[: SEARCH.index("  mfq.learning")] + f"  {key}: {choices}\ntrials: 2\nevaluation: {{episodes: 2}}\n"
+    search = search_in(tmp_path, text.replace("cournot", "coordination"))
+    made = {}
+    for value in search.space[key].ends:
+        config = search.run_config({key: value}, 1)
+        job = Job(str(tmp_path), config_hash(config), config.model_dump(mode="json"), 2)
+        assert do_cell(job).kind == "done"
+        made[repr(value)] = score_of(tmp_path / job.digest, "return")
+    again = search_in(tmp_path, text.replace("cournot", "coordination"))
+    assert {repr(trial.point[key]): trial.score for trial in found_trials(again, tmp_path)} == made
 
 
 def test_a_point_makes_the_configuration_of_a_run(tmp_path: Path) -> None:

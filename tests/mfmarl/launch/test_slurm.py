@@ -58,7 +58,12 @@ def test_the_slurm_script_says_what_the_cluster_file_does(rendered: dict[str, st
         (("set -u\n", "set -u\n#SBATCH --qos=x\n"), "reads no directive after a command, here line 17; move it up"),
         (("trap queue_again USR1", "if trap"), "bash cannot read it: "),
         (("RAY_AUTH_MODE=token", "RAY_AUTH_MODE=none"), "Ray would ask nobody for a token"),
-        (("-m mfmarl study status", "-m mfmarl ls"), "its last line must be `python -m mfmarl study status ...`"),
+        (("export RAY_AUTH_MODE=token", "  export RAY_AUTH_MODE=token"), "want a line that begins with export RAY_"),
+        (("export RAY_AUTH_MODE=token", "export X=1 # RAY_AUTH_MODE=token"), "want a line that begins with export"),
+        (("RAY_AUTH_MODE=token", "RAY_AUTH_MODE=token-no"), "want a line that begins with export RAY_AUTH_MODE"),
+        (("-m mfmarl study status", "-m mfmarl ls"), "its last line must begin with `python -m mfmarl study status`"),
+        (("python -m mfmarl study status", "# python -m mfmarl study status"), "its last line must begin with"),
+        (("python -m mfmarl study status", "echo \\\npython -m mfmarl study status"), "its last line must begin with"),
     ],
 )
 def test_a_changed_slurm_script_is_refused(rendered: dict[str, str], change: tuple[str, str], told: str) -> None:
@@ -93,6 +98,17 @@ def test_where_ray_never_ran_the_job_fails(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines() == ["600 65", "mode token", "small: 4 cells: 4 to do"]
     assert not list(runs.iterdir())
+
+
+def test_a_token_file_of_somebody_else_is_not_written(tmp_path: Path) -> None:
+    (runs := tmp_path / "runs").mkdir()
+    (runs / ".ray-token-7").touch(mode=0o666)
+    # as one that is made between `rm` and the token
+    done = script_in(tmp_path, runs, "rm() { :; }; export -f rm; srun() { echo ran; }; scontrol() { :; }")
+    assert done.returncode == 1
+    assert "cannot overwrite existing file" in done.stderr
+    assert done.stdout == ""
+    assert (runs / ".ray-token-7").read_text() == ""
 
 
 def test_before_its_time_is_up_the_job_is_queued_again(tmp_path: Path) -> None:

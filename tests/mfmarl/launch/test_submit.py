@@ -248,6 +248,27 @@ def test_an_address_where_nothing_answers_is_told(address: str, without_token: N
 
 
 @pytest.mark.ray
+@pytest.mark.parametrize(("scheme", "lines"), [("http", 2), ("https", 1)])
+def test_a_token_that_goes_in_the_clear_is_warned_of(
+    scheme: str, lines: int, tmp_path: Path, without_token: None, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    pytest.importorskip("ray")
+    small_study(tmp_path)
+    (tmp_path / "token").write_text("0" * 64)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    # Ray's mode is taken back afterwards
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    address = f"{scheme}://no-such-host.invalid:8265"
+    assert run_command(["submit", str(tmp_path / "small.yaml"), "--address", address, "--runs-dir", "/x"]) == 2
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == lines
+    assert "does not answer" in shown[-1]
+    warning = f"warning: {address} takes the token in the clear; better https, or an ssh tunnel: ssh -N -L 8265:"
+    assert shown[0].startswith(warning) is (scheme == "http")
+
+
+@pytest.mark.ray
 def test_a_server_that_is_silent_or_none_of_rays_is_told(without_token: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     import socket
