@@ -200,9 +200,9 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
 def improvement_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
     """P(X > Y) + P(X = Y) / 2 of any run of either, with Newcombe's interval (2006, method 5).
 
-    It solves (estimate - theta)^2 = z^2 V(theta), V the variance for exponential scores (Hanley and McNeil 1982), so it
-    is one also where all of X beat all of Y, of which a bootstrap knows no spread. Of 3 runs each it covers about .90 at
-    .95, from 5 on .93 or more.
+    It solves (estimate - theta)^2 = z^2 V(theta), V the variance for exponential scores (Hanley and McNeil 1982), so
+    it is one also where all of X beat all of Y, of which a bootstrap knows no spread. Of 3 runs each it covers about
+    .90 at .95, from 5 on .93 or more.
 
     Raises:
         ValueError: for fewer than 3 scores of either, or one that is not finite.
