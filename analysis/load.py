@@ -106,20 +106,33 @@ def _check_comparable(
     folders: Sequence[Path], infos: list[RunInfo], names: list[str], evaluations: list[Evaluation]
 ) -> None:
     kinds = [
-        (i.config.env, i.num_agents, e.split, e.discount, e.periods, _options(i))
+        (i.config.env, i.num_agents, e.split, e.discount, e.periods, _options(i), _episodes_of(e))
         for i, e in zip(infos, evaluations, strict=True)
     ]
     for folder, kind in zip(folders, kinds, strict=True):
         if kind != kinds[0]:
-            say = "{} with N = {}, played on {} with discount {} over {} periods, options {}"
+            say = "{} with N = {}, played on {} with discount {} over {} periods, options {}, {} episodes"
             raise BadRun(
                 f"{folder} is of {say.format(*kind)}, but {folders[0]} of {say.format(*kinds[0])}; "
-                "one report compares runs of one environment"
+                "one report compares runs of one environment, evaluated alike"
+            )
+    demand: dict[int, tuple[Path, int]] = {}
+    for folder, info, evaluation in zip(folders, infos, evaluations, strict=True):
+        first, root = demand.setdefault(info.seed, (folder, evaluation.seed))
+        if evaluation.seed != root:
+            raise BadRun(
+                f"{folder} and {first} have seed {info.seed}, but were evaluated on other demand (seeds "
+                f"{evaluation.seed} and {root}), so they are no pair; evaluate both with the same --seed, or without"
             )
     seen = Counter((name, info.seed) for name, info in zip(names, infos, strict=True))
     for (method, seed), count in seen.items():
         if count > 1:
             raise BadRun(f"{count} runs of method {method} have seed {seed}; give one run per method and seed")
+
+
+def _episodes_of(evaluation: Evaluation) -> int:
+    """Of each policy, the trained one among them."""
+    return len(next(iter(evaluation.policies["trained"].metrics.values())))
 
 
 def _options(info: RunInfo) -> str:

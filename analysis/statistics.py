@@ -39,7 +39,7 @@ class Interval:
     high: float
     n: int
     method: str
-    """How low and high were found: `t`, `BCa`, `bootstrap` (percentile), `Newcombe`; or `constant` where all scores are
+    """How low and high were found: `t`, `BCa`, `Newcombe`; or `constant` where all scores are
     equal and say nothing of spread, `degenerate` where all resamples are, so that low and high are NaN."""
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class PairedDifference:
 
     interval: Interval
     p_value: float
-    """Two-sided, of the hypothesis that the mean difference is zero: paired t below 10 pairs, Wilcoxon from 10."""
+    """Two-sided, of the hypothesis that the mean difference is zero: the paired t test, of what the estimate is of."""
     test: str
     probability: float
     """Probability that a run of x beats a run of y."""
@@ -97,13 +97,21 @@ def interval(scores: ArrayLike, level: float = 0.95, seed: int = 0, statistic: S
     values = scores_of(scores)
     _check_level(level)
     estimate, n = float(STATISTICS[statistic](values)), values.size
-    if np.ptp(values) == 0:
+    if _constant(values):
         return Interval(estimate, estimate, estimate, n, "constant")
     if n < BOOTSTRAP_FROM:
         error, freedom = _standard_error(values, statistic)
+        if error == 0:
+            # the middle scores are equal, the others are not: nothing is known of the spread
+            return Interval(estimate, float("nan"), float("nan"), n, "degenerate")
         half = float(stats.t.ppf((1 + level) / 2, freedom) * error)
         return Interval(estimate, estimate - half, estimate + half, n, "t")
     return _bootstrap([values], STATISTICS[statistic], level, seed)
+
+
+def _constant(values: NDArray[np.float64]) -> bool:
+    """Whether all scores are equal but for rounding."""
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
 def _standard_error(values: NDArray[np.float64], statistic: Statistic) -> tuple[float, int]:
@@ -136,7 +144,7 @@ def stratified_interval(
     n = sum(v.size for v in values)
     if n < BOOTSTRAP_FROM:
         raise ValueError(f"{n} runs of {len(values)} games are too few to resample; {BOOTSTRAP_FROM} or more do")
-    if all(np.ptp(v) == 0 for v in values):
+    if all(map(_constant, values)):
         estimate = float(STATISTICS[statistic](np.concatenate(values)))
         return Interval(estimate, estimate, estimate, n, "constant")
     return _bootstrap(values, lambda *parts, axis=-1: STATISTICS[statistic](_joined(parts), axis=axis), level, seed)
@@ -192,8 +200,9 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
 def improvement_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
     """P(X > Y) + P(X = Y) / 2 of any run of either, with Newcombe's interval (2006, method 5).
 
-    It solves (estimate - theta)^2 = z^2 V(theta), V the variance for exponential scores (Hanley and McNeil 1982), so it
-    is one also where all of X beat all of Y, of which a bootstrap knows no spread.
+    It solves (estimate - theta)^2 = z^2 V(theta), V the variance for exponential scores (Hanley and McNeil 1982), so
+    it is one also where all of X beat all of Y, of which a bootstrap knows no spread. Of 3 runs each it covers about
+    .90 at .95, from 5 on .93 or more.
 
     Raises:
         ValueError: for fewer than 3 scores of either, or one that is not finite.
@@ -205,30 +214,22 @@ def improvement_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Int
     return Interval(estimate, low, high, a.size + b.size, "Newcombe")
 
 
-def stratified_improvement(
-    pairs: Sequence[tuple[ArrayLike, ArrayLike]], level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Mean over games of P(X > Y) + P(X = Y) / 2, runs of either resampled within each game (Agarwal et al. 2021).
+def stratified_improvement(pairs: Sequence[tuple[ArrayLike, ArrayLike]], level: float = 0.95) -> Interval:
+    """Mean over games of P(X > Y) + P(X = Y) / 2, its interval from the games' own (Zou and Donner 2008).
+
+    Each end is as far from the estimate as the root of the summed squares of the games' own distances. X and Y count as
+    independent; of runs that are paired by seeds the interval is wider than it need be.
 
     Raises:
         ValueError: for no game, fewer than 3 scores of either in one, or one that is not finite.
     """
-    games = [(scores_of(x), scores_of(y)) for x, y in pairs]
-    _check_level(level)
-    estimate, n = float(np.mean([_improvement(x, y) for x, y in games])), sum(x.size + y.size for x, y in games)
-    if all(_improvement(x, y) in (0.0, 1.0) for x, y in games):
-        return Interval(estimate, float("nan"), float("nan"), n, "degenerate")
-    rng = np.random.default_rng(seed)
-    drawn = [(rng.choice(x, (RESAMPLES, x.size)), rng.choice(y, (RESAMPLES, y.size))) for x, y in games]
-    resampled = np.mean([_improvement(x, y) for x, y in drawn], axis=0)
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), n, "bootstrap")
-
-
-def _improvement(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """P(X > Y) + P(X = Y) / 2 over the last axis of both."""
-    difference = x[..., :, None] - y[..., None, :]
-    return np.asarray(np.mean((np.sign(difference) + 1) / 2, axis=(-2, -1)))
+    found = [improvement_interval(x, y, level) for x, y in pairs]
+    if not found:
+        raise ValueError("no games to take the mean over")
+    estimate = float(np.mean([f.estimate for f in found]))
+    below = float(np.sqrt(sum((f.estimate - f.low) ** 2 for f in found))) / len(found)
+    above = float(np.sqrt(sum((f.high - f.estimate) ** 2 for f in found))) / len(found)
+    return Interval(estimate, estimate - below, estimate + above, sum(f.n for f in found), "Newcombe")
 
 
 def _newcombe(estimate: float, m: int, n: int, z: float) -> tuple[float, float]:
@@ -291,9 +292,7 @@ def paired_difference(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Paired
         return PairedDifference(found, p, "none: the difference is constant", probability, effect)
     # Hedges' factor takes off what small samples overstate
     effect = float(found.estimate / difference.std(ddof=1) * (1 - 3 / (4 * (a.size - 1) - 1)))
-    if a.size < BOOTSTRAP_FROM:
-        return PairedDifference(found, float(stats.ttest_rel(a, b).pvalue), "paired t", probability, effect)
-    return PairedDifference(found, float(stats.wilcoxon(difference).pvalue), "Wilcoxon", probability, effect)
+    return PairedDifference(found, float(stats.ttest_rel(a, b).pvalue), "paired t", probability, effect)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

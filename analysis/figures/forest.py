@@ -47,7 +47,8 @@ def forest(
 
 
 def _draw(axis: Axes, row: Row, y: int, look: Look) -> None:
-    certain = np.isfinite(row.low) and np.isfinite(row.high)
+    # where all runs are equal the ends are the estimate, and nothing is known of the spread
+    certain = np.isfinite(row.low) and np.isfinite(row.high) and row.low < row.high
     dots = axis.plot(
         row.dots, [y + 0.26] * len(row.dots), "o", color="#7A7A7A", markersize=2.6, markeredgewidth=0, alpha=0.8
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import NARROW, Look, label, mark, panels
+from analysis.figures.style import NARROW, Look, mark, panels
 
 TITLES = {
     "profit": "profit, $ / period",
@@ -21,7 +21,7 @@ TITLES = {
 
 
 def intervals(table: pd.DataFrame, metric: str, policies: Sequence[str], looks: Mapping[str, Look]) -> Figure:
-    """Draw `table` (columns metric, type, policy, estimate, low, high); without an interval only the mean is shown."""
+    """Draw `table` (columns metric, type, policy, estimate, low, high); means without an interval are hollow marks."""
     names = list(dict.fromkeys(table["type"]))
     figure, (axis,) = panels(1, 1, width=NARROW, height=0.6 + max(0.5, 0.095 * len(policies)) * len(names))
     for offset, policy in zip(np.linspace(-0.36, 0.36, len(policies)), policies, strict=True):
@@ -29,11 +29,13 @@ def intervals(table: pd.DataFrame, metric: str, policies: Sequence[str], looks: 
         y, look = np.arange(len(names)) + offset, looks[policy]
         x = mine["estimate"].to_numpy(float)
         low, high = x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x
-        drawn = axis.errorbar(
-            x, y, xerr=np.nan_to_num(np.vstack([low, high])).clip(0), fmt=look.marker, markersize=3.6,
-            color=look.colour, label=label(policy), linewidth=1.3,
-        )  # fmt: skip
-        mark(drawn.get_children(), policy)
+        known = np.isfinite(low) & np.isfinite(high)
+        for mine, face in ((known, look.colour), (~known, "white")):
+            drawn = axis.errorbar(
+                x[mine], y[mine], xerr=np.vstack([low, high])[:, mine].clip(0) if face != "white" else None,
+                fmt=look.marker, markersize=3.6, color=look.colour, markerfacecolor=face, linewidth=1.3,
+            )  # fmt: skip
+            mark(drawn.get_children(), policy)
     for between in range(1, len(names)):
         axis.axhline(between - 0.5, color="#d0d0d0", linewidth=0.8)
     axis.set_yticks(range(len(names)), names)

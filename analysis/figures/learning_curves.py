@@ -35,6 +35,7 @@ def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: Along 
         curves = []
         for _, one in lines.groupby("seed"):
             ordered = one.sort_values(along)
+            ordered = ordered[ordered[along] <= steps[-1]]
             # a point is the mean of what was journalled since the last one
             index = np.searchsorted(steps, ordered[along], side="left").clip(0, bins - 1)
             mean = ordered.groupby(index)[metric].mean()

@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Okabe and Ito's palette: told apart with any colour vision
 COLOURS = {
@@ -115,6 +116,10 @@ def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
 def svg(figure: Figure, prefix: str) -> str:
     """The figure as an <svg> element whose ids start with `prefix`, so that several fit one page."""
     out = io.StringIO()
+    for words in figure.findobj(Text):
+        # names may hold dollar signs; ticks without words yet may become matplotlib's own formulas
+        if isinstance(words, Text) and words.get_text():
+            words.set_parse_math(False)
     with mpl.rc_context(SETTINGS):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
@@ -129,8 +134,3 @@ def svg(figure: Figure, prefix: str) -> str:
     for name in ("width", "height"):
         text = re.sub(rf'(<svg[^>]*?) {name}="[^"]*"', r"\1", text, count=1)
     return text
-
-
-def shown(names: Sequence[str]) -> list[str]:
-    """Labels of policies in order."""
-    return [label(name) for name in names]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from analysis.report.comparison import Comparison
@@ -112,12 +111,3 @@ def judged(tests: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     told = [tests.loc[certain & up], tests.loc[certain & ~up], tests.loc[~certain]]
     above, below, open_ = ([str(name) for name in one["method"]] for one in told)
     return above, below, open_
-
-
-def least_p(tests: pd.DataFrame) -> float:
-    """The least corrected p that any of the tests could have: Wilcoxon's over n pairs is 2^(1-n) at least, that of a
-    t test has no such end. 0 where nothing was tested."""
-    ranked = tests[tests["test"] == "Wilcoxon"]
-    if ranked.empty or (tests["test"] == "paired t").any():
-        return 0.0
-    return float(np.min(2.0 ** (1 - ranked["n"].astype(float))) * tests["p"].notna().sum())

@@ -9,8 +9,8 @@ import pandas as pd
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
 from analysis.report.comparison import Comparison
-from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged, least_p
-from analysis.report.numbers import listed, number, p_value, spanned
+from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged
+from analysis.report.numbers import gap, listed, p_value, spanned
 from analysis.report.parts import Cell, Section, Table, side_by_side
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS
@@ -38,23 +38,15 @@ def differences_section(compared: Comparison, found: Differences, files: dict[st
         f"in pairs. {MARKS}: all agents over {tested} method{'s' * (tested != 1)}, types as a family of their own "
         f"({len(found.tests) - tested} tests). Effect is the mean of the pairs' differences over their standard "
         "deviation (Cohen's d, Hedges' correction); Cliff's delta runs from -1, where every run of the method is below "
-        f"every one of {against}, to 1."
+        f"every one of {against}, to 1. The page of a whole study corrects over all of its games, so that fewer marks "
+        "may stand there."
     )
-    if least_p(found.overall) >= LEVEL:
-        section.text.append(_powerless(found.overall))
     _draw(section, compared, found)
     section.tables.append(_tests(compared, found.overall, "all agents"))
     section.tables.append(_tests(compared, found.tests[found.tests["type"] != ALL], "by type"))
     if len(compared.study.methods) > 2:
         _matrix(section, compared, files)
     return section
-
-
-def _powerless(tests: pd.DataFrame) -> str:
-    return (
-        f"No difference could be told here whatever the scores: of {len(tests)} tests over at most {tests['n'].max()} "
-        f"pairs the least corrected p possible is {least_p(tests):.2g}. More seeds mend that."
-    )
 
 
 def _draw(section: Section, compared: Comparison, found: Differences) -> None:
@@ -87,7 +79,7 @@ def _tests(compared: Comparison, tests: pd.DataFrame, what: str) -> Table:
     rows = [
         [
             Cell(label(str(t["method"])), str(t["type"])),
-            Cell(f"{t['estimate']:+.4g}", f"{number(t['low'])} to {number(t['high'])}"),
+            gap(t),
             Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm"])),
             Cell(str(t["mark"])),
@@ -151,12 +143,14 @@ def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
     if len(tests) == 1:
         test = tests.iloc[0]
         first = label(str(test["method"]))
-        gap = f"{test['estimate']:+.3g} $ per agent and period, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
+        told = f"{test['estimate']:+.3g} $ per agent and period, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
+        if pd.isna(test["p"]):
+            return [f"Every run of {first} differs from {against} by {test['estimate']:+.3g}; that cannot be tested."]
         how = f"{test['test']}, p = {test['p']:.2g}, n = {test['n']} pairs"
-        if pd.isna(test["p"]) or test["p"] >= LEVEL:
-            return [f"No difference between {first} and {against} can be told from these runs: {gap} ({how})."]
+        if test["p"] >= LEVEL:
+            return [f"No difference between {first} and {against} can be told from these runs: {told} ({how})."]
         better = first if test["estimate"] > 0 else against
-        return [f"{better} earns more: {first} minus {against} is {gap} ({how})."]
+        return [f"{better} earns more: {first} minus {against} is {told} ({how})."]
     above, below, neither = judged(tests)
     gaps = dict(zip(tests["method"], tests["estimate"], strict=True))
     said = []

@@ -26,6 +26,15 @@ def estimate(row: Any) -> Cell:
     return Cell(number(row["estimate"]), str(row["note"]))
 
 
+def gap(test: Any) -> Cell:
+    """A paired difference over its interval (columns estimate, low, high, interval, n)."""
+    sure = test["interval"] == "constant"
+    return Cell(
+        f"{test['estimate']:+.4g}",
+        f"all {test['n']} equal" if sure else f"{number(test['low'])} to {number(test['high'])}",
+    )
+
+
 def p_value(value: float) -> str:
     """Three digits; a dash where there was no test."""
     return "–" if pd.isna(value) else f"{value:.3g}" if value >= 0.001 else "< .001"

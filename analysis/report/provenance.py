@@ -26,8 +26,8 @@ def runs_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Sectio
         else "Besides method and seed, all runs have the same configuration."
     )
     section.text.append(
-        f"The learner saw {table['gradient_steps'].iloc[0]:,} gradient steps a run; equal environment steps, not equal "
-        "time, is what the methods have in common."
+        f"A run played {_span(table['env_steps'])} environment steps, and its learner saw "
+        f"{_span(table['gradient_steps'])} gradient steps."
     )
     rows = [
         [Cell(f"{value:,.0f}" if name in COUNTS else str(value)) for name, value in row.items()]
@@ -37,3 +37,8 @@ def runs_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Sectio
     keys = [{"method": str(name)} for name in table["method"]]
     section.tables.append(Table("runs", head, rows, "runs.csv", (0, 1), row_keys=keys))
     return section
+
+
+def _span(counts: pd.Series) -> str:
+    low, high = counts.min(), counts.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -27,7 +27,7 @@ from analysis.report.study_sections import (
     improvement_section,
     profiles_section,
 )
-from analysis.report.study_tests import family_words, powerless, study_tests, study_words
+from analysis.report.study_tests import study_tests, study_words
 from mfmarl.runs.schema import open_run
 
 
@@ -88,8 +88,7 @@ def _write(games: Sequence[GameResult], out: Path, title: str) -> Path:
         f"{spanned(seeds)} seeds of a method and game, "
         f"{counted(sum(seeds), 'run')} in all. What is compared is profit in evaluation, over seeds, against "
         f"{against}.",
-        [*study_words(games, tests), *(sentence for section in sections for sentence in section.answer)]
-        + ([family_words(tests)] if powerless(tests) else []),
+        [*study_words(games, tests), *(sentence for section in sections for sentence in section.answer)],
         sections,
         [
             policy_filter([*methods, *(p for p in dict.fromkeys(played) if p not in methods)]),

@@ -16,7 +16,7 @@ from analysis.report.aggregates import NAMES
 from analysis.report.differences import MARKS
 from analysis.report.game_result import GameResult
 from analysis.report.normalised import WORDS
-from analysis.report.numbers import estimate, listed, number, p_value, spanned
+from analysis.report.numbers import estimate, gap, listed, p_value, spanned
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words
@@ -132,10 +132,10 @@ def _tests(tests: pd.DataFrame) -> Table:
     rows = [
         [
             Cell(label(str(t["method"])), str(t["game"])),
-            Cell(f"{t['estimate']:+.4g}", f"{number(t['low'])} to {number(t['high'])}"),
+            gap(t),
             Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm_game"])),
-            Cell(p_value(t["p_holm_study"])),
+            Cell(p_value(t["p_holm"])),
             Cell(str(t["mark"])),
             Cell("–" if pd.isna(t["effect"]) else f"{t['effect']:+.2f}"),
             Cell(
@@ -195,7 +195,8 @@ def _what(games: Sequence[GameResult], scores: Mapping[str, object], looks: Mapp
     said.append("Of each game the seeds count that all methods have, so that none seems better for runs it lacks.")
     missing = [label(name) for name in looks if name not in scores]
     if missing:
-        said.append(f"Left out, with fewer than {MIN_RUNS} seeds in some game: {listed(missing)}.")
+        few = f"with fewer than {MIN_RUNS} seeds in common with the others in some game"
+        said.append(f"Left out, {few}: {listed(missing)}.")
     return said
 
 
@@ -228,7 +229,7 @@ def improvement_section(games: Sequence[GameResult], looks: Mapping[str, Look], 
             "improvement",
             f"Probability that a run of a method beats one of {against}, a mean over games",
             f"Probability that a run of the method earns more than one of {against} on the same game, a mean over "
-            f"games, with 95 % intervals, runs resampled within each game ({ways}). At .5 neither is better; it says "
+            f"games, with 95 % intervals ({ways}). At .5 neither is better; it says "
             "nothing of how much better.",
             "improvement.csv",
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.figures.style import label
-from analysis.report.comparisons import LEVEL, judged, least_p
+from analysis.report.comparisons import LEVEL, judged
 from analysis.report.game_result import GameResult
 from analysis.report.numbers import counted, listed
 from analysis.statistics import holm, stars
@@ -16,9 +16,7 @@ FIRST = ["game", "env", "agents", "method", "against"]
 
 
 def study_tests(games: Sequence[GameResult]) -> pd.DataFrame:
-    """The overall tests of all games: p_holm_game is corrected over the game's tests, p_holm_study over all, and p_holm
-    is the one that marks are of: over all, or, where so many tests could tell nothing whatever the scores, by game.
-    """
+    """The overall tests of all games: p_holm is corrected over all of them, p_holm_game over the game's tests alone."""
     tables = [
         game.tests.assign(game=game.name, env=game.env, agents=game.agents).rename(columns={"p_holm": "p_holm_game"})
         for game in games
@@ -27,34 +25,16 @@ def study_tests(games: Sequence[GameResult]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=[*FIRST, "estimate", "p", "p_holm"])
     table = pd.concat(tables, ignore_index=True)
-    table["p_holm_study"] = holm([float(p) for p in table["p"]])
-    table["p_holm"] = table["p_holm_game" if powerless(table) else "p_holm_study"]
+    table["p_holm"] = holm([float(p) for p in table["p"]])
     table["mark"] = [stars(float(p)) for p in table["p_holm"]]
-    first = [*FIRST, "estimate", "low", "high", "n", "interval", "test", "p", "p_holm_game", "p_holm_study"]
+    first = [*FIRST, "estimate", "low", "high", "n", "interval", "test", "p", "p_holm_game", "p_holm"]
     return table[[*first, *(name for name in table if name not in (*first, "type"))]]
 
 
-def powerless(tests: pd.DataFrame) -> bool:
-    """Whether Holm's correction over all tests leaves no score of theirs a way below the level.
-
-    It depends on the numbers of tests and pairs alone, never on scores.
-    """
-    return bool(len(tests)) and least_p(tests) >= LEVEL
-
-
 def family_words(tests: pd.DataFrame) -> str:
-    """Over what the tests were corrected, and why."""
-    games = tests["game"].nunique()
-    what = f"{counted(len(tests), 'comparison')} over {counted(games, 'game')}"
-    if not powerless(tests):
-        return f"Holm's correction is over all {what}, at {LEVEL:g}."
-    most = int(tests.groupby("game").size().max())
-    return (
-        f"Holm's correction is over the up to {most} comparisons of each game, at {LEVEL:g}: over all {what} no scores "
-        f"could have come below it, Wilcoxon's least p over {tests['n'].max()} pairs being "
-        f"{2.0 ** (1 - int(tests['n'].max())):.2g}, {least_p(tests):.2g} after correction. Expect up to "
-        f"{LEVEL * games:.2g} games with a false finding."
-    )
+    """Over what the tests were corrected."""
+    what = f"{counted(len(tests), 'comparison')} over {counted(tests['game'].nunique(), 'game')}"
+    return f"Holm's correction is over all {what}, at {LEVEL:g}."
 
 
 def study_words(games: Sequence[GameResult], tests: pd.DataFrame) -> list[str]:

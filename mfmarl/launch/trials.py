@@ -16,12 +16,13 @@ from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, UserError
 from mfmarl.launch.search_config import Point, Search, setting
 from mfmarl.launch.templates import yaml_text
-from mfmarl.runs.files import storing, write_whole
+from mfmarl.runs.files import read_capped, storing, write_whole
 from mfmarl.runs.schema import COMPLETE, RUN, RunInfo, open_run
 from mfmarl.runs.store import EVALUATION, read_evaluation
 
 TRIALS = "trials.csv"
 BEST = "best.yaml"
+MAX_TABLE = 64 << 20
 
 
 @dataclass
@@ -106,7 +107,11 @@ def found_trials(search: Search, folder: Path) -> list[Trial]:
             if (run / COMPLETE).exists() and (run / EVALUATION).exists():
                 done[key, info.seed] = run
     trials = []
-    for number, (key, (_, point)) in enumerate(sorted(points.items(), key=lambda item: (item[1][0], item[0])), 1):
+    # runs that began within one second have no order of their own
+    before = _numbers(search, folder)
+    named = [(before.get(_texts(search, point), math.inf), made, key, point) for key, (made, point) in points.items()]
+    ordered = sorted(named, key=lambda one: one[:3])
+    for number, (_, _, key, point) in enumerate(ordered, 1):
         trial = new_trial(search, number, point)
         for seed in trial.runs:
             if (key, seed) in done:
@@ -116,6 +121,22 @@ def found_trials(search: Search, folder: Path) -> list[Trial]:
                     trial.error = str(error)
         trials.append(trial)
     return trials
+
+
+def _numbers(search: Search, folder: Path) -> dict[tuple[str, ...], int]:
+    """What trials were called before, by their values as trials.csv has them; nothing where there is no such table."""
+    try:
+        text = read_capped(folder / TRIALS, MAX_TABLE).decode()
+        rows = list(csv.DictReader(io.StringIO(text)))
+        return {tuple(row[key] for key in search.space): int(row["trial"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, StorageFailed):
+        # the table is made of the folder, not the other way round
+        return {}
+
+
+def _texts(search: Search, point: Point) -> tuple[str, ...]:
+    """A point's values as trials.csv has them."""
+    return tuple(v if isinstance(v := point[key], str) else json.dumps(v) for key in search.space)
 
 
 def _point(search: Search, info: RunInfo, run: Path) -> Point | None:
@@ -151,9 +172,8 @@ def write_trials(search: Search, folder: Path, trials: Sequence[Trial]) -> None:
     writer.writerow(["trial", "state", *search.space, metric, *(f"{metric} of seed {seed}" for seed in seeds), "error"])
     for trial in trials:
         state = "failed" if trial.error else "running" if trial.score is None else "done"
-        values = [v if isinstance(v := trial.point[key], str) else json.dumps(v) for key in search.space]
         scores = [_number(trial.score), *(_number(trial.scores.get(seed)) for seed in seeds)]
-        writer.writerow([trial.number, state, *values, *scores, trial.error])
+        writer.writerow([trial.number, state, *_texts(search, trial.point), *scores, trial.error])
     with storing(folder, "cannot make"):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / TRIALS, table.getvalue().encode())

@@ -62,4 +62,4 @@ def evaluated_runs(folders: Sequence[Path]) -> Found:
 def _game(info: RunInfo) -> tuple[str, int, str]:
     """What runs of one report have in common; evaluation chooses the part of the data."""
     options = {key: value for key, value in info.config.env_options.items() if key != "split"}
-    return info.config.env, info.num_agents, repr(sorted(options.items()))
+    return info.config.env, info.num_agents, repr((sorted(options.items()), info.config.discount))

@@ -112,19 +112,32 @@ def test_improvement_intervals_cover_at_their_level(n: int):
     assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97
 
 
-def test_improvement_over_games_covers_at_its_level(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(analysis.statistics, "RESAMPLES", 599)
+@pytest.mark.parametrize(("games", "n"), [(1, 5), (3, 3), (3, 10), (6, 5)])
+def test_improvement_over_games_covers_at_its_level(games: int, n: int) -> None:
     rng = np.random.default_rng(0)
-    shifts = (0.0, 0.5, 1.0)
-    truth = np.mean([stats.norm.cdf(s / 2**0.5) for s in shifts])
-    hits = 0
-    for i in range(800):
-        pairs = [(rng.normal(shift, 1, 10), rng.normal(0, 1, 10)) for shift in shifts]
-        found = stratified_improvement(pairs, seed=i)
-        hits += found.low <= truth <= found.high
-    assert 0.93 <= hits / 800 <= 0.97
-    assert stratified_improvement([([1.0, 2.0, 3.0],) * 2] * 2).estimate == 0.5
-    assert stratified_improvement([([2.0, 3.0, 4.0], [0.0, 1.0, 1.0])]).method == "degenerate"
+    shifts = np.linspace(0.0, 1.5, games)
+    truth = np.mean(stats.norm.cdf(shifts / 2**0.5))
+    found = [stratified_improvement([(rng.normal(s, 1, n), rng.normal(0, 1, n)) for s in shifts]) for _ in range(1500)]
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.985
+
+
+def test_improvement_over_one_game_is_that_games() -> None:
+    x, y = [1.0, 5.0, 3.0], [2.0, 2.5, 0.0]
+    one, many = improvement_interval(x, y), stratified_improvement([(x, y)])
+    assert (many.estimate, many.low, many.high) == pytest.approx((one.estimate, one.low, one.high))
+    assert stratified_improvement([(x, x), (x, x)]).estimate == 0.5
+    with pytest.raises(ValueError, match="no games"):
+        stratified_improvement([])
+
+
+@pytest.mark.parametrize(
+    ("scores", "method"),
+    [([1.0, 2.0, 2.0, 9.0], "degenerate"), ([0.3, 0.3, 0.1 + 0.2], "constant")],
+)
+def test_no_interval_where_nothing_is_known_of_the_spread(scores: list[float], method: str) -> None:
+    found = interval(scores, statistic="iqm")
+    assert found.method == method
+    assert math.isnan(found.low) == (method == "degenerate")
 
 
 def test_improvement_interval_by_hand():
@@ -189,6 +202,16 @@ def test_paired_test_equals_scipys():
     assert found.cliffs_delta == pytest.approx(np.mean(np.sign(x[:, None] - y)))
     with pytest.raises(ValueError, match="equal lengths"):
         paired_difference(x, y[:3])
+
+
+def test_the_test_is_of_what_is_estimated() -> None:
+    # one disaster in twelve pairs: ranks would call the first better, the mean is far below zero
+    x = np.array([*range(1, 12), -1000.0])
+    found = paired_difference(x, np.zeros(12))
+    assert found.test == "paired t"
+    assert found.interval.estimate < 0
+    assert found.p_value > 0.05
+    assert found.cliffs_delta > 0.8
 
 
 def test_paired_difference_without_spread_is_not_tested():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -101,6 +102,22 @@ def test_the_same_call_again_does_nothing_and_further_trials_are_others(
     more = Searched(search_in(tmp_path, SEARCH.replace("trials: 4", "trials: 5")), tmp_path / "tiny")
     assert len(more.pool.begun) == 2
     assert len({repr(trial.point) for trial in more.trials}) == 5
+
+
+def test_trials_keep_their_numbers_where_runs_began_in_one_second(
+    searched: tuple[Path, Searched], tmp_path: Path
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(searched[0], folder)
+    for path in folder.glob("*/run.json"):
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps(told | {"created": "2026-01-01T00:00:00+00:00"}))
+    # from the last to the first, which no other order of theirs is
+    lines = (folder / TRIALS).read_text().splitlines()
+    turned = [",".join([str(5 - int(line.split(",")[0])), *line.split(",")[1:]]) for line in lines[1:]]
+    (folder / TRIALS).write_text("\n".join([lines[0], *turned]) + "\n")
+    found = found_trials(search_in(tmp_path), folder)
+    assert [repr(t.point) for t in found] == [repr(t.point) for t in reversed(searched[1].trials)]
 
 
 def test_what_a_kill_left_is_done_and_nothing_else(searched: tuple[Path, Searched], tmp_path: Path) -> None:
