@@ -122,8 +122,7 @@ def create_run(
         config_hash=config_hash(config),
         seed=config.seed,
         versions=current_versions(),
-        # so fine that small runs begun one after another keep their order
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         num_agents=agents,
         agent_types=[int(k) for k in agent_types],
         type_names=[str(n) for n in type_names],
