@@ -13,6 +13,8 @@ from scipy.stats import gaussian_kde
 from analysis.figures.style import NARROW, Look, label, mark, panels
 
 POINTS = 200
+LEAST = 1e-3
+"""Density, in units of the axis, below which a policy counts as beside it."""
 MOST = 20_000
 """Episodes of agents that a density is taken from; of more, so many evenly spaced ones in the order of profit."""
 
@@ -37,8 +39,8 @@ def profit_density(
     low, high = np.quantile(learned, [0.002, 0.998])
     grid = np.linspace(low - 0.15 * (high - low), high + 0.1 * (high - low), POINTS)
     density = {p: gaussian_kde(thinned(profit[p]))(grid) for p in there}
-    # random play may have nothing on the axis
-    there = [p for p in there if density[p].max() > 0]
+    # random play may have nothing on the axis, or next to nothing, which would be drawn as high as all others
+    there = [p for p in there if density[p].max() * (grid[-1] - grid[0]) > LEAST]
     figure, (axis,) = panels(1, 1, width=NARROW, height=0.6 + 0.3 * len(there))
     for row, policy in enumerate(there):
         base = len(there) - 1 - row
