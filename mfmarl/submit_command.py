@@ -104,6 +104,8 @@ class Submit:
             return self._as_job(self.file, str(self.address))
         if self.stop or self.no_wait or self.again or self.insecure:
             raise UserError("--stop, --no-wait, --again and --insecure are of --address; leave them out")
+        if self.runs_dir != Path("runs"):
+            raise UserError("--runs-dir is of --address; here the cluster file has runs_dir")
         [(kind, cluster)] = chosen
         return make_manifest(kind, self.file, cluster, self.out, self.place)
 

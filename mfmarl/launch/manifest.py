@@ -38,6 +38,7 @@ def make_manifest(kind: str, study_file: Path, cluster_file: Path, out: Path | N
     _check_games(study)
     text: str = load(JOBS, f"{kind} manifest")(study, study_file, cluster)
     if out is not None:
+        _check_ours(out)
         write_whole(out, text.encode())
         print(out)
     elif not place:
@@ -93,6 +94,16 @@ def _check_games(study: Study) -> None:
 def _sales(cell: Cell) -> Path | None:
     given = cell.config.env_options.get("sales")
     return Path(given) if isinstance(given, str) else None
+
+
+def _check_ours(out: Path) -> None:
+    """Refuse to write over what this command did not make, a study or cluster file among them."""
+    if not out.exists():
+        if not out.absolute().parent.is_dir():
+            raise UserError(f"--out {out}: there is no folder {out.parent}")
+        return
+    if not out.is_file() or b"Made by `mfmarl submit" not in out.read_bytes()[:4096]:
+        raise UserError(f"--out {out} is there already, and mfmarl submit did not make it; give another name")
 
 
 def check_manifest(path: Path) -> int:
