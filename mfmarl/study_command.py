@@ -124,6 +124,8 @@ class Study:
         from mfmarl.launch.cell_state import state_of
         from mfmarl.launch.status import cells_table, counts_words, exit_code
 
+        if not folder.is_dir():
+            line(f"there is no folder {folder}: nothing was begun there; was it with another --runs-dir?")
         states = [state_of(folder, cell) for cell in study.cells]
         print(counts_words(study.name, states))
         table = cells_table(study.axes, states, self.cells)
