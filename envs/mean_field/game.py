@@ -68,8 +68,8 @@ class FiniteMFG:
     kernel: Kernel
     reward: Reward
     sees_actions: bool = False
-    terminal: Array | None = None
-    """Reward of the last state, [S]."""
+    terminal: Callable[[Array], Array] | None = None
+    """mu[..., S] -> reward of the state after the last decision, [..., S]."""
     action_mask: NDArray[np.bool_] | None = None
     """[S, A]: actions that a state has."""
     loops: Loops | None = None
@@ -79,15 +79,13 @@ class FiniteMFG:
         """Check the game once.
 
         Raises:
-            BadPolicy: for an initial distribution, terminal rewards or a mask that do not fit.
+            BadPolicy: for an initial distribution or a mask that do not fit.
             ValueError: for rewards of a wrong shape, or that are not finite.
         """
         S, A = self.num_states, self.num_actions
         if self.horizon < 1:
             raise ValueError(f"{self.name}: horizon is {self.horizon}; want 1 or more decisions")
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
-        if self.terminal is not None and (self.terminal.shape != (S,) or not np.isfinite(self.terminal).all()):
-            raise BadPolicy(f"{self.name}: terminal rewards have shape {self.terminal.shape}; want {(S,)}, finite")
         if self.action_mask is not None:
             if self.action_mask.shape != (S, A) or self.action_mask.dtype != bool:
                 raise BadPolicy(f"{self.name}: the action mask has shape {self.action_mask.shape}; want bool {(S, A)}")
@@ -97,6 +95,9 @@ class FiniteMFG:
         found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), pi)
         if found.shape != (self.horizon, S, A):
             raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {(self.horizon, S, A)}")
+        last = self.terminals(self.initial)
+        if last.shape != (S,) or not np.isfinite(last).all():
+            raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}, finite")
         allowed = found if self.action_mask is None else found[:, self.action_mask]
         if not np.isfinite(allowed).all():
             t, s, a = (int(i) for i in np.argwhere(~np.isfinite(found))[0])
@@ -162,6 +163,10 @@ class FiniteMFG:
             raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
         return self.reward(steps, mu[..., :-1, :, None] * pi)
 
+    def terminals(self, mu: Array) -> Array:
+        """Rewards [..., S] of the states after the last decision, whose distribution is mu[..., S]."""
+        return np.zeros(mu.shape) if self.terminal is None else self.terminal(mu)
+
     def evaluate(self, pi: ArrayLike, mu: ArrayLike, population: ArrayLike | None = None) -> Array:
         """Values V[..., T+1, S] of an agent who plays pi while the population has the flow mu.
 
@@ -189,8 +194,8 @@ class FiniteMFG:
 
     def _frozen(self, mu: Array, population: ArrayLike | None) -> Frozen:
         pi = None if population is None else self.check_policy(population)
-        terminal = np.zeros(self.num_states) if self.terminal is None else self.terminal
-        return Frozen(self.kernel, self.rewards(mu, pi), lambda t: mu[..., t, :], terminal, self.action_mask)
+        last = self.terminals(mu[..., -1, :])
+        return Frozen(self.kernel, self.rewards(mu, pi), lambda t: mu[..., t, :], last, self.action_mask)
 
     def exploitability(self, pi: ArrayLike) -> Array:
         """max V(., mu^pi) - V(pi, mu^pi) from the initial distribution: shape of the batch.

@@ -31,8 +31,15 @@ class BadKernel(ValueError):
 class Kernel(Protocol):
     """What moves the population."""
 
-    num_states: int
-    num_actions: int
+    @property
+    def num_states(self) -> int:
+        """S."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        ...
 
     @property
     def fixed(self) -> bool:
@@ -147,7 +154,7 @@ class MovingKernel:
         flat = moved.reshape(-1, self.next.size)
         index = np.arange(len(flat))[:, None] * self.num_states + self.next.ravel()
         summed = np.bincount(index.ravel(), flat.ravel(), len(flat) * self.num_states)
-        return summed.reshape(*moved.shape[:-3], self.num_states)
+        return np.asarray(summed, float).reshape(*moved.shape[:-3], self.num_states)
 
     def expect(self, t: int, values: Array, mu: Array) -> Array:
         """E[values[..., S'] | s, a] at step t when the population is mu[..., S]: [..., S, A]."""
@@ -223,4 +230,5 @@ def check_rows(prob: Array) -> None:
         row = prob[place]
         told = "has NaN or infinity" if not np.isfinite(row).all() else f"sums to {row.sum():.15g}"
         told = "has a negative probability" if (row < 0).any() else told
-        raise BadKernel(f"P(. | s={place[-2]}, a={place[-1]}) {told}; want a distribution (sum 1 within {ROW_TOLERANCE:g})")
+        where = f"P(. | s={place[-2]}, a={place[-1]})"
+        raise BadKernel(f"{where} {told}; want a distribution (sum 1 within {ROW_TOLERANCE:g})")

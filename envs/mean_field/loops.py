@@ -25,18 +25,23 @@ class Loops:
     """Arrays and numbers that the loops read."""
     law: Callable[..., None] | None = None
     """(t, mu[S], params, out[S, A, K]): fills the transition probabilities of step t; None where they are fixed."""
+    terminal: Callable[..., None] | None = None
+    """(mu[S], params, out[S]): fills the rewards after the last decision; None where there are none."""
 
 
 @cache
-def exploitability_loop(reward: Callable[..., None], law: Callable[..., None] | None) -> Callable[..., None]:
-    """The compiled loop of one game's reward and law."""
+def exploitability_loop(
+    reward: Callable[..., None], law: Callable[..., None] | None, terminal: Callable[..., None] | None
+) -> Callable[..., None]:
+    """The compiled loop of one game's functions."""
     fill_reward = compiled(reward)
     moves = law is not None
     fill_law = compiled(_no_law if law is None else law)
+    fill_terminal = compiled(_no_terminal if terminal is None else terminal)
 
     def loop(
-        pi: Array, initial: Array, successors: NDArray[np.int64], fixed: Array, terminal: Array,
-        mask: NDArray[np.bool_], params: Any, out: Array,
+        pi: Array, initial: Array, successors: NDArray[np.int64], fixed: Array, mask: NDArray[np.bool_], params: Any,
+        out: Array,
     ) -> None:  # fmt: skip
         B, T, S, A = pi.shape
         K = successors.shape[2]
@@ -62,8 +67,8 @@ def exploitability_loop(reward: Callable[..., None], law: Callable[..., None] | 
                     for a in range(A):
                         for k in range(K):
                             mu[t + 1, successors[s, a, k]] += x[s, a] * probs[p, s, a, k]
-            best_next[:] = terminal
-            own_next[:] = terminal
+            fill_terminal(mu[T], params, best_next)
+            own_next[:] = best_next
             for t in range(T - 1, -1, -1):
                 p = t if moves else 0
                 for s in range(S):
@@ -91,3 +96,7 @@ def exploitability_loop(reward: Callable[..., None], law: Callable[..., None] | 
 
 def _no_law(t: int, mu: Array, params: Any, out: Array) -> None:
     """Of a kernel that is fixed; never called."""
+
+
+def _no_terminal(mu: Array, params: Any, out: Array) -> None:
+    out[:] = 0.0

@@ -27,7 +27,8 @@ class Population:
     initial: Array
     kernel: Kernel
     reward: CoupledReward
-    terminal: Array | None = None
+    terminal: Callable[[Arrays], Array] | None = None
+    """name -> mu[..., S_k] gives rewards [..., S] after the last decision."""
     action_mask: NDArray[np.bool_] | None = None
 
     @property
@@ -119,7 +120,8 @@ class CoupledMFG:
 
     def _frozen(self, name: str, flows: Arrays) -> Frozen:
         population = self.populations[name]
-        terminal = np.zeros(population.shape[0]) if population.terminal is None else population.terminal
+        ends = {other: mu[..., -1, :] for other, mu in flows.items()}
+        terminal = np.zeros(ends[name].shape) if population.terminal is None else population.terminal(ends)
         return Frozen(
             population.kernel,
             self._rewards(population, flows),

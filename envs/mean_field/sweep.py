@@ -33,7 +33,7 @@ class Frozen:
     seen: Any
     """What the kernel's law sees at step t: `seen(t)`."""
     terminal: Array
-    """[S]"""
+    """[..., S]"""
     mask: NDArray[np.bool_] | None
     """[S, A]"""
 
@@ -78,5 +78,5 @@ def gains_of(process: Frozen, pi: Array) -> Array:
 
 
 def _without(q: Array, mask: NDArray[np.bool_] | None, value: float) -> Array:
-    """Q with a value for actions that a state does not have; a reward may be infinite there, and 0 x inf is no number."""
+    """Q with a value for actions that a state has not; rewards may be infinite there, and 0 x inf is no number."""
     return q if mask is None else np.where(mask, q, value)

@@ -50,7 +50,7 @@ class _Toy:
         if leave.shape[-1:] != (self.parameters,):
             raise ValueError(f"{self.game.name}: alpha has shape {leave.shape}; want [..., {self.parameters}]")
         if not ((leave >= 0) & (leave <= 1)).all() or (leave.sum(-1) > 1 + 1e-12).any():
-            raise ValueError(f"{self.game.name}: alpha is {alpha}; want probabilities, their sum at most 1")
+            raise ValueError(f"{self.game.name}: alpha is {leave.tolist()}; want probabilities, their sum at most 1")
         stay = np.maximum(0.0, 1 - leave.sum(-1, keepdims=True))
         row = np.concatenate([stay, leave], -1)
         return np.broadcast_to(row[..., None, None, :], (*row.shape[:-1], *self.game.shape)).copy()
@@ -145,7 +145,7 @@ class TriStateCongestionMFG(_Toy):
         return _toy_game("tri-state-congestion", self.horizon, initial, law, Loops(_outside_loop, (L1, L2), _tri_loop))
 
     def policy(self, alpha: ArrayLike) -> Array:
-        """The learner (a1, a2) as a policy [..., T, S, A]; clipped to 0 to 1, and rescaled where their sum exceeds 1."""
+        """The learner (a1, a2) as a policy [..., T, S, A]: clipped to 0 to 1, rescaled where their sum exceeds 1."""
         leave = np.clip(np.asarray(alpha, float), 0.0, 1.0)
         return _Toy.policy(self, leave / np.maximum(1.0, leave.sum(-1, keepdims=True)))
 
