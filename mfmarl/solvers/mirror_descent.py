@@ -1,0 +1,126 @@
+"""Online mirror descent: softmax of summed action values (Perolat et al. 2022), and its Munchausen form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.mean_field.game import FiniteMFG
+from mfmarl.solvers.solution import Array
+
+
+@dataclass(frozen=True)
+class MirrorState:
+    """Summed action values, their policy, and the step that held last."""
+
+    logits: Array
+    """[T, S, A], centred: the largest of each state is 0."""
+    pi: Array
+    gap: float
+    """Exploitability of pi."""
+    step_size: float
+
+
+@dataclass(frozen=True)
+class MirrorDescent:
+    """logits += step Q(pi, mu^pi), pi = softmax(logits).
+
+    A step whose exploitability more than doubles is rejected, and the step size halved: one that is right for a game is
+    wrong for another. Steps that hold grow by a tenth.
+    """
+
+    step_size: float = 1.0
+    growth: float = 1.1
+    name: str = "mirror_descent"
+
+    def init(self, game: FiniteMFG) -> MirrorState:
+        """The uniform policy."""
+        pi = game.uniform_policy()
+        logits = np.where(pi > 0, 0.0, -np.inf)
+        return MirrorState(logits, pi, float(game.exploitability(pi)), self.step_size)
+
+    def step(self, game: FiniteMFG, state: MirrorState) -> MirrorState:
+        """One step of a size that holds."""
+        q = action_values(game, state.pi)
+        size = state.step_size
+        for _ in range(60):
+            logits = centred(state.logits + size * q)
+            pi = softmax(logits)
+            gap = float(game.exploitability(pi))
+            if gap <= 2 * state.gap:
+                return MirrorState(logits, pi, gap, size * self.growth)
+            size /= 2
+        return MirrorState(state.logits, state.pi, state.gap, size)
+
+    def policy(self, game: FiniteMFG, state: MirrorState) -> Array:
+        """The last iterate."""
+        return state.pi
+
+
+@dataclass(frozen=True)
+class FixedMirrorDescent:
+    """Mirror descent by a step that stays."""
+
+    step_size: float = 0.1
+    name: str = "fixed_mirror_descent"
+
+    def init(self, game: FiniteMFG) -> Array:
+        """Logits of the uniform policy: [T, S, A]."""
+        return np.where(game.uniform_policy() > 0, 0.0, -np.inf)
+
+    def step(self, game: FiniteMFG, logits: Array) -> Array:
+        """logits += step Q."""
+        return centred(logits + self.step_size * action_values(game, softmax(logits)))
+
+    def policy(self, game: FiniteMFG, logits: Array) -> Array:
+        """Their softmax."""
+        return softmax(logits)
+
+
+@dataclass(frozen=True)
+class Munchausen:
+    """Mirror descent without logits: the last policy's logarithm is added to the value (Lauriere et al. 2022).
+
+    pi' = softmax(ln pi + step Q(pi, mu^pi)), which equals mirror descent by the same step.
+    """
+
+    step_size: float = 0.1
+    name: str = "munchausen"
+
+    def init(self, game: FiniteMFG) -> Array:
+        """ln of the uniform policy: [T, S, A]."""
+        with np.errstate(divide="ignore"):
+            return np.log(game.uniform_policy())
+
+    def step(self, game: FiniteMFG, log_pi: Array) -> Array:
+        """ln softmax(ln pi + step Q)."""
+        raised = centred(log_pi + self.step_size * action_values(game, np.exp(log_pi)))
+        found: Array = raised - np.log(np.exp(raised).sum(-1, keepdims=True))
+        return found
+
+    def policy(self, game: FiniteMFG, log_pi: Array) -> Array:
+        """The policy itself."""
+        return np.exp(log_pi)
+
+
+def action_values(game: FiniteMFG, pi: Array) -> Array:
+    """Q[T, S, A] of one agent who plays pi among a population that does; 0 for actions that a state does not have."""
+    mu = game.flow(pi)
+    values = game.evaluate(pi, mu, pi)
+    r = game.rewards(mu, pi)
+    q = np.stack([r[t] + game.kernel.expect(t, values[t + 1], mu[t]) for t in range(game.horizon)])
+    return q if game.action_mask is None else np.where(game.action_mask, q, 0.0)
+
+
+def centred(logits: Array) -> Array:
+    """Logits less the largest of their state, so that sums over many iterations keep their precision."""
+    found: Array = logits - logits.max(-1, keepdims=True)
+    return found
+
+
+def softmax(logits: Array) -> Array:
+    """Of centred logits: [..., A]."""
+    raised = np.exp(logits)
+    found: Array = raised / raised.sum(-1, keepdims=True)
+    return found
