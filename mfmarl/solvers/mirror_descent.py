@@ -11,59 +11,11 @@ from mfmarl.solvers.solution import Array
 
 
 @dataclass(frozen=True)
-class MirrorState:
-    """Summed action values, their policy, and the step that held last."""
-
-    logits: Array
-    """[T, S, A], centred: the largest of each state is 0."""
-    pi: Array
-    gap: float
-    """Exploitability of pi."""
-    step_size: float
-
-
-@dataclass(frozen=True)
 class MirrorDescent:
-    """logits += step Q(pi, mu^pi), pi = softmax(logits).
-
-    A step whose exploitability more than doubles is rejected, and the step size halved: one that is right for a game is
-    wrong for another. Steps that hold grow by a tenth.
-    """
-
-    step_size: float = 1.0
-    growth: float = 1.1
-    name: str = "mirror_descent"
-
-    def init(self, game: FiniteMFG) -> MirrorState:
-        """The uniform policy."""
-        pi = game.uniform_policy()
-        logits = np.where(pi > 0, 0.0, -np.inf)
-        return MirrorState(logits, pi, float(game.exploitability(pi)), self.step_size)
-
-    def step(self, game: FiniteMFG, state: MirrorState) -> MirrorState:
-        """One step of a size that holds."""
-        q = action_values(game, state.pi)
-        size = state.step_size
-        for _ in range(60):
-            logits = centred(state.logits + size * q)
-            pi = softmax(logits)
-            gap = float(game.exploitability(pi))
-            if gap <= 2 * state.gap:
-                return MirrorState(logits, pi, gap, size * self.growth)
-            size /= 2
-        return MirrorState(state.logits, state.pi, state.gap, size)
-
-    def policy(self, game: FiniteMFG, state: MirrorState) -> Array:
-        """The last iterate."""
-        return state.pi
-
-
-@dataclass(frozen=True)
-class FixedMirrorDescent:
-    """Mirror descent by a step that stays."""
+    """logits += step Q(pi, mu^pi), pi = softmax(logits), by a step that stays; `mirror_prox` finds its own."""
 
     step_size: float = 0.1
-    name: str = "fixed_mirror_descent"
+    name: str = "mirror_descent"
 
     def init(self, game: FiniteMFG) -> Array:
         """Logits of the uniform policy: [T, S, A]."""

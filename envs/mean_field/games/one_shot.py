@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.game import FiniteMFG, Reward
 from envs.mean_field.kernel import Array, dense
 
 
@@ -16,7 +16,7 @@ def left_right() -> FiniteMFG:
     """r(L) = -L, r(R) = -2 R of the shares that go left and right (Cui and Koeppl 2021). Equilibrium pi(L) = 2/3."""
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
-        return -x * np.array([1.0, 2.0])
+        return np.asarray(-x * np.array([1.0, 2.0]))
 
     return _one_decision("left-right", 2, reward)
 
@@ -26,17 +26,17 @@ def rock_paper_scissors() -> FiniteMFG:
     payoff = np.array([[0.0, -1.0, 2.0], [4.0, 0.0, -2.0], [-3.0, 6.0, 0.0]])
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
-        return x @ payoff.T
+        return np.asarray(x @ payoff.T)
 
     return _one_decision("rock-paper-scissors", 3, reward)
 
 
-def _one_decision(name: str, actions: int, reward: object) -> FiniteMFG:
+def _one_decision(name: str, actions: int, reward: Reward) -> FiniteMFG:
     return FiniteMFG(
         name=name,
         horizon=1,
         initial=np.ones(1),
         kernel=dense(np.ones((1, actions, 1))),
-        reward=reward,  # type: ignore[arg-type]
+        reward=reward,
         sees_actions=True,
     )

@@ -104,7 +104,12 @@ def test_exploitability_is_never_below_its_rounding() -> None:
 
 @pytest.mark.parametrize(
     "game",
-    [crowd_1d(9, 7), AttractorMFG(6, 0.7).game, CrowdAvoidanceMFG(6, 2.0).game, TriStateCongestionMFG(6, 0.5, 0.7).game],
+    [
+        crowd_1d(9, 7),
+        AttractorMFG(6, 0.7).game,
+        CrowdAvoidanceMFG(6, 2.0).game,
+        TriStateCongestionMFG(6, 0.5, 0.7).game,
+    ],
     ids=lambda g: g.name,
 )
 def test_compiled_loops_equal_numpy(game: FiniteMFG) -> None:

@@ -24,7 +24,8 @@ def test_sparse_equals_dense(lead: tuple[int, ...]) -> None:
     kernel = random_kernel(rng, 7, 3, 4)
     x, v, mu = rng.random((*lead, 7, 3)), rng.random((*lead, 7)), rng.random((*lead, 7))
     P = as_dense(kernel)
-    for one in (kernel, dense(P), moving(kernel.next, lambda t, mu: np.broadcast_to(kernel.prob, (*mu.shape[:-1], 7, 3, 4)))):
+    still = moving(kernel.next, lambda t, mu: np.broadcast_to(kernel.prob, (*mu.shape[:-1], 7, 3, 4)))
+    for one in (kernel, dense(P), still):
         np.testing.assert_allclose(one.push(0, x, mu), np.einsum("...sa,sak->...k", x, P), atol=1e-14)
         np.testing.assert_allclose(one.expect(0, v, mu), np.einsum("...k,sak->...sa", v, P), atol=1e-14)
 
