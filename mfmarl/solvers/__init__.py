@@ -39,8 +39,8 @@ def solve(
 ) -> Solution:
     """An equilibrium of a finite mean-field game.
 
-    Iterates until the exploitability is `tol` or less, and keeps the best policy. `callback` is told every iteration and
-    ends it by True; `resume_from` goes on with a solution of the same solver, bit for bit.
+    Iterates until the exploitability is `tol` or less, and keeps the best policy. `callback` is told every iteration
+    and ends it by True; `resume_from` goes on with a solution of the same solver, bit for bit.
 
     Raises:
         UnknownName: for an unknown solver; suggests the nearest.
@@ -52,6 +52,4 @@ def solve(
         solver = SOLVERS[solver](**settings)
     elif settings:
         raise TypeError(f"{solver.name} is given as an object; settings {', '.join(settings)} belong into it")
-    return run(
-        game, solver, tol=tol, max_iterations=max_iterations, callback=callback, resume_from=resume_from
-    )
+    return run(game, solver, tol=tol, max_iterations=max_iterations, callback=callback, resume_from=resume_from)

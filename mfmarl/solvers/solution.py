@@ -52,7 +52,10 @@ class Solution:
 class Solver(Protocol):
     """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As in `mfmarl.solvers.SOLVERS`."""
+        ...
 
     def init(self, game: FiniteMFG) -> Any:
         """The state before the first iteration."""
