@@ -68,6 +68,8 @@ class FiniteMFG:
     kernel: Kernel
     reward: Reward
     sees_actions: bool = False
+    local: bool = False
+    """Whether the reward of a place depends on the population in that place alone."""
     terminal: Callable[[Array], Array] | None = None
     """mu[..., S] -> reward of the state after the last decision, [..., S]."""
     action_mask: NDArray[np.bool_] | None = None

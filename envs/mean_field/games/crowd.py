@@ -76,6 +76,7 @@ def teleport_crowd(size: int = 10, horizon: int = 5, seed: int = 0) -> FiniteMFG
         initial=raised / raised.sum(),
         kernel=sparse_kernel(successors, np.ones(successors.shape)),
         reward=reward,
+        local=True,
     )
 
 
@@ -100,6 +101,7 @@ def _crowd(
         initial=initial,
         kernel=sparse_kernel(successors, prob),
         reward=reward,
+        local=True,
         loops=Loops(_crowd_loop, (table,)),
     )
 

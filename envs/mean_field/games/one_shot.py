@@ -8,17 +8,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mean_field.game import FiniteMFG, Reward
-from envs.mean_field.kernel import Array, dense
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.kernel import Array, FixedKernel, dense
 
 
 def left_right() -> FiniteMFG:
-    """r(L) = -L, r(R) = -2 R of the shares that go left and right (Cui and Koeppl 2021). Equilibrium pi(L) = 2/3."""
+    """r(L) = -L, r(R) = -2 R of the shares that go left and right (Cui and Koeppl 2021). Equilibrium pi(L) = 2/3.
+
+    Among N agents its gap there is 1 / (3 N).
+    """
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
         return np.asarray(-x * np.array([1.0, 2.0]))
 
-    return _one_decision("left-right", 2, reward)
+    return FiniteMFG(
+        name="left-right",
+        horizon=1,
+        initial=np.ones(1),
+        kernel=_one_state(2),
+        reward=reward,
+        sees_actions=True,
+        local=True,
+    )
 
 
 def rock_paper_scissors() -> FiniteMFG:
@@ -28,15 +39,15 @@ def rock_paper_scissors() -> FiniteMFG:
     def reward(t: NDArray[np.int64], x: Array) -> Array:
         return np.asarray(x @ payoff.T)
 
-    return _one_decision("rock-paper-scissors", 3, reward)
-
-
-def _one_decision(name: str, actions: int, reward: Reward) -> FiniteMFG:
     return FiniteMFG(
-        name=name,
+        name="rock-paper-scissors",
         horizon=1,
         initial=np.ones(1),
-        kernel=dense(np.ones((1, actions, 1))),
+        kernel=_one_state(3),
         reward=reward,
         sees_actions=True,
     )
+
+
+def _one_state(actions: int) -> FixedKernel:
+    return dense(np.ones((1, actions, 1)))
