@@ -150,7 +150,9 @@ class FinitePopulation:
         return FiniteGap(N, mean, mean - half, mean + half, f"simulated ({games} games)")
 
 
-def convergence(game: FiniteMFG, pi: ArrayLike, numbers: Sequence[int], games: int = 1000, seed: int = 0) -> Convergence:
+def convergence(
+    game: FiniteMFG, pi: ArrayLike, numbers: Sequence[int], games: int = 1000, seed: int = 0
+) -> Convergence:
     """Gaps of pi among growing numbers of agents, exact where that is possible, and the slope of their logarithms.
 
     The slope is of what N adds: the mean field's own exploitability is subtracted.

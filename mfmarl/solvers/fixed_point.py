@@ -95,9 +95,9 @@ class PriorDescent:
 class EntropyContinuation:
     """Boltzmann iteration from a high temperature down: iterated until it is still, then lowered by `factor`."""
 
-    start: float = 10.0
+    start: float = 1.0
     factor: float = 0.8
-    still: float = 1e-6
+    still: float = 1e-3
     name: str = "entropy_continuation"
 
     def init(self, game: FiniteMFG) -> tuple[Array, float]:
@@ -109,7 +109,7 @@ class EntropyContinuation:
         pi, temperature = state
         found = 0.5 * pi + 0.5 * soft_answer(game, pi, game.uniform_policy(), temperature)
         moved = np.abs(found - pi).sum(-1).max()
-        return found, temperature * self.factor if moved < self.still ** min(1.0, temperature) else temperature
+        return found, temperature * self.factor if moved < self.still else temperature
 
     def policy(self, game: FiniteMFG, state: tuple[Array, float]) -> Array:
         """The last one."""
