@@ -1,0 +1,71 @@
+"""Finite mean-field games, exactly: `make("crowd-1d")` builds one, `names()` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from envs import UnknownName
+from envs.mean_field.game import Audit, BadPolicy, FiniteMFG
+from envs.mean_field.games.crowd import beach_bar, crowd_1d, crowd_2d, teleport_crowd
+from envs.mean_field.games.epidemic import sis
+from envs.mean_field.games.evacuation import building_evacuation
+from envs.mean_field.games.garnet import garnet
+from envs.mean_field.games.linear_quadratic import linear_quadratic
+from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
+from envs.mean_field.games.predator_prey import predator_prey
+from envs.mean_field.games.price import equilibrium_price
+from envs.mean_field.games.routing import braess
+from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
+from envs.mean_field.populations import CoupledMFG, Population
+
+__all__ = [
+    "AttractorMFG",
+    "Audit",
+    "BadPolicy",
+    "CoupledMFG",
+    "CrowdAvoidanceMFG",
+    "FiniteMFG",
+    "Population",
+    "TriStateCongestionMFG",
+    "make",
+    "names",
+]
+
+GAMES: dict[str, Callable[..., FiniteMFG | CoupledMFG]] = {
+    "attractor": lambda horizon=10, L=0.5, rho0=0.0: AttractorMFG(horizon, L, rho0).game,
+    "beach-bar": beach_bar,
+    "braess": braess,
+    "building-evacuation": building_evacuation,
+    "crowd-1d": crowd_1d,
+    "crowd-2d": crowd_2d,
+    "crowd-avoidance": lambda horizon=10, L=0.5, rho0=0.0: CrowdAvoidanceMFG(horizon, L, rho0).game,
+    "equilibrium-price": equilibrium_price,
+    "garnet": garnet,
+    "left-right": left_right,
+    "linear-quadratic": linear_quadratic,
+    "predator-prey": predator_prey,
+    "rock-paper-scissors": rock_paper_scissors,
+    "sis": sis,
+    "teleport-crowd": teleport_crowd,
+    "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: TriStateCongestionMFG(
+        horizon, L1, L2, rho0
+    ).game,
+}
+
+
+def names() -> list[str]:
+    """Every game that can be made."""
+    return sorted(GAMES)
+
+
+def make(name: str, **parameters: Any) -> FiniteMFG | CoupledMFG:
+    """A game by its name, with its parameters.
+
+    Raises:
+        UnknownName: suggests the nearest.
+        TypeError: for a parameter that the game does not have.
+    """
+    if name not in GAMES:
+        raise UnknownName("mean-field game", name, names())
+    return GAMES[name](**parameters)

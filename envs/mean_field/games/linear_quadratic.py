@@ -1,0 +1,47 @@
+"""Agents on a line who stay near their mean and pay for moving (Perrin et al. 2020, section 4.1, on whole cells)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.kernel import Array, sparse_kernel
+
+
+def linear_quadratic(
+    reach: int = 10,
+    push: int = 2,
+    horizon: int = 10,
+    q: float = 0.01,
+    kappa: float = 0.5,
+    cost: float = 0.5,
+    end: float = 1.0,
+) -> FiniteMFG:
+    """x' = x + a + noise, x in -reach..reach, a in -push..push; m is the population's mean place.
+
+    r = -cost a^2 + q a (m - x) - kappa / 2 (m - x)^2, in the end -end / 2 (m - x)^2. Noise is -1, 0, 1 with probability
+    1/4, 1/2, 1/4; the ends of the line stop.
+    """
+    places = np.arange(-reach, reach + 1)
+    actions = np.arange(-push, push + 1)
+    noise = np.array([-1, 0, 1])
+    successors = np.clip(places[:, None, None] + actions[:, None] + noise, -reach, reach) + reach
+    prob = np.broadcast_to(np.array([0.25, 0.5, 0.25]), successors.shape).copy()
+    start = np.exp(-0.5 * ((places - reach / 2) / (reach / 4)) ** 2)
+
+    def away(mu: Array) -> Array:
+        return (mu @ places)[..., None] - places
+
+    def reward(t: NDArray[np.int64], mu: Array) -> Array:
+        m = away(mu)[..., None]
+        return -cost * actions**2 + q * actions * m - kappa / 2 * m**2
+
+    return FiniteMFG(
+        name="linear-quadratic",
+        horizon=horizon,
+        initial=start / start.sum(),
+        kernel=sparse_kernel(successors, prob),
+        reward=reward,
+        terminal=lambda mu: -end / 2 * away(mu) ** 2,
+    )

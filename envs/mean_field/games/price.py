@@ -1,0 +1,43 @@
+"""Firms that produce and restock, at a price that falls with what all of them sell (Guo et al. 2022, section 6)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.kernel import Array, sparse_kernel
+
+
+def equilibrium_price(
+    capacity: int = 3,
+    horizon: int = 5,
+    demand: float = 1.0,
+    elasticity: float = 1.0,
+    costs: tuple[float, float, float, float, float] = (0.5, 0.5, 0.5, 0.2, 0.2),
+) -> FiniteMFG:
+    """Stock s in 0..capacity; an action orders h and offers q, each 0..capacity.
+
+    r = (p - c0) q - c1 q^2 - c2 h - c3 max(q - s, 0) - c4 s with p = (demand / mean q)^(1 / elasticity), at most 10 (no
+    offer has no price); s' = min(s - min(q, s) + h, capacity).
+    """
+    c0, c1, c2, c3, c4 = costs
+    stock = np.arange(capacity + 1)
+    offer, order = (g.ravel() for g in np.meshgrid(stock, stock, indexing="ij"))
+    s = stock[:, None]
+    after = np.minimum(s - np.minimum(offer, s) + order, capacity)
+    fixed = -c0 * offer - c1 * offer**2 - c2 * order - c3 * np.maximum(offer - s, 0) - c4 * s
+
+    def reward(t: NDArray[np.int64], x: Array) -> Array:
+        sold = (x * offer).sum((-2, -1))
+        price = np.minimum(10.0, (demand / np.maximum(sold, 1e-12)) ** (1 / elasticity))
+        return np.asarray(fixed + price[..., None, None] * offer)
+
+    return FiniteMFG(
+        name="equilibrium-price",
+        horizon=horizon,
+        initial=np.full(capacity + 1, 1 / (capacity + 1)),
+        kernel=sparse_kernel(after[..., None], np.ones((*after.shape, 1))),
+        reward=reward,
+        sees_actions=True,
+    )

@@ -1,0 +1,205 @@
+"""Three games in which imitation goes wrong: the expert stays at home, and the learner leaves it a little.
+
+All start in s0, or with mass `rho0` outside already; other states are absorbing, and each step outside s0 costs 1. The
+expert always plays action 0, stay. The learner is stationary; `alpha` is its probability to leave, a number or an array
+whose shape is the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.imitation import ImitationErrors, imitation_errors
+from envs.mean_field.kernel import Array, moving
+from envs.mean_field.loops import Loops
+
+
+class _Toy:
+    """What the three have in common."""
+
+    horizon: int
+    parameters: ClassVar[int] = 1
+    """Of the learner: the length of its last axis, or 1 for a plain number."""
+
+    @property
+    def game(self) -> FiniteMFG:
+        """The game behind it."""
+        raise NotImplementedError
+
+    @cached_property
+    def expert(self) -> Array:
+        """Always stay: [T, S, A]."""
+        pi = np.zeros(self.game.shape)
+        pi[..., 0] = 1.0
+        return pi
+
+    def policy(self, alpha: ArrayLike) -> Array:
+        """The learner as a policy [..., T, S, A].
+
+        Raises:
+            ValueError: for a probability outside 0 to 1; with two, for a sum above 1.
+        """
+        leave = np.asarray(alpha, float)
+        leave = leave[..., None] if self.parameters == 1 else leave
+        if leave.shape[-1:] != (self.parameters,):
+            raise ValueError(f"{self.game.name}: alpha has shape {leave.shape}; want [..., {self.parameters}]")
+        if not ((leave >= 0) & (leave <= 1)).all() or (leave.sum(-1) > 1 + 1e-12).any():
+            raise ValueError(f"{self.game.name}: alpha is {leave.tolist()}; want probabilities, their sum at most 1")
+        stay = np.maximum(0.0, 1 - leave.sum(-1, keepdims=True))
+        row = np.concatenate([stay, leave], -1)
+        return np.broadcast_to(row[..., None, None, :], (*row.shape[:-1], *self.game.shape)).copy()
+
+    def run(self, alpha: ArrayLike) -> Array:
+        """mu[..., T+1, S] of a population of learners."""
+        return self.game.flow(self.policy(alpha))
+
+    def errors(self, alpha: ArrayLike) -> ImitationErrors:
+        """BC, VAN and MFC errors per step, each [..., T]; VAN is frozen at the expert's own population."""
+        return imitation_errors(self.game, self.expert, self.policy(alpha))
+
+    def NIG(self, alpha: ArrayLike) -> Any:
+        """The Nash imitation gap, shape of the batch: 0 is good."""
+        return self.game.exploitability(self.policy(alpha))[()]
+
+
+@dataclass(frozen=True)
+class AttractorMFG(_Toy):
+    """Who leaves s0 drags others along: staying fails with probability min(1, L mu(s1))."""
+
+    horizon: int
+    L: float
+    rho0: float = 0.0
+
+    @cached_property
+    def game(self) -> FiniteMFG:
+        """States s0, s1; actions stay, leave."""
+        L = _coupling("AttractorMFG", self.L)
+
+        def law(t: int, mu: Array) -> Array:
+            dragged = np.minimum(1.0, L * mu[..., 1])
+            out = np.zeros((*mu.shape[:-1], 2, 2, 2))
+            out[..., 0, 0, 0], out[..., 0, 0, 1] = 1 - dragged, dragged
+            out[..., 0, 1, 1] = 1.0
+            out[..., 1, :, 1] = 1.0
+            return out
+
+        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _attractor_loop))
+
+
+@dataclass(frozen=True)
+class CrowdAvoidanceMFG(_Toy):
+    """Leaving s0 succeeds with probability max(0, 1 - L mu(s1)^2): whoever is outside keeps others in."""
+
+    horizon: int
+    L: float
+    rho0: float = 0.0
+
+    @cached_property
+    def game(self) -> FiniteMFG:
+        """States s0, s1; actions stay, go."""
+        L = _coupling("CrowdAvoidanceMFG", self.L)
+
+        def law(t: int, mu: Array) -> Array:
+            gone = np.maximum(0.0, 1 - L * mu[..., 1] ** 2)
+            out = np.zeros((*mu.shape[:-1], 2, 2, 2))
+            out[..., 0, 0, 0] = 1.0
+            out[..., 0, 1, 0], out[..., 0, 1, 1] = 1 - gone, gone
+            out[..., 1, :, 1] = 1.0
+            return out
+
+        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _crowd_loop))
+
+
+@dataclass(frozen=True)
+class TriStateCongestionMFG(_Toy):
+    """Two ways out: to s1 with probability 1 - L1 mu(s1); to s2, of which s1 is the gateway, mu(s1) (1 - L2 mu(s2))."""
+
+    horizon: int
+    L1: float
+    L2: float
+    rho0: float = 0.0
+    parameters: ClassVar[int] = 2
+
+    @cached_property
+    def game(self) -> FiniteMFG:
+        """States s0, s1, s2; actions stay, to s1, to s2. Mass `rho0` outside starts in s1."""
+        L1, L2 = _coupling("TriStateCongestionMFG", self.L1), _coupling("TriStateCongestionMFG", self.L2)
+
+        def law(t: int, mu: Array) -> Array:
+            first = np.maximum(0.0, 1 - L1 * mu[..., 1])
+            second = mu[..., 1] * np.maximum(0.0, 1 - L2 * mu[..., 2])
+            out = np.zeros((*mu.shape[:-1], 3, 3, 3))
+            out[..., 0, 0, 0] = 1.0
+            out[..., 0, 1, 0], out[..., 0, 1, 1] = 1 - first, first
+            out[..., 0, 2, 0], out[..., 0, 2, 2] = 1 - second, second
+            out[..., 1, :, 1] = out[..., 2, :, 2] = 1.0
+            return out
+
+        initial = np.array([1 - self.rho0, self.rho0, 0.0])
+        return _toy_game("tri-state-congestion", self.horizon, initial, law, Loops(_outside_loop, (L1, L2), _tri_loop))
+
+    def policy(self, alpha: ArrayLike) -> Array:
+        """The learner (a1, a2) as a policy [..., T, S, A]: clipped to 0 to 1, rescaled where their sum exceeds 1."""
+        leave = np.clip(np.asarray(alpha, float), 0.0, 1.0)
+        return _Toy.policy(self, leave / np.maximum(1.0, leave.sum(-1, keepdims=True)))
+
+
+def _coupling(name: str, L: float) -> float:
+    if not (np.isfinite(L) and L >= 0):
+        raise ValueError(f"{name}: L is {L}; want a number, 0 or more")
+    return float(L)
+
+
+def _two_states(name: str, horizon: int, rho0: float, law: Any, loops: Loops) -> FiniteMFG:
+    return _toy_game(name, horizon, np.array([1 - rho0, rho0]), law, loops)
+
+
+def _toy_game(name: str, horizon: int, initial: Array, law: Any, loops: Loops) -> FiniteMFG:
+    S = len(initial)
+    successors = np.broadcast_to(np.arange(S), (S, S, S)).copy()
+    outside = np.where(np.arange(S) > 0, -1.0, 0.0)
+
+    def reward(t: NDArray[np.int64], mu: Array) -> Array:
+        return np.broadcast_to(outside[:, None], (*mu.shape, S))
+
+    return FiniteMFG(
+        name=name, horizon=horizon, initial=initial, kernel=moving(successors, law), reward=reward, loops=loops
+    )
+
+
+def _outside_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+    out[0] = 0.0
+    out[1:] = -1.0
+
+
+def _attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    out[:] = 0.0
+    dragged = min(1.0, params[0] * mu[1])
+    out[0, 0, 0], out[0, 0, 1] = 1 - dragged, dragged
+    out[0, 1, 1] = 1.0
+    out[1, :, 1] = 1.0
+
+
+def _crowd_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    out[:] = 0.0
+    gone = max(0.0, 1 - params[0] * mu[1] ** 2)
+    out[0, 0, 0] = 1.0
+    out[0, 1, 0], out[0, 1, 1] = 1 - gone, gone
+    out[1, :, 1] = 1.0
+
+
+def _tri_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    out[:] = 0.0
+    first = max(0.0, 1 - params[0] * mu[1])
+    second = mu[1] * max(0.0, 1 - params[1] * mu[2])
+    out[0, 0, 0] = 1.0
+    out[0, 1, 0], out[0, 1, 1] = 1 - first, first
+    out[0, 2, 0], out[0, 2, 2] = 1 - second, second
+    out[1, :, 1] = 1.0
+    out[2, :, 2] = 1.0

@@ -1,0 +1,198 @@
+"""Games of several populations: each with its own states and actions, coupled through all their flows.
+
+Policies, flows, values are mappings name -> array, shaped as in games of one population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from envs.mean_field.game import BadPolicy, check_simplex
+from envs.mean_field.kernel import Array, Kernel
+from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
+
+Arrays = Mapping[str, Array]
+CoupledReward = Callable[[NDArray[np.int64], Arrays], Array]
+"""(t[T], name -> mu[..., T, S_k]) -> r[..., T, S, A] of one population."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population:
+    """One of them; the law of a kernel that moves is told all distributions, name -> mu[..., S_k]."""
+
+    initial: Array
+    kernel: Kernel
+    reward: CoupledReward
+    terminal: Callable[[Arrays], Array] | None = None
+    """name -> mu[..., S_k] gives rewards [..., S] after the last decision."""
+    action_mask: NDArray[np.bool_] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(S, A)."""
+        return self.kernel.num_states, self.kernel.num_actions
+
+
+@dataclass(frozen=True)
+class CoupledAudit:
+    """How far policies are from an equilibrium."""
+
+    per_population: Mapping[str, Array]
+    """What one agent of each could gain, shape of the batch."""
+    values: Mapping[str, Array]
+    best_responses: Mapping[str, BestResponse]
+    mu: Arrays
+
+    @property
+    def nash_conv(self) -> Array:
+        """The sum of the gains: the exploitability."""
+        return np.asarray(sum(self.per_population.values()))
+
+    @property
+    def exploitability(self) -> Array:
+        """The same number."""
+        return self.nash_conv
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoupledMFG:
+    """A mean-field game of several populations with the same decisions 0..T-1."""
+
+    name: str
+    horizon: int
+    populations: Mapping[str, Population]
+
+    def __post_init__(self) -> None:
+        """Check shapes and initial distributions once.
+
+        Raises:
+            BadPolicy: for an initial distribution that is none.
+            ValueError: for no population, or rewards of a wrong shape.
+        """
+        if not self.populations:
+            raise ValueError(f"{self.name}: no population")
+        for name, population in self.populations.items():
+            check_simplex(population.initial, population.shape[:1], f"{self.name}: the initial distribution of {name}")
+        flows = self.flow(self.uniform_policy())
+        for name, population in self.populations.items():
+            found = self._rewards(population, flows)
+            want = (self.horizon, *population.shape)
+            if found.shape != want:
+                raise ValueError(f"{self.name}: rewards of {name} have shape {found.shape}; want {want}")
+
+    def uniform_policy(self) -> dict[str, Array]:
+        """Every action that a state has, equally often."""
+        found = {}
+        for name, population in self.populations.items():
+            mask = population.action_mask
+            allowed = np.ones(population.shape) if mask is None else mask.astype(float)
+            row = allowed / allowed.sum(1, keepdims=True)
+            found[name] = np.broadcast_to(row, (self.horizon, *population.shape)).copy()
+        return found
+
+    def flow(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """mu[..., T+1, S] of each population when all play pi.
+
+        Raises:
+            BadPolicy: for a population without a policy, or what is no policy of it.
+        """
+        return self._flow(self.check_policy(pi))
+
+    def _flow(self, pi: Arrays) -> dict[str, Array]:
+        lead = np.broadcast_shapes(*(p.shape[:-3] for p in pi.values()))
+        flows = {}
+        for name, population in self.populations.items():
+            flows[name] = np.empty((*lead, self.horizon + 1, population.shape[0]))
+            flows[name][..., 0, :] = population.initial
+        for t in range(self.horizon):
+            now = {name: mu[..., t, :] for name, mu in flows.items()}
+            for name, population in self.populations.items():
+                x = now[name][..., None] * pi[name][..., t, :, :]
+                flows[name][..., t + 1, :] = population.kernel.push(t, x, now)  # type: ignore[arg-type]
+        return flows
+
+    def _rewards(self, population: Population, flows: Arrays) -> Array:
+        return population.reward(np.arange(self.horizon), {name: mu[..., :-1, :] for name, mu in flows.items()})
+
+    def _frozen(self, name: str, flows: Arrays) -> Frozen:
+        population = self.populations[name]
+        ends = {other: mu[..., -1, :] for other, mu in flows.items()}
+        terminal = np.zeros(ends[name].shape) if population.terminal is None else population.terminal(ends)
+        return Frozen(
+            population.kernel,
+            self._rewards(population, flows),
+            lambda t: {other: mu[..., t, :] for other, mu in flows.items()},
+            terminal,
+            population.action_mask,
+        )
+
+    def best_response(self, flows: Mapping[str, ArrayLike]) -> dict[str, BestResponse]:
+        """What is best for one agent of each population against all flows."""
+        given = self.check_flow(flows)
+        return {name: best_response_of(self._frozen(name, given), mu.shape[:-2]) for name, mu in given.items()}
+
+    def evaluate(self, pi: Mapping[str, ArrayLike], flows: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """V[..., T+1, S] of one agent of each population who plays pi against all flows."""
+        policies, given = self.check_policy(pi), self.check_flow(flows)
+        found = {}
+        for name, policy in policies.items():
+            lead = np.broadcast_shapes(policy.shape[:-3], given[name].shape[:-2])
+            found[name] = values_of(self._frozen(name, given), policy, lead)
+        return found
+
+    def exploitability(self, pi: Mapping[str, ArrayLike]) -> Array:
+        """The sum over populations of what one agent of each could gain: shape of the batch.
+
+        Raises:
+            BadPolicy: for a population without a policy, or what is no policy of it.
+        """
+        return np.asarray(sum(self.gains(pi).values()))
+
+    def gains(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """What one agent of each population could gain: shape of the batch."""
+        policies = self.check_policy(pi)
+        flows = self._flow(policies)
+        return {
+            name: np.asarray(gains_of(self._frozen(name, flows), policy) @ self.populations[name].initial)
+            for name, policy in policies.items()
+        }
+
+    def audit(self, pi: Mapping[str, ArrayLike]) -> CoupledAudit:
+        """Values, best responses and gains of every population."""
+        policies = self.check_policy(pi)
+        flows = self._flow(policies)
+        best, own = self.best_response(flows), self.evaluate(policies, flows)
+        start = {name: population.initial for name, population in self.populations.items()}
+        return CoupledAudit(
+            {n: np.asarray((best[n].values[..., 0, :] - own[n][..., 0, :]) @ start[n]) for n in policies},
+            {n: np.asarray(own[n][..., 0, :] @ start[n]) for n in policies},
+            best,
+            flows,
+        )
+
+    def check_policy(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Policies of all populations as float64.
+
+        Raises:
+            BadPolicy: for a name too many or missing, both shapes, or the first row that is no distribution.
+        """
+        return self._checked(pi, lambda p: (self.horizon, *p.shape), "policy")
+
+    def check_flow(self, flows: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Flows of all populations as float64; raises BadPolicy as `check_policy`."""
+        return self._checked(flows, lambda p: (self.horizon + 1, p.shape[0]), "flow")
+
+    def _checked(
+        self, arrays: Mapping[str, ArrayLike], shape: Callable[[Population], tuple[int, ...]], what: str
+    ) -> dict[str, Array]:
+        if not isinstance(arrays, Mapping) or set(arrays) != set(self.populations):
+            got = ", ".join(map(str, arrays)) if isinstance(arrays, Mapping) else type(arrays).__name__
+            raise BadPolicy(f"{self.name}: want a {what} of each of {', '.join(self.populations)}; got {got}")
+        found = {name: np.asarray(arrays[name], float) for name in self.populations}
+        for name, population in self.populations.items():
+            check_simplex(found[name], shape(population), f"{self.name}: the {what} of {name}")
+        return found

@@ -1,0 +1,82 @@
+"""Backward induction of one population against given flows: what all games of this folder share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.mean_field.kernel import Array, Kernel
+
+
+@dataclass(frozen=True)
+class BestResponse:
+    """What is best against a flow."""
+
+    policy: Array
+    """[..., T, S, A], deterministic: the first best action of each state."""
+    values: Array
+    """V[..., T+1, S]"""
+    q: Array
+    """Q[..., T, S, A]; -inf for actions that a state does not have."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The decision process of one agent while the population's flow is given."""
+
+    kernel: Kernel
+    rewards: Array
+    """[..., T, S, A]"""
+    seen: Any
+    """What the kernel's law sees at step t: `seen(t)`."""
+    terminal: Array
+    """[..., S]"""
+    mask: NDArray[np.bool_] | None
+    """[S, A]"""
+
+
+def values_of(process: Frozen, pi: Array, lead: tuple[int, ...]) -> Array:
+    """V[..., T+1, S] of pi; `lead` is the shape of the batch."""
+    T = process.rewards.shape[-3]
+    values = np.empty((*lead, T + 1, process.kernel.num_states))
+    values[..., -1, :] = process.terminal
+    for t in reversed(range(T)):
+        q = process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
+        values[..., t, :] = (pi[..., t, :, :] * _without(q, process.mask, 0.0)).sum(-1)
+    return values
+
+
+def best_response_of(process: Frozen, lead: tuple[int, ...]) -> BestResponse:
+    """The best values, and the first of the best actions in each state."""
+    T, S = process.rewards.shape[-3], process.kernel.num_states
+    q = np.empty((*lead, T, S, process.kernel.num_actions))
+    values = np.empty((*lead, T + 1, S))
+    values[..., -1, :] = process.terminal
+    for t in reversed(range(T)):
+        found = process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
+        q[..., t, :, :] = _without(found, process.mask, -np.inf)
+        values[..., t, :] = q[..., t, :, :].max(-1)
+    policy = np.zeros(q.shape)
+    np.put_along_axis(policy, q.argmax(-1)[..., None], 1.0, -1)
+    return BestResponse(policy, values, q)
+
+
+def gains_of(process: Frozen, pi: Array) -> Array:
+    """[..., S]: best value less that of pi from each initial state, in one pass and without arrays over t."""
+    T = process.rewards.shape[-3]
+    best = own = process.terminal
+    for t in reversed(range(T)):
+        r, seen = process.rewards[..., t, :, :], process.seen(t)
+        q = _without(r + process.kernel.expect(t, best, seen), process.mask, -np.inf)
+        q_own = _without(r + process.kernel.expect(t, own, seen), process.mask, 0.0)
+        best = q.max(-1)
+        own = (pi[..., t, :, :] * q_own).sum(-1)
+    return np.asarray(best - own)
+
+
+def _without(q: Array, mask: NDArray[np.bool_] | None, value: float) -> Array:
+    """Q with a value for actions that a state has not; rewards may be infinite there, and 0 x inf is no number."""
+    return q if mask is None else np.where(mask, q, value)

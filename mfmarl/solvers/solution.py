@@ -1,0 +1,112 @@
+"""What solving a mean-field game gives, and the loop that all solvers share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.mean_field.game import FiniteMFG
+
+Array = NDArray[np.float64]
+Reason = Literal["tolerance", "iterations", "stopped"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One iteration of a solver."""
+
+    iteration: int
+    exploitability: float
+    seconds: float
+    """Since the solver began, the exploitability's own computation included."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The best policy that a solver found, and how it went."""
+
+    pi: Array
+    """[T, S, A]"""
+    mu: Array
+    """[T+1, S], its flow."""
+    exploitability: float
+    history: tuple[Point, ...]
+    converged: bool
+    """Whether the exploitability came down to the tolerance."""
+    reason: Reason
+    state: Any = field(repr=False)
+    """The solver's last state: `resume_from` goes on with it, bit for bit."""
+
+    @property
+    def iterations(self) -> int:
+        """Of the solver."""
+        return self.history[-1].iteration
+
+
+class Solver(Protocol):
+    """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`."""
+
+    @property
+    def name(self) -> str:
+        """As in `mfmarl.solvers.SOLVERS`."""
+        ...
+
+    def init(self, game: FiniteMFG) -> Any:
+        """The state before the first iteration."""
+        ...
+
+    def step(self, game: FiniteMFG, state: Any) -> Any:
+        """One iteration; the state given is not changed."""
+        ...
+
+    def policy(self, game: FiniteMFG, state: Any) -> Array:
+        """The policy of a state: [T, S, A]."""
+        ...
+
+
+def run(
+    game: FiniteMFG,
+    solver: Solver,
+    *,
+    tol: float,
+    max_iterations: int,
+    callback: Callable[[Point], bool | None] | None = None,
+    resume_from: Solution | None = None,
+) -> Solution:
+    """Iterate until the exploitability is `tol` or less.
+
+    Only the best policy and the last state are kept. `callback` is told every iteration, and ends it by True.
+    """
+    if not (math.isfinite(tol) and tol >= 0):
+        raise ValueError(f"tol is {tol}; want a number, 0 or more")
+    began = time.perf_counter()
+    if resume_from is None:
+        state = solver.init(game)
+        pi = best = solver.policy(game, state)
+        lowest = float(game.exploitability(pi))
+        history = [Point(0, lowest, time.perf_counter() - began)]
+    else:
+        state, best, lowest = resume_from.state, resume_from.pi, resume_from.exploitability
+        history = list(resume_from.history)
+        began -= history[-1].seconds
+    reason: Reason = "iterations"
+    while lowest > tol and history[-1].iteration < max_iterations:
+        state = solver.step(game, state)
+        pi = solver.policy(game, state)
+        gap = float(game.exploitability(pi))
+        if not math.isfinite(gap):
+            raise ValueError(f"{solver.name} on {game.name}: exploitability is {gap} at {history[-1].iteration + 1}")
+        history.append(Point(history[-1].iteration + 1, gap, time.perf_counter() - began))
+        if gap < lowest:
+            lowest, best = gap, pi
+        if callback is not None and callback(history[-1]):
+            reason = "stopped"
+            break
+    reason = "tolerance" if lowest <= tol else reason
+    return Solution(best, game.flow(best), lowest, tuple(history), lowest <= tol, reason, state)
