@@ -100,7 +100,7 @@ class FinitePopulation:
         share = mu[..., None] * policy if game.sees_actions else mu
         k = np.arange(N)
         # among the others; the agent itself is one more
-        weight = stats.binom.pmf(k.reshape(-1, *[1] * share.ndim), N - 1, share.clip(0, 1))
+        weight = np.asarray(stats.binom.pmf(k.reshape(-1, *[1] * share.ndim), N - 1, share.clip(0, 1)))
         steps = np.arange(game.horizon)
         found = np.zeros(game.shape)
         for j in k:
