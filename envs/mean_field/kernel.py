@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 Array = NDArray[np.float64]
-Law = Callable[[int, Array], Array]
-"""(t, mu[..., S]) -> probabilities [..., S, A, S'] of a dense kernel, or [..., S, A, K] of a sparse one."""
+Seen = Any
+"""What a kernel is told of the population: mu[..., S], or, of several populations, a mapping name -> mu[..., S_k]."""
+Law = Callable[[int, Seen], Array]
+"""(t, mu) -> probabilities [..., S, A, K] of the successors."""
 
 ROW_TOLERANCE = 1e-12
 DENSE_BELOW = 2_000_000
@@ -46,15 +48,15 @@ class Kernel(Protocol):
         """Whether it is the same for every distribution and step."""
         ...
 
-    def push(self, t: int, x: Array, mu: Array) -> Array:
+    def push(self, t: int, x: Array, mu: Seen) -> Array:
         """Where occupancy x[..., S, A] goes at step t when the population is mu[..., S]: [..., S]."""
         ...
 
-    def expect(self, t: int, values: Array, mu: Array) -> Array:
+    def expect(self, t: int, values: Array, mu: Seen) -> Array:
         """E[values[..., S'] | s, a] at step t when the population is mu[..., S]: [..., S, A]."""
         ...
 
-    def rows(self, t: int, mu: Array) -> tuple[NDArray[np.int64], Array]:
+    def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
         """The sparse form at one distribution mu[S]: next[S, A, K], prob[S, A, K]."""
         ...
 
@@ -97,14 +99,14 @@ class FixedKernel:
         """[S', S A], laid out for products from the left."""
         return np.ascontiguousarray(self.matrix.T) if isinstance(self.matrix, np.ndarray) else self.matrix.T.tocsr()
 
-    def push(self, t: int, x: Array, mu: Array) -> Array:
+    def push(self, t: int, x: Array, mu: Seen) -> Array:
         """Where occupancy x[..., S, A] goes: [..., S]."""
         flat = x.reshape(*x.shape[:-2], -1)
         if isinstance(self.matrix, np.ndarray) or flat.ndim == 1:
             return np.asarray(flat @ self.matrix)
         return np.asarray((self.transposed @ flat.reshape(-1, flat.shape[-1]).T).T).reshape(*x.shape[:-2], -1)
 
-    def expect(self, t: int, values: Array, mu: Array) -> Array:
+    def expect(self, t: int, values: Array, mu: Seen) -> Array:
         """E[values[..., S'] | s, a]: [..., S, A]."""
         lead = values.shape[:-1]
         if not lead:
@@ -112,7 +114,7 @@ class FixedKernel:
         flat = np.asarray((self.matrix @ values.reshape(-1, values.shape[-1]).T).T)
         return flat.reshape(*lead, self.num_states, self.num_actions)
 
-    def rows(self, t: int, mu: Array) -> tuple[NDArray[np.int64], Array]:
+    def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
         """next[S, A, K], prob[S, A, K]."""
         return self.next, self.prob
 
@@ -145,7 +147,7 @@ class MovingKernel:
         """Whether every state is a successor of every pair, in order: then no gather is needed."""
         return self.next.shape[2] == self.num_states and bool((self.next == np.arange(self.num_states)).all())
 
-    def push(self, t: int, x: Array, mu: Array) -> Array:
+    def push(self, t: int, x: Array, mu: Seen) -> Array:
         """Where occupancy x[..., S, A] goes at step t when the population is mu[..., S]: [..., S]."""
         prob = self.law(t, mu)
         if self._everywhere:
@@ -156,14 +158,14 @@ class MovingKernel:
         summed = np.bincount(index.ravel(), flat.ravel(), len(flat) * self.num_states)
         return np.asarray(summed, float).reshape(*moved.shape[:-3], self.num_states)
 
-    def expect(self, t: int, values: Array, mu: Array) -> Array:
+    def expect(self, t: int, values: Array, mu: Seen) -> Array:
         """E[values[..., S'] | s, a] at step t when the population is mu[..., S]: [..., S, A]."""
         prob = self.law(t, mu)
         if self._everywhere:
             return np.asarray(np.einsum("...k,...sak->...sa", values, prob))
         return np.asarray((values[..., self.next] * prob).sum(-1))
 
-    def rows(self, t: int, mu: Array) -> tuple[NDArray[np.int64], Array]:
+    def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
         """next[S, A, K], prob[S, A, K] at mu[S]."""
         return self.next, self.law(t, mu)
 

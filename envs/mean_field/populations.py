@@ -112,7 +112,7 @@ class CoupledMFG:
             now = {name: mu[..., t, :] for name, mu in flows.items()}
             for name, population in self.populations.items():
                 x = now[name][..., None] * pi[name][..., t, :, :]
-                flows[name][..., t + 1, :] = population.kernel.push(t, x, now)  # type: ignore[arg-type]
+                flows[name][..., t + 1, :] = population.kernel.push(t, x, now)
         return flows
 
     def _rewards(self, population: Population, flows: Arrays) -> Array:

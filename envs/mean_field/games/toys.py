@@ -7,6 +7,7 @@ whose shape is the batch.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from envs.mean_field.kernel import Array, moving
 from envs.mean_field.loops import Loops
 
 
-class _Toy:
+class _Toy(ABC):
     """What the three have in common."""
 
     horizon: int
@@ -28,9 +29,9 @@ class _Toy:
     """Of the learner: the length of its last axis, or 1 for a plain number."""
 
     @property
+    @abstractmethod
     def game(self) -> FiniteMFG:
         """The game behind it."""
-        raise NotImplementedError
 
     @cached_property
     def expert(self) -> Array:
