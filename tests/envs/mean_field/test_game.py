@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from envs.mean_field.batch import exploitabilities
 from envs.mean_field.game import BadPolicy, FiniteMFG
 from envs.mean_field.games.crowd import crowd_1d
 from envs.mean_field.games.garnet import garnet
@@ -10,7 +11,6 @@ from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
 from envs.mean_field.games.routing import braess
 from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
 from envs.mean_field.kernel import dense, sparse_kernel
-from envs.mean_field.loops import exploitability_loop
 
 
 def random_policies(game: FiniteMFG, rng: np.random.Generator, *lead: int) -> np.ndarray:
@@ -113,14 +113,13 @@ def test_exploitability_is_never_below_its_rounding() -> None:
     ids=lambda g: g.name,
 )
 def test_compiled_loops_equal_numpy(game: FiniteMFG) -> None:
-    assert game.loops is not None
     pi = random_policies(game, np.random.default_rng(0), 11)
-    found = np.empty(11)
-    loop = exploitability_loop(game.loops.reward, game.loops.law, game.loops.terminal)
-    prob = game.kernel.rows(0, game.initial)[1]
-    mask = np.ones((game.num_states, game.num_actions), bool)
-    loop(pi, game.initial, game.kernel.next, prob, mask, game.loops.params, found)
-    np.testing.assert_allclose(found, game.exploitability(pi), atol=1e-10)
+    np.testing.assert_allclose(exploitabilities(game, pi), game.exploitability(pi), atol=1e-10)
+
+
+def test_a_game_without_loops_says_so() -> None:
+    with pytest.raises(ValueError, match="garnet has no loops"):
+        exploitabilities(garnet(), garnet().uniform_policy())
 
 
 def test_actions_that_a_state_has_not() -> None:
