@@ -19,7 +19,8 @@ class Report:
     """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
 
     Of a study's folder all runs that were evaluated; where it has several games, a page over all of them, and one for
-    each in DIR/<game>. Every method is tested against one, and Holm's correction is over all these tests.
+    each in DIR/<game>. Every method is tested against one; Holm's correction is over all methods and games of a page,
+    types apart.
 
     Examples:
       mfmarl report runs/* --out report

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.report.aggregates import NAMES
 from analysis.report.game_result import GameResult
+from analysis.report.interval_row import COLUMNS, row_of
 from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS, STATISTICS, stratified_improvement, stratified_interval
 
 
@@ -36,16 +37,14 @@ def across_table(scores: dict[str, list[list[float]]]) -> pd.DataFrame:
     for statistic in NAMES:
         for method, by_game in scores.items():
             every = np.concatenate(by_game)
-            row: dict[str, object] = {"statistic": statistic, "policy": method, "n": every.size, "note": ""}
+            row: dict[str, object] = {"statistic": statistic, "policy": method}
             if every.size < BOOTSTRAP_FROM:
                 note = f"no interval: {every.size} of at least {BOOTSTRAP_FROM} runs"
-                row |= {"estimate": float(STATISTICS[statistic](every)), "note": note}
+                row |= {"estimate": float(STATISTICS[statistic](every)), "n": every.size, "note": note}
             else:
-                found = stratified_interval(by_game, statistic=statistic)
-                row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
-                row |= {} if np.isfinite(found.low) else {"note": f"no interval: {found.method}"}
+                row |= row_of(stratified_interval(by_game, statistic=statistic))
             rows.append(row)
-    return pd.DataFrame(rows, columns=["statistic", "policy", "estimate", "low", "high", "n", "interval", "note"])
+    return pd.DataFrame(rows, columns=["statistic", "policy", *COLUMNS])
 
 
 def across_improvement(games: Sequence[GameResult]) -> pd.DataFrame:

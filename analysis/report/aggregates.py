@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
 from analysis.report.comparison import Comparison
+from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.numbers import estimate
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
-from analysis.statistics import MIN_RUNS, STATISTICS, Statistic, interval
+from analysis.statistics import Statistic
 
 NAMES: dict[Statistic, str] = {"iqm": "interquartile mean", "mean": "mean", "median": "median"}
 
@@ -22,17 +22,8 @@ def aggregate_table(compared: Comparison, metric: str = "profit") -> pd.DataFram
     for statistic in NAMES:
         for policy in compared.policies:
             scores = compared.study.scores(metric, policy).to_numpy(float)
-            row: dict[str, object] = {"statistic": statistic, "policy": policy, "n": scores.size, "note": ""}
-            if scores.size < MIN_RUNS:
-                value = STATISTICS[statistic](scores) if scores.size else np.nan
-                row |= {"estimate": value, "note": f"no interval: {scores.size} of at least {MIN_RUNS} seeds"}
-            else:
-                found = interval(scores, statistic=statistic)
-                row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
-                row |= {} if np.isfinite(found.low) else {"note": f"no interval: {found.method}"}
-            rows.append(row)
-    columns = ["statistic", "policy", "estimate", "low", "high", "n", "interval", "note"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({"statistic": statistic, "policy": policy} | interval_row(scores, statistic))
+    return pd.DataFrame(rows, columns=["statistic", "policy", *COLUMNS])
 
 
 def aggregates_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Section:

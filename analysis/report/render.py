@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from mfmarl.errors import StorageFailed
 
 TABLES = "tables"
 """Folder of the LaTeX files, beside the page."""
+WRITTEN = ".files"
+"""List of the CSV and LaTeX files of the report in a folder."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def write_page(page: Page, files: Mapping[str, pd.DataFrame], out: Path) -> Path
     text = _html(page, names)
     try:
         (out / TABLES).mkdir(parents=True, exist_ok=True)
+        _take_away(out, {*files, *names.values()})
         for name, frame in files.items():
             frame.to_csv(out / name, index=False, float_format="%.10g")
         for section in page.sections:
@@ -86,6 +90,17 @@ def write_page(page: Page, files: Mapping[str, pd.DataFrame], out: Path) -> Path
     except OSError as error:
         raise StorageFailed(f"cannot write the report to {out}: {error.strerror or error}") from error
     return out / "index.html"
+
+
+def _take_away(out: Path, kept: set[str]) -> None:
+    """Remove what an earlier report wrote here and this one does not; which files those are stands in WRITTEN."""
+    listed = out / WRITTEN
+    if listed.exists():
+        for name in set(listed.read_text(encoding="utf-8").splitlines()) - kept:
+            # one level of folders at most, whatever the list says
+            if re.fullmatch(rf"({TABLES}/)?[A-Za-z0-9_-]+\.(csv|tex)", name):
+                (out / name).unlink(missing_ok=True)
+    listed.write_text("".join(f"{name}\n" for name in sorted(kept)), encoding="utf-8")
 
 
 def _latex_names(sections: Sequence[Section]) -> dict[tuple[str, int], str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -15,12 +14,13 @@ from analysis.report.across import across_improvement, across_table, shared
 from analysis.report.aggregates import NAMES
 from analysis.report.differences import MARKS
 from analysis.report.game_result import GameResult
+from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.normalised import WORDS
 from analysis.report.numbers import estimate, gap, listed, p_value, spanned
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words
-from analysis.statistics import MIN_RUNS, interval, iqm
+from analysis.statistics import MIN_RUNS
 
 Files = dict[str, pd.DataFrame]
 
@@ -31,19 +31,10 @@ def profit_table(games: Sequence[GameResult], tests: pd.DataFrame) -> pd.DataFra
     rows = []
     for game in games:
         for policy, series in game.scores.items():
-            scores = series.to_numpy(float)
             row: dict[str, object] = {"game": game.name, "env": game.env, "agents": game.agents, "policy": policy}
-            row |= {"n": scores.size, "note": "", "mark": marks.get((game.name, policy), "")}
-            if scores.size < MIN_RUNS:
-                value = iqm(scores) if scores.size else np.nan
-                row |= {"estimate": value, "note": f"no interval: {scores.size} of at least {MIN_RUNS} seeds"}
-            else:
-                found = interval(scores, statistic="iqm")
-                row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
-                row |= {} if np.isfinite(found.low) else {"note": f"no interval: {found.method}"}
+            row |= interval_row(series.to_numpy(float), "iqm") | {"mark": marks.get((game.name, policy), "")}
             rows.append(row)
-    columns = ["game", "env", "agents", "policy", "estimate", "low", "high", "n", "interval", "note", "mark"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["game", "env", "agents", "policy", *COLUMNS, "mark"])
 
 
 def games_section(games: Sequence[GameResult], methods: Sequence[str], tests: pd.DataFrame, files: Files) -> Section:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from analysis.load import Study
 from analysis.report.comparison import Comparison
-from analysis.statistics import MIN_RUNS, interval
+from analysis.report.interval_row import COLUMNS, interval_row
 
 METRICS = {
     "profit": ("profit", "$ / period"),
@@ -38,19 +37,10 @@ def interval_table(compared: Comparison) -> pd.DataFrame:
             continue
         for type_name in (ALL, *study.type_names):
             for policy in compared.policies:
-                scores = study.scores(metric, policy, None if type_name == ALL else type_name)
-                row: dict[str, object] = {"metric": metric, "type": type_name, "policy": policy, "n": len(scores)}
-                if len(scores) == 0:
-                    row |= {"estimate": np.nan, "note": f"missing: {study.missing.get(metric, 'no values')}"}
-                elif len(scores) < MIN_RUNS:
-                    note = f"no interval: {len(scores)} of at least {MIN_RUNS} seeds"
-                    row |= {"estimate": scores.mean(), "note": note}
-                else:
-                    found = interval(scores.to_numpy())
-                    row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "interval": found.method}
-                rows.append(row)
-    columns = ["metric", "type", "policy", "estimate", "low", "high", "n", "interval", "note"]
-    return pd.DataFrame(rows).reindex(columns=columns)
+                scores = study.scores(metric, policy, None if type_name == ALL else type_name).to_numpy(float)
+                row: dict[str, object] = {"metric": metric, "type": type_name, "policy": policy}
+                rows.append(row | interval_row(scores, missing=study.missing.get(metric, "no values")))
+    return pd.DataFrame(rows).reindex(columns=["metric", "type", "policy", *COLUMNS])
 
 
 def run_table(study: Study) -> pd.DataFrame:

@@ -151,6 +151,16 @@ def test_estimators_are_groups_of_their_own(runs: list[Path], tmp_path: Path) ->
     assert "only 1 seed each of is and is clip=5.0 (3 seeds" in told
 
 
+def test_a_second_report_leaves_nothing_of_the_first(runs: list[Path], tmp_path: Path) -> None:
+    write_report(runs, tmp_path)
+    (tmp_path / "mine.csv").write_text("not the report's")
+    assert (tmp_path / "tests.csv").exists()
+    write_report(runs[:3], tmp_path)
+    assert not (tmp_path / "tests.csv").exists()
+    assert (tmp_path / "mine.csv").exists()
+    assert (tmp_path / "profit.csv").exists()
+
+
 def test_names_are_escaped(runs: list[Path], tmp_path: Path) -> None:
     import json
 
