@@ -58,12 +58,12 @@ class Report:
         if found.unevaluated:
             count, first = len(found.unevaluated), found.unevaluated[0]
             told = f"{count} run{'s' * (count != 1)} not evaluated, left out: {first}{' ...' * (count > 1)}"
-            print(f"mfmarl: {told}", file=sys.stderr)
+            _say(told)
         if len(found.by_game) == 1:
             self._write(next(iter(found.by_game.values())))
             return 0
         title = " and ".join(path.resolve().name for path in studies)
-        page = load(JOBS, "study report")(found.by_game, self.out, title, self.against)
+        page = load(JOBS, "study report")(found.by_game, self.out, title, self.against, _say)
         caveats: dict[str, list[str]] = {}
         for game, runs in found.by_game.items():
             caveats.setdefault(load(JOBS, "report caveats")(runs), []).append(game)
@@ -78,7 +78,11 @@ class Report:
         print(page)
 
 
+def _say(line: str) -> None:
+    print(f"mfmarl: {line}", file=sys.stderr)
+
+
 def _tell(caveats: str, where: str = "") -> None:
     """What the report cannot say."""
     if caveats:
-        print(f"mfmarl: {where}{caveats}", file=sys.stderr)
+        _say(f"{where}{caveats}")

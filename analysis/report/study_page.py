@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,7 +31,13 @@ from analysis.report.study_tests import study_tests, study_words
 from mfmarl.runs.schema import open_run
 
 
-def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, against: str | None = None) -> Path:
+def write_study(
+    games: Mapping[str, Sequence[Path]],
+    out: Path,
+    title: str,
+    against: str | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> Path:
     """Compare the evaluated runs of a study: OUT/index.html over all its games, and OUT/<game>/index.html of each.
 
     Args:
@@ -39,6 +45,7 @@ def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, agai
         title: what the study is called.
         against: the method that all others are compared against; mf where it is among them, else the first. A game
             that has no run of it takes its own first one, and says so.
+        told: gets a line before the first page and one after each game's.
 
     Raises:
         BadRun: for runs that cannot be compared; names the folder and the mend.
@@ -48,9 +55,13 @@ def write_study(games: Mapping[str, Sequence[Path]], out: Path, title: str, agai
     studies = {name: [open_run(run).config for run in runs] for name, runs in games.items()}
     reference = reference_of(sorted(set().union(*(labels(configs) for configs in studies.values()))), against)
     tasks = [(list(runs), out / folder, reference) for folder, runs in games.items()]
+    told(f"{counted(sum(map(len, games.values())), 'run')} on {counted(len(games), 'game')}")
+    results: list[GameResult] = []
     # processes of their own: a game of ninety runs is half a minute of reading, resampling and drawing
     with ProcessPoolExecutor(min(len(tasks), _processors()), mp_context=get_context("spawn")) as pool:
-        results = list(pool.map(_game, *zip(*tasks, strict=True)))
+        for result in pool.map(_game, *zip(*tasks, strict=True)):
+            results.append(result)
+            told(f"page {len(results)} of {len(tasks)}: {out / result.folder / 'index.html'}")
     return _write(results, out, title)
 
 

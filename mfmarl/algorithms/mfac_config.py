@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 
 class MFACConfig(BaseModel):
@@ -10,7 +10,9 @@ class MFACConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: tuple[int, ...] = Field((64, 64), min_length=1, description="widths of the hidden layers of both networks")
+    hidden: tuple[PositiveInt, ...] = Field(
+        (64, 64), min_length=1, description="widths of the hidden layers of both networks"
+    )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's step size at the start, of actor and critic")
     learning_rate_end: float = Field(1e-4, gt=0, le=1, description="Adam's step size at the end of the run")
     discount: float = Field(0.99, ge=0, lt=1, description="per environment step, below 1")

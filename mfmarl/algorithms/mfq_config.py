@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 
 class MFQConfig(BaseModel):
@@ -12,7 +12,7 @@ class MFQConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: tuple[int, ...] = Field((64, 64), min_length=1, description="widths of the hidden layers")
+    hidden: tuple[PositiveInt, ...] = Field((64, 64), min_length=1, description="widths of the hidden layers")
     conditioning: Literal["observed", "played"] = Field(
         "observed",
         description="mean action that Q is a function of: of the step before, which the acting agent has observed, or "

@@ -51,7 +51,8 @@ class Tally:
         rate = max(0.0, self._steps() - self._before) / seconds if seconds > 0 else 0.0
         open_steps = sum(self.weights[d] * (1 - s) for d, s in self.shares.items() if d not in self.failed)
         left = duration(open_steps / rate) if rate > 0 else "-"
-        at = ", ".join(f"{self.shares[d]:.0%}" for d in running[:8])
+        # a new process compiles for a minute before its first step
+        at = ", ".join(f"{self.shares[d]:.0%}" if self.shares[d] > 0 else "starting" for d in running[:8])
         at = f" (at {at}{', ...' if len(running) > 8 else ''})" if running else ""
         to_do = len(self.weights) - self.done - len(running) - len(self.failed)
         return (

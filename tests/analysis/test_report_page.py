@@ -72,6 +72,9 @@ def test_against_another_method_or_an_unknown_one(
 ) -> None:
     assert run_command(["report", str(study), "--out", str(tmp_path), "--against", "fresh"]) == 0
     assert set(pd.read_csv(tmp_path / "tests.csv")["against"]) == {"fresh"}
+    progress = [line for line in capsys.readouterr().err.splitlines() if "no interval" not in line]
+    assert progress[0] == "mfmarl: 18 runs on 2 games"
+    assert progress[2] == f"mfmarl: page 2 of 2: {tmp_path / 'market-easy-n12' / 'index.html'}"
     assert run_command(["report", str(study), "--out", str(tmp_path), "--against", "frehs"]) == 2
     told = capsys.readouterr().err
     assert "--against frehs: no run is of that method; there are 'fresh', 'is', 'mf'; did you mean 'fresh'?" in told

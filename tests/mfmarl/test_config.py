@@ -80,6 +80,7 @@ def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> 
         ("mfq: {discount: 1.01}", ["mfq.discount: got 1.01; want at most 1"]),
         ("mfq: {hidden: 64}", ["mfq.hidden: got 64; want a list"]),
         ("mfq: {hidden: []}", ["mfq.hidden: got []; want at least 1"]),
+        ("mfq: {hidden: [64, 0]}", ["mfq.hidden.1: got 0; want"]),
         ("mfq: {double_q: 1}", ["mfq.double_q: got 1; want true or false"]),
         ("mfq: 3", ["mfq: got 3; want a section with keys"]),
         ("mfq:", ["mfq: got null; want a section"]),
