@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
+from numba.core.caching import UserProvidedCacheLocator
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
@@ -18,7 +20,7 @@ Loop = TypeVar("Loop", bound=Callable[..., object])
 def compiled(loop: Loop) -> Loop:
     """`loop` as machine code, the same arithmetic in the same order (no fast-math), so results do not depend on B.
 
-    The code is kept beside the source, or in the user's cache; where nothing can be written it is compiled anew in
+    The code is kept in the user's cache, or beside the source; where nothing can be written it is compiled anew in
     every process.
     """
     return _compiled(loop, set())
@@ -34,12 +36,25 @@ def _compiled(loop: Loop, fastmath: set[str]) -> Loop:
     folder = _cache_folder(loop.__module__.split(".")[0])
     if folder is None:
         return cast(Loop, numba.njit(**options)(loop))
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = folder
+    config = numba.config
+    before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
+    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = folder, f"{PlaceByModule.__module__}.{PlaceByModule.__name__}"
     try:
         return cast(Loop, numba.njit(cache=True, **options)(loop))
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
+
+
+class PlaceByModule(UserProvidedCacheLocator):
+    """Where a module's code is kept, by its name and not its path: a Ray job has the sources in a folder of its own."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """Of `.../envs/inventory/loops.py`: `envs.inventory`."""
+        folder = Path(py_file).resolve().parent
+        packages = [folder, *folder.parents]
+        names = [package.name for package in takewhile(lambda at: (at / "__init__.py").exists(), packages)]
+        return ".".join(reversed(names))
 
 
 @cache
@@ -49,7 +64,8 @@ def _cache_folder(package: str) -> str | None:
     digest = hashlib.sha256()
     for source in sorted(root.rglob("*.py")):
         digest.update(source.read_bytes())
-    for place in (root / "__pycache__", Path.home() / ".cache" / "mfmarl"):
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for place in (caches / "mfmarl", root / "__pycache__"):
         folder = place / f"numba-{digest.hexdigest()[:16]}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

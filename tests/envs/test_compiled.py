@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 
 from envs import compiled as compiling
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_without_a_place_for_its_code_a_loop_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +42,27 @@ def test_code_is_kept_by_what_all_sources_say(tmp_path: Path, monkeypatch: pytes
     compiling._cache_folder.cache_clear()
     assert None not in folders
     assert len(set(folders)) == 2
+
+
+def test_the_same_sources_elsewhere_have_the_same_code(tmp_path: Path) -> None:
+    """As when a Ray job unpacks them."""
+    script = "from pkg.sub.loops import double; print(double(1.5), sum(double.stats.cache_hits.values()))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    hits = []
+    for place in ("one", "two"):
+        folder = tmp_path / place / "pkg" / "sub"
+        folder.mkdir(parents=True)
+        for package in (folder, folder.parent):
+            (package / "__init__.py").write_text("")
+        (folder / "loops.py").write_text(
+            "from envs.compiled import compiled\n\n\n@compiled\ndef double(x: float) -> float:\n    return 2 * x\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path / place, env=environment, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        hits.append(done.stdout.split())
+    assert hits == [["3.0", "0"], ["3.0", "1"]]
 
 
 def test_division_by_zero_is_numpys() -> None:
