@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.mean_field.kernel import Array, Kernel
-from envs.mean_field.loops import Loops
+from envs.mean_field.loops import SUM_TOLERANCE, Loops
 from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
 
-SUM_TOLERANCE = 1e-9
-"""Within which rows of policies and distributions sum to 1."""
 Reward = Callable[[NDArray[np.int64], Array], Array]
 """(t[T], x[..., T, S] or x[..., T, S, A]) -> r[..., T, S, A], for all steps at once."""
 
@@ -208,7 +206,8 @@ class FiniteMFG:
             BadPolicy: for what is no policy of this game.
         """
         pi = self.check_policy(pi)
-        return np.asarray(gains_of(self._frozen(self._flow(pi, None), pi), pi) @ self.initial)
+        mu = self._flow(pi, None)
+        return gains_of(self._frozen(mu, pi), pi, mu, self.initial)
 
     def audit(self, pi: ArrayLike) -> Audit:
         """Value, best response and exploitability of a population that plays pi.

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from envs.compiled import compiled
 
 Array = NDArray[np.float64]
+Index = NDArray[np.uint32]
+"""Unsigned: machine code then need not look for negative ones."""
+
+SUM_TOLERANCE = 1e-9
+"""Within which rows of policies and distributions sum to 1."""
 
 
 @dataclass(frozen=True)
@@ -29,67 +34,115 @@ class Loops:
     """(mu[S], params, out[S]): fills the rewards after the last decision; None where there are none."""
 
 
+@dataclass(frozen=True)
+class Arrivals:
+    """The successors of all pairs, sorted by where they lead: entries first[s] to first[s + 1] lead to s."""
+
+    first: Index
+    """[S + 1]"""
+    origin: Index
+    """[S A K], s A + a of each entry."""
+    entry: Index
+    """[S A K], its place in prob[S, A, K] as one row."""
+
+
+def arrivals(successors: NDArray[np.int64]) -> Arrivals:
+    """Of next[S, A, K]: mass is then summed up where it arrives, in a register, and not added to memory entry by entry.
+
+    Raises:
+        ValueError: for more entries than 32 bits count.
+    """
+    states, _, width = successors.shape
+    if successors.size >= 2**32:
+        raise ValueError(f"{successors.size} transitions are too many for machine code; want fewer than 2^32")
+    order = np.argsort(successors.ravel(), kind="stable")
+    counts = np.bincount(successors.ravel(), minlength=states)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return Arrivals(first.astype(np.uint32), (order // width).astype(np.uint32), order.astype(np.uint32))
+
+
 @cache
 def exploitability_loop(
-    reward: Callable[..., None], law: Callable[..., None] | None, terminal: Callable[..., None] | None
-) -> Callable[..., None]:
-    """The compiled loop of one game's functions."""
+    reward: Callable[..., None],
+    law: Callable[..., None] | None,
+    terminal: Callable[..., None] | None,
+    actions: int,
+    width: int,
+    masked: bool,
+) -> Callable[..., bool]:
+    """The compiled loop of one game's functions, for A actions of K successors each, which it unrolls.
+
+    It returns whether all rows of all policies are distributions, and stops at the first policy of which one is not.
+    """
     fill_reward = compiled(reward)
-    moves = law is not None
+    moves, ends = law is not None, terminal is not None
     fill_law = compiled(_no_law if law is None else law)
     fill_terminal = compiled(_no_terminal if terminal is None else terminal)
 
     def loop(
-        pi: Array, initial: Array, successors: NDArray[np.int64], fixed: Array, mask: NDArray[np.bool_], params: Any,
-        out: Array,
-    ) -> None:  # fmt: skip
-        B, T, S, A = pi.shape
-        K = successors.shape[2]
-        mu = np.empty((T + 1, S))
-        r = np.empty((T, S, A))
-        x = np.empty((S, A))
-        probs = np.empty((T if moves else 1, S, A, K))
-        if not moves:
-            probs[0] = fixed
-        best, own, best_next, own_next = np.empty(S), np.empty(S), np.empty(S), np.empty(S)
+        pi: Array, initial: Array, successors: Index, first: Index, origin: Index, entry: Index, fixed: Array,
+        mask: NDArray[np.bool_], params: Any, out: Array,
+    ) -> bool:  # fmt: skip
+        B, T, S, _ = pi.shape
+        mu, r, x = np.empty(S), np.empty((T, S, actions)), np.empty((S, actions))
+        flat = x.reshape(S * actions)
+        probs = np.empty((T if moves else 1, S, actions, width))
+        best, after = np.empty(S), np.empty(S)
         for b in range(B):
-            mu[0] = initial
+            mu[:] = initial
+            own = 0.0
             for t in range(T):
                 for s in range(S):
-                    for a in range(A):
-                        x[s, a] = mu[t, s] * pi[b, t, s, a]
-                    mu[t + 1, s] = 0.0
-                p = t if moves else 0
+                    total = 0.0
+                    for a in range(actions):
+                        p = pi[b, t, s, a]
+                        # NaN is not 0 or more
+                        if not p >= 0.0:
+                            return False
+                        total += p
+                        x[s, a] = mu[s] * p
+                    if abs(total - 1.0) > SUM_TOLERANCE:
+                        return False
+                fill_reward(t, mu, x, params, r[t])
                 if moves:
-                    fill_law(t, mu[t], params, probs[p])
-                fill_reward(t, mu[t], x, params, r[t])
+                    fill_law(t, mu, params, probs[t])
+                # what a population earns is what its occupancy meets: no second sweep is needed for it
                 for s in range(S):
-                    for a in range(A):
-                        for k in range(K):
-                            mu[t + 1, successors[s, a, k]] += x[s, a] * probs[p, s, a, k]
-            fill_terminal(mu[T], params, best_next)
-            own_next[:] = best_next
+                    earned = 0.0
+                    for a in range(actions):
+                        if not masked or mask[s, a]:
+                            earned += x[s, a] * r[t, s, a]
+                    own += earned
+                row = (probs[t] if moves else fixed).reshape(S * actions * width)
+                for s in range(S):
+                    arrived = 0.0
+                    for j in range(first[s], first[s + 1]):
+                        arrived += flat[origin[j]] * row[entry[j]]
+                    mu[s] = arrived
+            if ends:
+                fill_terminal(mu, params, after)
+                for s in range(S):
+                    own += mu[s] * after[s]
+            else:
+                after[:] = 0.0
             for t in range(T - 1, -1, -1):
-                p = t if moves else 0
+                prob = probs[t] if moves else fixed
                 for s in range(S):
-                    top, mean = -np.inf, 0.0
-                    for a in range(A):
-                        if not mask[s, a]:
+                    top = -np.inf
+                    for a in range(actions):
+                        if masked and not mask[s, a]:
                             continue
-                        q = q_own = r[t, s, a]
-                        for k in range(K):
-                            after = successors[s, a, k]
-                            q += probs[p, s, a, k] * best_next[after]
-                            q_own += probs[p, s, a, k] * own_next[after]
+                        q = r[t, s, a]
+                        for k in range(width):
+                            q += prob[s, a, k] * after[successors[s, a, k]]
                         top = max(top, q)
-                        mean += pi[b, t, s, a] * q_own
-                    best[s], own[s] = top, mean
-                best, best_next = best_next, best
-                own, own_next = own_next, own
-            gap = 0.0
+                    best[s] = top
+                best, after = after, best
+            reached = 0.0
             for s in range(S):
-                gap += (best_next[s] - own_next[s]) * initial[s]
-            out[b] = gap
+                reached += after[s] * initial[s]
+            out[b] = reached - own
+        return True
 
     return compiled(loop)
 
@@ -99,4 +152,4 @@ def _no_law(t: int, mu: Array, params: Any, out: Array) -> None:
 
 
 def _no_terminal(mu: Array, params: Any, out: Array) -> None:
-    out[:] = 0.0
+    """Of a game that ends with nothing; never called."""

@@ -157,7 +157,7 @@ class CoupledMFG:
         policies = self.check_policy(pi)
         flows = self._flow(policies)
         return {
-            name: np.asarray(gains_of(self._frozen(name, flows), policy) @ self.populations[name].initial)
+            name: gains_of(self._frozen(name, flows), policy, flows[name], self.populations[name].initial)
             for name, policy in policies.items()
         }
 

@@ -64,17 +64,21 @@ def best_response_of(process: Frozen, lead: tuple[int, ...]) -> BestResponse:
     return BestResponse(policy, values, q)
 
 
-def gains_of(process: Frozen, pi: Array) -> Array:
-    """[..., S]: best value less that of pi from each initial state, in one pass and without arrays over t."""
+def gains_of(process: Frozen, pi: Array, mu: Array, initial: Array) -> Array:
+    """Best value from the initial distribution less what pi earns there, in one backward pass: shape of the batch.
+
+    Args:
+        mu: [..., T+1, S], the flow that agents who play pi have in this process: what they earn is what their occupancy
+            meets, so that their values need no sweep.
+    """
     T = process.rewards.shape[-3]
-    best = own = process.terminal
+    earned = mu[..., :-1, :, None] * pi * _without(process.rewards, process.mask, 0.0)
+    own = earned.sum((-3, -2, -1)) + (mu[..., -1, :] * process.terminal).sum(-1)
+    best = process.terminal
     for t in reversed(range(T)):
-        r, seen = process.rewards[..., t, :, :], process.seen(t)
-        q = _without(r + process.kernel.expect(t, best, seen), process.mask, -np.inf)
-        q_own = _without(r + process.kernel.expect(t, own, seen), process.mask, 0.0)
-        best = q.max(-1)
-        own = (pi[..., t, :, :] * q_own).sum(-1)
-    return np.asarray(best - own)
+        q = process.rewards[..., t, :, :] + process.kernel.expect(t, best, process.seen(t))
+        best = _without(q, process.mask, -np.inf).max(-1)
+    return np.asarray(best @ initial - own)
 
 
 def _without(q: Array, mask: NDArray[np.bool_] | None, value: float) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.mean_field.batch import exploitabilities
+from envs.mean_field.batch import exploitabilities, machine_code
 from envs.mean_field.game import BadPolicy, FiniteMFG
 from envs.mean_field.games.crowd import crowd_1d
 from envs.mean_field.games.garnet import garnet
@@ -115,6 +115,18 @@ def test_exploitability_is_never_below_its_rounding() -> None:
 def test_compiled_loops_equal_numpy(game: FiniteMFG) -> None:
     pi = random_policies(game, np.random.default_rng(0), 11)
     np.testing.assert_allclose(exploitabilities(game, pi), game.exploitability(pi), atol=1e-10)
+
+
+def test_compiled_loops_refuse_what_is_no_policy() -> None:
+    game = crowd_1d(9, 7)
+    exploitability = machine_code(game)
+    for value in (0.2, -0.1, np.nan):
+        pi = random_policies(game, np.random.default_rng(0), 3)
+        pi[1, 2, 3, 0] = value
+        with pytest.raises(BadPolicy, match=r"the policy at \[1, 2, 3\] "):
+            exploitability(pi)
+    with pytest.raises(BadPolicy, match=r"shape \(7, 9\); want \[..., 7, 9, 3\]"):
+        exploitability(np.zeros((7, 9)))
 
 
 def test_a_game_without_loops_says_so() -> None:
