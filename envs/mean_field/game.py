@@ -194,6 +194,25 @@ class FiniteMFG:
         mu = self.check_flow(mu)
         return best_response_of(self._frozen(mu, population), mu.shape[:-2])
 
+    def action_values(self, pi: ArrayLike) -> Array:
+        """Q[..., T, S, A] of one agent who plays pi among a population that does; 0 for actions that a state has not.
+
+        Raises:
+            BadPolicy: for what is no policy of this game.
+        """
+        pi = self.check_policy(pi)
+        mu = self._flow(pi, None)
+        values, r = self.evaluate(pi, mu, pi), self.rewards(mu, pi)
+        steps = [
+            r[..., t, :, :] + self.kernel.expect(t, values[..., t + 1, :], mu[..., t, :]) for t in range(self.horizon)
+        ]
+        q = np.stack(steps, -3)
+        return q if self.action_mask is None else np.where(self.action_mask, q, 0.0)
+
+    def deciding(self, mu: Array) -> Array:
+        """mu[..., T, S], the part of a flow in which agents decide."""
+        return mu[..., :-1, :]
+
     def _frozen(self, mu: Array, population: ArrayLike | None) -> Frozen:
         pi = None if population is None else self.check_policy(population)
         last = self.terminals(mu[..., -1, :])

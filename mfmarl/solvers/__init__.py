@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from envs import UnknownName
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
 from mfmarl.solvers.fictitious_play import FictitiousPlay
 from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIteration, PriorDescent
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
@@ -29,7 +29,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
 
 
 def solve(
-    game: FiniteMFG,
+    game: Game,
     solver: str | Solver = "mirror_prox",
     tol: float = 1e-3,
     max_iterations: int = 10_000,

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
 
 Array = NDArray[np.float64]
 Reason = Literal["tolerance", "iterations", "stopped"]
@@ -32,9 +32,9 @@ class Solution:
     """The best policy that a solver found, and how it went."""
 
     pi: Array
-    """[T, S, A]"""
+    """[..., S, A], by the kind of game."""
     mu: Array
-    """[T+1, S], its flow."""
+    """[..., S], its flow."""
     exploitability: float
     history: tuple[Point, ...]
     converged: bool
@@ -57,21 +57,21 @@ class Solver(Protocol):
         """As in `mfmarl.solvers.SOLVERS`."""
         ...
 
-    def init(self, game: FiniteMFG) -> Any:
+    def init(self, game: Game) -> Any:
         """The state before the first iteration."""
         ...
 
-    def step(self, game: FiniteMFG, state: Any) -> Any:
+    def step(self, game: Game, state: Any) -> Any:
         """One iteration; the state given is not changed."""
         ...
 
-    def policy(self, game: FiniteMFG, state: Any) -> Array:
-        """The policy of a state: [T, S, A]."""
+    def policy(self, game: Game, state: Any) -> Array:
+        """The policy of a state: [..., S, A]."""
         ...
 
 
 def run(
-    game: FiniteMFG,
+    game: Game,
     solver: Solver,
     *,
     tol: float,
