@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -47,6 +47,43 @@ class Solution:
     def iterations(self) -> int:
         """Of the solver."""
         return self.history[-1].iteration
+
+
+@dataclass(frozen=True)
+class CoupledSolution:
+    """The best policies of several populations, by name; how they were found is told of their stacked form."""
+
+    pi: Mapping[str, Array]
+    """[T, S, A] each."""
+    mu: Mapping[str, Array]
+    """[T+1, S] each, their flows."""
+    stacked: Solution
+    """The same as one array; `resume_from` goes on with it."""
+
+    @property
+    def exploitability(self) -> float:
+        """The sum over populations."""
+        return self.stacked.exploitability
+
+    @property
+    def history(self) -> tuple[Point, ...]:
+        """Every iteration."""
+        return self.stacked.history
+
+    @property
+    def converged(self) -> bool:
+        """Whether the exploitability came down to the tolerance."""
+        return self.stacked.converged
+
+    @property
+    def reason(self) -> Reason:
+        """Why it ended."""
+        return self.stacked.reason
+
+    @property
+    def iterations(self) -> int:
+        """Of the solver."""
+        return self.stacked.iterations
 
 
 class Solver(Protocol):
