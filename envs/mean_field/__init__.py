@@ -16,8 +16,10 @@ from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
 from envs.mean_field.games.predator_prey import predator_prey
 from envs.mean_field.games.price import equilibrium_price
 from envs.mean_field.games.routing import braess
+from envs.mean_field.games.stationary import crowd_1d_stationary, left_right_stationary, sis_stationary
 from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
 from envs.mean_field.populations import CoupledMFG, Population
+from envs.mean_field.stationary import StationaryMFG
 
 __all__ = [
     "AttractorMFG",
@@ -27,26 +29,32 @@ __all__ = [
     "CrowdAvoidanceMFG",
     "FiniteMFG",
     "Population",
+    "StationaryMFG",
     "TriStateCongestionMFG",
     "make",
     "names",
 ]
 
-GAMES: dict[str, Callable[..., FiniteMFG | CoupledMFG]] = {
+AnyGame = FiniteMFG | CoupledMFG | StationaryMFG
+
+GAMES: dict[str, Callable[..., AnyGame]] = {
     "attractor": lambda horizon=10, L=0.5, rho0=0.0: AttractorMFG(horizon, L, rho0).game,
     "beach-bar": beach_bar,
     "braess": braess,
     "building-evacuation": building_evacuation,
     "crowd-1d": crowd_1d,
+    "crowd-1d-stationary": crowd_1d_stationary,
     "crowd-2d": crowd_2d,
     "crowd-avoidance": lambda horizon=10, L=0.5, rho0=0.0: CrowdAvoidanceMFG(horizon, L, rho0).game,
     "equilibrium-price": equilibrium_price,
     "garnet": garnet,
     "left-right": left_right,
+    "left-right-stationary": left_right_stationary,
     "linear-quadratic": linear_quadratic,
     "predator-prey": predator_prey,
     "rock-paper-scissors": rock_paper_scissors,
     "sis": sis,
+    "sis-stationary": sis_stationary,
     "teleport-crowd": teleport_crowd,
     "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: TriStateCongestionMFG(
         horizon, L1, L2, rho0
@@ -59,7 +67,7 @@ def names() -> list[str]:
     return sorted(GAMES)
 
 
-def make(name: str, **parameters: Any) -> FiniteMFG | CoupledMFG:
+def make(name: str, **parameters: Any) -> AnyGame:
     """A game by its name, with its parameters.
 
     Raises:
