@@ -12,6 +12,7 @@ from envs.mean_field.games.epidemic import sis
 from envs.mean_field.games.evacuation import building_evacuation
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.games.linear_quadratic import linear_quadratic
+from envs.mean_field.games.on_graphons import beach_bar_graphon, sis_graphon
 from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
 from envs.mean_field.games.predator_prey import predator_prey
 from envs.mean_field.games.price import equilibrium_price
@@ -40,6 +41,7 @@ AnyGame = FiniteMFG | CoupledMFG | StationaryMFG
 GAMES: dict[str, Callable[..., AnyGame]] = {
     "attractor": lambda horizon=10, L=0.5, rho0=0.0: AttractorMFG(horizon, L, rho0).game,
     "beach-bar": beach_bar,
+    "beach-bar-graphon": beach_bar_graphon,
     "braess": braess,
     "building-evacuation": building_evacuation,
     "crowd-1d": crowd_1d,
@@ -54,6 +56,7 @@ GAMES: dict[str, Callable[..., AnyGame]] = {
     "predator-prey": predator_prey,
     "rock-paper-scissors": rock_paper_scissors,
     "sis": sis,
+    "sis-graphon": sis_graphon,
     "sis-stationary": sis_stationary,
     "teleport-crowd": teleport_crowd,
     "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: TriStateCongestionMFG(

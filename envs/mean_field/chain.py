@@ -1,7 +1,7 @@
 """Long-run distributions of finite Markov chains P[..., S, S'], by elimination.
 
-Elimination as of Grassmann, Taksar and Heyman (1985) has no subtraction, so that even masses of 1e-40 are exact to their
-last digits and none is negative by rounding.
+Elimination as of Grassmann, Taksar and Heyman (1985) has no subtraction: even masses of 1e-40 are exact to their last
+digits, and none is negative by rounding.
 """
 
 from __future__ import annotations

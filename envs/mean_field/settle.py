@@ -54,4 +54,4 @@ def settled(towards: Callable[[Array], Array], start: Array, most: int, what: st
         change = (step - turned)[..., None] * (step[:, None, :] @ turn) / np.where(learns, scale, 1.0)[:, None, None]
         turn = np.where(learns[:, None, None], turn + change, turn)
         turn = np.where(grew[:, None, None], weight[:, None, None] * np.eye(mu.shape[1]), turn)
-    raise Unsettled(f"{what} does not settle: after {most} maps it still moves by {size.max():.3g} (want {STILL:g}, L1)")
+    raise Unsettled(f"{what} does not settle: after {most} maps it moves by {size.max():.3g} (L1; want {STILL:g})")

@@ -106,7 +106,7 @@ class StationaryMFG:
         return stationary(self._chain(pi, mu), f"{self.name}: the policy")
 
     def flow_against(self, pi: ArrayLike, nu: ArrayLike) -> Array:
-        """mu[..., S] in the long run of agents who come out of nu[..., S] and play pi, while the population stays at nu.
+        """mu[..., S] in the long run of agents who begin as nu[..., S] and play pi, while the population stays at nu.
 
         The stationary distribution of their chain; where it has several, in the shares in which it ends in them.
 

@@ -37,7 +37,7 @@ def test_states_that_are_left_for_ever_have_no_mass() -> None:
 def test_several_are_an_error_and_the_long_run_says_where_it_ends() -> None:
     # from the middle to the left with 1/4, to the right with 3/4
     P = np.array([[1.0, 0.0, 0.0, 0.0], [0.25, 0.0, 0.75, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]])
-    with pytest.raises(NoStationary, match=r"c: its chain has 2 stationary distributions, on states \[0\] and \[2, 3\]"):
+    with pytest.raises(NoStationary, match=r"c: its chain has 2 stationary .* on states \[0\] and \[2, 3\]"):
         stationary(P, "c")
     start = np.array([0.1, 0.8, 0.1, 0.0])
     assert long_run(P, start, "c").tolist() == pytest.approx([0.3, 0.0, 0.35, 0.35], abs=1e-15)
