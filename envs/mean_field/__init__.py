@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from envs import UnknownName
+from envs.mean_field.common_noise import CommonNoiseMFG
 from envs.mean_field.game import Audit, BadPolicy, FiniteMFG
+from envs.mean_field.games.closing_bar import closing_bar
 from envs.mean_field.games.crowd import beach_bar, crowd_1d, crowd_2d, teleport_crowd
 from envs.mean_field.games.epidemic import sis
 from envs.mean_field.games.evacuation import building_evacuation
@@ -26,6 +28,7 @@ __all__ = [
     "AttractorMFG",
     "Audit",
     "BadPolicy",
+    "CommonNoiseMFG",
     "CoupledMFG",
     "CrowdAvoidanceMFG",
     "FiniteMFG",
@@ -36,11 +39,12 @@ __all__ = [
     "names",
 ]
 
-AnyGame = FiniteMFG | CoupledMFG | StationaryMFG
+AnyGame = FiniteMFG | CoupledMFG | StationaryMFG | CommonNoiseMFG
 
 GAMES: dict[str, Callable[..., AnyGame]] = {
     "attractor": lambda horizon=10, L=0.5, rho0=0.0: AttractorMFG(horizon, L, rho0).game,
     "beach-bar": beach_bar,
+    "beach-bar-closing": closing_bar,
     "beach-bar-graphon": beach_bar_graphon,
     "braess": braess,
     "building-evacuation": building_evacuation,
