@@ -14,6 +14,7 @@ from envs.mean_field.games.epidemic import sis
 from envs.mean_field.games.evacuation import building_evacuation
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.games.linear_quadratic import linear_quadratic
+from envs.mean_field.games.market import inventory_market
 from envs.mean_field.games.on_graphons import beach_bar_graphon, sis_graphon
 from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
 from envs.mean_field.games.predator_prey import predator_prey
@@ -54,6 +55,7 @@ GAMES: dict[str, Callable[..., AnyGame]] = {
     "crowd-avoidance": lambda horizon=10, L=0.5, rho0=0.0: CrowdAvoidanceMFG(horizon, L, rho0).game,
     "equilibrium-price": equilibrium_price,
     "garnet": garnet,
+    "inventory-market": inventory_market,
     "left-right": left_right,
     "left-right-stationary": left_right_stationary,
     "linear-quadratic": linear_quadratic,
