@@ -1,4 +1,9 @@
-"""Finite mean-field games, exactly: `make("crowd-1d")` builds one, `names()` lists them."""
+"""Finite mean-field games, exactly: `make("crowd-1d")` builds one, `names()` lists them.
+
+Kinds: `FiniteMFG` of one population and T decisions, also on a graphon (`graphon.on_graphon`); `CoupledMFG` of several
+populations; `StationaryMFG` without an end, discounted; `CommonNoiseMFG` with a noise that all agents see.
+`protocol.Game` is what they have in common, several populations by `stacked.StackedMFG`.
+"""
 
 from __future__ import annotations
 

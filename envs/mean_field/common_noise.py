@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import Audit, BadPolicy, check_simplex
+from envs.mean_field.game import Audit, BadPolicy, check_simplex, listed
 from envs.mean_field.histories import Histories, histories
 from envs.mean_field.kernel import Array, Kernel
 from envs.mean_field.sweep import BestResponse
@@ -98,7 +98,7 @@ class CommonNoiseMFG:
         found = np.asarray(pi, float)
         want = (self.horizon, len(self.noise), *self.shape[1:])
         if found.shape[-4:] != want:
-            raise BadPolicy(f"{self.name}: the policy has shape {found.shape}; want [..., {want}] (T, Z, S, A)")
+            raise BadPolicy(f"{self.name}: the policy has shape {found.shape}; want [..., {listed(want)}]")
         return np.asarray(found[..., self.tree.step, self.tree.z, :, :])
 
     def check_policy(self, pi: ArrayLike) -> Array:

@@ -282,7 +282,7 @@ def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
         BadPolicy: prints both shapes, or the first row that is wrong and what is wrong with it.
     """
     if rows.shape[rows.ndim - len(shape) :] != shape:
-        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{_listed(shape)}]")
+        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{listed(shape)}]")
     total = rows.sum(-1)
     # NaN compares false
     if rows.size and rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
@@ -299,5 +299,6 @@ def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
     raise BadPolicy(f"{what}{at} {told}; want a distribution (0 or more, sum 1 within {SUM_TOLERANCE:g})")
 
 
-def _listed(shape: tuple[int, ...]) -> str:
+def listed(shape: tuple[int, ...]) -> str:
+    """A shape without its brackets, for messages."""
     return ", ".join(map(str, shape))

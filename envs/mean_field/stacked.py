@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.mean_field.game import BadPolicy
+from envs.mean_field.game import BadPolicy, listed
 from envs.mean_field.kernel import Array
 from envs.mean_field.populations import CoupledMFG
 from envs.mean_field.sweep import BestResponse
@@ -43,7 +43,7 @@ class StackedMFG:
         """
         found = np.asarray(pi, float)
         if found.shape[-3:] != self.shape:
-            raise BadPolicy(f"{self.name}: the stacked policy has shape {found.shape}; want [..., {self.shape}]")
+            raise BadPolicy(f"{self.name}: the stacked policy has shape {found.shape}; want [..., {listed(self.shape)}]")
         parts = {}
         for name, (rows, actions) in self._places().items():
             if found[..., rows, actions:].any():
@@ -59,7 +59,7 @@ class StackedMFG:
         """
         found, want = np.asarray(mu, float), (self.game.horizon + 1, self.shape[1])
         if found.shape[-2:] != want:
-            raise BadPolicy(f"{self.name}: the stacked flow has shape {found.shape}; want [..., {want}]")
+            raise BadPolicy(f"{self.name}: the stacked flow has shape {found.shape}; want [..., {listed(want)}]")
         return {name: found[..., rows] for name, (rows, _) in self._places().items()}
 
     def joined(self, parts: Mapping[str, Array], missing: float = 0.0) -> Array:

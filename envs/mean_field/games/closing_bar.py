@@ -27,7 +27,7 @@ def closing_bar(size: int = 10, horizon: int = 10, noise: float = 0.1, closes: f
     way = np.abs(np.arange(size) - size // 2)[:, None] / size
 
     def reward(t: NDArray[np.int64], mu: Array, z: NDArray[np.int64]) -> Array:
-        return plain.reward(t, mu) + (z == CLOSED)[:, None, None] * way
+        return np.asarray(plain.reward(t, mu) + (z == CLOSED)[:, None, None] * way)
 
     return CommonNoiseMFG(
         name="beach-bar-closing",

@@ -75,11 +75,8 @@ def inventory_market(
         # [S, A, S'], of what is on offer after the order has come
         P, sold, left = left_of[joined], sold_of[joined], (left_of @ stock)[joined]
     else:
-        P = np.zeros((room + 1, len(orders), room + 1))
-        for a in range(len(orders)):
-            np.add.at(P[:, a], (slice(None), joined[:, a]), left_of)
+        P = np.stack([left_of @ np.eye(room + 1)[joined[:, a]] for a in range(len(orders))], 1)
         sold, left = np.repeat(sold_of[:, None], len(orders), 1), np.repeat((left_of @ stock)[:, None], len(orders), 1)
-    P /= P.sum(-1, keepdims=True)
     own = -fixed * (orders > 0) - handling * orders**2 / 2 - holding * left - lost * (demand - sold)
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:

@@ -145,6 +145,24 @@ def test_policies_of_the_present_are_spread_and_batches_are_loops() -> None:
     assert (found.exploitability >= -found.rounding).all()
 
 
+def test_actions_that_a_state_has_not() -> None:
+    full = tiny()
+    mask = np.array([[True, True], [True, False]])
+    game = CommonNoiseMFG(
+        name="masked", horizon=2, initial=full.initial, kernels=full.kernels, noise=full.noise,
+        noise_matrix=full.noise_matrix, action_mask=mask,
+        reward=lambda t, mu, z: np.where(mask, full.reward(t, mu, z), np.inf),
+    )  # fmt: skip
+    uniform = game.uniform_policy()
+    np.testing.assert_array_equal(uniform[3], [[0.5, 0.5], [1.0, 0.0]])
+    found = game.audit(uniform)
+    assert np.isfinite(found.exploitability)
+    assert (found.best_response.policy[:, 1, 1] == 0).all()
+    assert (game.action_values(uniform)[:, 1, 1] == 0).all()
+    with pytest.raises(BadPolicy, match="plays action 1 in state 1"):
+        game.flow(np.full((6, 2, 2), 0.5))
+
+
 def test_a_bar_that_never_closes_is_the_beach_bar() -> None:
     plain, game = make("beach-bar", size=6, horizon=4), make("beach-bar-closing", size=6, horizon=4, closes=0.0)
     want = plain.exploitability(plain.uniform_policy())

@@ -77,7 +77,7 @@ def test_what_a_population_has_not_is_refused() -> None:
     game = unequal()
     stacked = StackedMFG(game)
     pi = stacked.uniform_policy()
-    with pytest.raises(BadPolicy, match=r"stacked policy has shape \(3, 5, 3\)"):
+    with pytest.raises(BadPolicy, match=r"stacked policy has shape \(3, 5, 3\); want \[\.\.\., 4, 5, 3\]"):
         stacked.flow(pi[:-1])
     beyond = pi.copy()
     beyond[0, 0] = [0.0, 0.0, 1.0]
