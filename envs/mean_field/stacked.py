@@ -43,7 +43,9 @@ class StackedMFG:
         """
         found = np.asarray(pi, float)
         if found.shape[-3:] != self.shape:
-            raise BadPolicy(f"{self.name}: the stacked policy has shape {found.shape}; want [..., {listed(self.shape)}]")
+            raise BadPolicy(
+                f"{self.name}: the stacked policy has shape {found.shape}; want [..., {listed(self.shape)}]"
+            )
         parts = {}
         for name, (rows, actions) in self._places().items():
             if found[..., rows, actions:].any():
