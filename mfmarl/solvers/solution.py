@@ -87,22 +87,25 @@ class CoupledSolution:
 
 
 class Solver(Protocol):
-    """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`."""
+    """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`.
+
+    The game is a `Game`, or, of solvers that need more, the kind of game that they say.
+    """
 
     @property
     def name(self) -> str:
         """As in `mfmarl.solvers.SOLVERS`."""
         ...
 
-    def init(self, game: Game) -> Any:
+    def init(self, game: Any) -> Any:
         """The state before the first iteration."""
         ...
 
-    def step(self, game: Game, state: Any) -> Any:
+    def step(self, game: Any, state: Any) -> Any:
         """One iteration; the state given is not changed."""
         ...
 
-    def policy(self, game: Game, state: Any) -> Array:
+    def policy(self, game: Any, state: Any) -> Array:
         """The policy of a state: [..., S, A]."""
         ...
 

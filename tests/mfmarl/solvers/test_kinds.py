@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.mean_field import make
-from mfmarl.solvers import SOLVERS, solve
+from mfmarl.solvers import solve
 
 KINDS = {
     "beach-bar-closing": {"size": 6, "horizon": 4},
@@ -14,10 +14,16 @@ KINDS = {
     "sis-stationary": {},
 }
 
+GENERAL = [
+    "boltzmann_iteration", "entropy_continuation", "fictitious_play", "fixed_point", "mirror_descent", "mirror_prox",
+    "munchausen", "policy_iteration", "prior_descent",
+]  # fmt: skip
+"""Solvers that ask no more of a game than `envs.mean_field.protocol.Game`."""
 
-@pytest.mark.parametrize("solver", sorted(SOLVERS))
+
+@pytest.mark.parametrize("solver", GENERAL)
 @pytest.mark.parametrize("name", KINDS)
-def test_every_solver_makes_policies_of_every_kind(name: str, solver: str) -> None:
+def test_general_solvers_make_policies_of_every_kind(name: str, solver: str) -> None:
     game = make(name, **KINDS[name])
     found = solve(game, solver, tol=0, max_iterations=3)
     assert found.pi.shape == game.uniform_policy().shape
