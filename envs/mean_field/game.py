@@ -192,6 +192,25 @@ class FiniteMFG:
         mu = self.check_flow(mu)
         return best_response_of(self._frozen(mu, population), mu.shape[:-2])
 
+    def action_values(self, pi: ArrayLike) -> Array:
+        """Q[..., T, S, A] of one agent who plays pi among a population that does; 0 for actions that a state has not.
+
+        Raises:
+            BadPolicy: for what is no policy of this game.
+        """
+        pi = self.check_policy(pi)
+        mu = self._flow(pi, None)
+        values, r = self.evaluate(pi, mu, pi), self.rewards(mu, pi)
+        steps = [
+            r[..., t, :, :] + self.kernel.expect(t, values[..., t + 1, :], mu[..., t, :]) for t in range(self.horizon)
+        ]
+        q = np.stack(steps, -3)
+        return q if self.action_mask is None else np.where(self.action_mask, q, 0.0)
+
+    def deciding(self, mu: Array) -> Array:
+        """mu[..., T, S], the part of a flow in which agents decide."""
+        return mu[..., :-1, :]
+
     def _frozen(self, mu: Array, population: ArrayLike | None) -> Frozen:
         pi = None if population is None else self.check_policy(population)
         last = self.terminals(mu[..., -1, :])
@@ -262,7 +281,7 @@ def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
         BadPolicy: prints both shapes, or the first row that is wrong and what is wrong with it.
     """
     if rows.shape[rows.ndim - len(shape) :] != shape:
-        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{_listed(shape)}]")
+        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{listed(shape)}]")
     total = rows.sum(-1)
     # NaN compares false
     if rows.size and rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
@@ -279,5 +298,6 @@ def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
     raise BadPolicy(f"{what}{at} {told}; want a distribution (0 or more, sum 1 within {SUM_TOLERANCE:g})")
 
 
-def _listed(shape: tuple[int, ...]) -> str:
+def listed(shape: tuple[int, ...]) -> str:
+    """A shape without its brackets, for messages."""
     return ", ".join(map(str, shape))

@@ -100,19 +100,24 @@ class CoupledMFG:
         Raises:
             BadPolicy: for a population without a policy, or what is no policy of it.
         """
-        return self._flow(self.check_policy(pi))
+        return self._flow(self.check_policy(pi), None)
 
-    def _flow(self, pi: Arrays) -> dict[str, Array]:
-        lead = np.broadcast_shapes(*(p.shape[:-3] for p in pi.values()))
+    def flow_against(self, pi: Mapping[str, ArrayLike], nu: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """mu[..., T+1, S] of agents of each population who play pi while the populations have the flows nu."""
+        return self._flow(self.check_policy(pi), self.check_flow(nu))
+
+    def _flow(self, pi: Arrays, nu: Arrays | None) -> dict[str, Array]:
+        leads = [p.shape[:-3] for p in pi.values()] + [mu.shape[:-2] for mu in (nu or {}).values()]
+        lead = np.broadcast_shapes(*leads)
         flows = {}
         for name, population in self.populations.items():
             flows[name] = np.empty((*lead, self.horizon + 1, population.shape[0]))
             flows[name][..., 0, :] = population.initial
         for t in range(self.horizon):
-            now = {name: mu[..., t, :] for name, mu in flows.items()}
+            seen = {name: mu[..., t, :] for name, mu in (flows if nu is None else nu).items()}
             for name, population in self.populations.items():
-                x = now[name][..., None] * pi[name][..., t, :, :]
-                flows[name][..., t + 1, :] = population.kernel.push(t, x, now)
+                x = flows[name][..., t, :, None] * pi[name][..., t, :, :]
+                flows[name][..., t + 1, :] = population.kernel.push(t, x, seen)
         return flows
 
     def _rewards(self, population: Population, flows: Arrays) -> Array:
@@ -144,6 +149,23 @@ class CoupledMFG:
             found[name] = values_of(self._frozen(name, given), policy, lead)
         return found
 
+    def action_values(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Q[..., T, S, A] of one agent of each population who plays pi as all do; 0 for actions a state has not."""
+        policies = self.check_policy(pi)
+        flows = self._flow(policies, None)
+        found = {}
+        for name, policy in policies.items():
+            process, mask = self._frozen(name, flows), self.populations[name].action_mask
+            lead = np.broadcast_shapes(policy.shape[:-3], flows[name].shape[:-2])
+            values = values_of(process, policy, lead)
+            steps = [
+                process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
+                for t in range(self.horizon)
+            ]
+            q = np.stack(steps, -3)
+            found[name] = q if mask is None else np.where(mask, q, 0.0)
+        return found
+
     def exploitability(self, pi: Mapping[str, ArrayLike]) -> Array:
         """The sum over populations of what one agent of each could gain: shape of the batch.
 
@@ -155,7 +177,7 @@ class CoupledMFG:
     def gains(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """What one agent of each population could gain: shape of the batch."""
         policies = self.check_policy(pi)
-        flows = self._flow(policies)
+        flows = self._flow(policies, None)
         return {
             name: gains_of(self._frozen(name, flows), policy, flows[name], self.populations[name].initial)
             for name, policy in policies.items()
@@ -164,7 +186,7 @@ class CoupledMFG:
     def audit(self, pi: Mapping[str, ArrayLike]) -> CoupledAudit:
         """Values, best responses and gains of every population."""
         policies = self.check_policy(pi)
-        flows = self._flow(policies)
+        flows = self._flow(policies, None)
         best, own = self.best_response(flows), self.evaluate(policies, flows)
         start = {name: population.initial for name, population in self.populations.items()}
         return CoupledAudit(
@@ -178,9 +200,16 @@ class CoupledMFG:
         """Policies of all populations as float64.
 
         Raises:
-            BadPolicy: for a name too many or missing, both shapes, or the first row that is no distribution.
+            BadPolicy: for a name too many or missing, both shapes, the first row that is no distribution, or an action
+                that a state has not.
         """
-        return self._checked(pi, lambda p: (self.horizon, *p.shape), "policy")
+        found = self._checked(pi, lambda p: (self.horizon, *p.shape), "policy")
+        for name, population in self.populations.items():
+            mask = population.action_mask
+            if mask is not None and (played := (found[name] > 0) & ~mask).any():
+                s, a = (int(i) for i in np.argwhere(played)[0][-2:])
+                raise BadPolicy(f"{self.name}: the policy of {name} plays action {a} in state {s}, which has it not")
+        return found
 
     def check_flow(self, flows: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Flows of all populations as float64; raises BadPolicy as `check_policy`."""

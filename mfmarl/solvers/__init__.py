@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from envs import UnknownName
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.populations import CoupledMFG
+from envs.mean_field.protocol import Game
+from envs.mean_field.stacked import StackedMFG
 from mfmarl.solvers.fictitious_play import FictitiousPlay
 from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIteration, PriorDescent
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
-from mfmarl.solvers.solution import Point, Solution, Solver, run
+from mfmarl.solvers.solution import CoupledSolution, Point, Solution, Solver, run
 
-__all__ = ["SOLVERS", "Point", "Solution", "Solver", "solve"]
+__all__ = ["SOLVERS", "CoupledSolution", "Point", "Solution", "Solver", "solve"]
 
 SOLVERS: dict[str, Callable[..., Solver]] = {
     "boltzmann_iteration": lambda temperature=1.0: PriorDescent(temperature, 0, "boltzmann_iteration"),
@@ -28,16 +30,40 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
 }
 
 
+@overload
 def solve(
-    game: FiniteMFG,
+    game: Game,
     solver: str | Solver = "mirror_prox",
     tol: float = 1e-3,
     max_iterations: int = 10_000,
     callback: Callable[[Point], bool | None] | None = None,
     resume_from: Solution | None = None,
     **settings: Any,
-) -> Solution:
-    """An equilibrium of a finite mean-field game.
+) -> Solution: ...
+
+
+@overload
+def solve(
+    game: CoupledMFG,
+    solver: str | Solver = "mirror_prox",
+    tol: float = 1e-3,
+    max_iterations: int = 10_000,
+    callback: Callable[[Point], bool | None] | None = None,
+    resume_from: CoupledSolution | None = None,
+    **settings: Any,
+) -> CoupledSolution: ...
+
+
+def solve(
+    game: Game | CoupledMFG,
+    solver: str | Solver = "mirror_prox",
+    tol: float = 1e-3,
+    max_iterations: int = 10_000,
+    callback: Callable[[Point], bool | None] | None = None,
+    resume_from: Solution | CoupledSolution | None = None,
+    **settings: Any,
+) -> Solution | CoupledSolution:
+    """An equilibrium of a mean-field game; of one with several populations, policies by their names.
 
     Iterates until the exploitability is `tol` or less, and keeps the best policy. `callback` is told every iteration
     and ends it by True; `resume_from` goes on with a solution of the same solver, bit for bit.
@@ -52,4 +78,12 @@ def solve(
         solver = SOLVERS[solver](**settings)
     elif settings:
         raise TypeError(f"{solver.name} is given as an object; settings {', '.join(settings)} belong into it")
-    return run(game, solver, tol=tol, max_iterations=max_iterations, callback=callback, resume_from=resume_from)
+    resumed = resume_from.stacked if isinstance(resume_from, CoupledSolution) else resume_from
+    how: dict[str, Any] = {
+        "tol": tol, "max_iterations": max_iterations, "callback": callback, "resume_from": resumed
+    }  # fmt: skip
+    if isinstance(game, CoupledMFG):
+        stacked = StackedMFG(game)
+        found = run(stacked, solver, **how)
+        return CoupledSolution(stacked.split(found.pi), stacked.split_flow(found.mu), found)
+    return run(game, solver, **how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
 from mfmarl.solvers.solution import Array
 
 
@@ -29,12 +29,12 @@ class FictitiousPlay:
     damping: float = 0.1
     name: str = "fictitious_play"
 
-    def init(self, game: FiniteMFG) -> FictitiousState:
+    def init(self, game: Game) -> FictitiousState:
         """The uniform policy."""
         pi = game.uniform_policy()
         return FictitiousState(pi, game.flow(pi), 0)
 
-    def step(self, game: FiniteMFG, state: FictitiousState) -> FictitiousState:
+    def step(self, game: Game, state: FictitiousState) -> FictitiousState:
         """Answer the average flow, and average."""
         answer = game.best_response(state.mu, state.pi).policy
         # agents who answer live in the average population
@@ -43,14 +43,14 @@ class FictitiousPlay:
         pi = averaged(game, state.pi, state.mu, answer, flow, w)
         return FictitiousState(pi, game.flow(pi), state.iteration + 1)
 
-    def policy(self, game: FiniteMFG, state: FictitiousState) -> Array:
+    def policy(self, game: Game, state: FictitiousState) -> Array:
         """The average."""
         return state.pi
 
 
-def averaged(game: FiniteMFG, pi: Array, mu: Array, other: Array, flow: Array, w: float) -> Array:
+def averaged(game: Game, pi: Array, mu: Array, other: Array, flow: Array, w: float) -> Array:
     """The policy of a population of which a share w plays `other`; where neither comes, their plain average."""
-    mine, theirs = (1 - w) * mu[:-1, :, None], w * flow[:-1, :, None]
+    mine, theirs = (1 - w) * game.deciding(mu)[..., None], w * game.deciding(flow)[..., None]
     total = mine + theirs
     come = total > 0
     share = (mine * pi + theirs * other) / total.clip(min=1e-300)

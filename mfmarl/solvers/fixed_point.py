@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.mean_field.game import FiniteMFG
-from mfmarl.solvers.mirror_descent import action_values, centred, softmax
+from envs.mean_field.protocol import Game
+from mfmarl.solvers.mirror_descent import centred, softmax
 from mfmarl.solvers.solution import Array
 
 
@@ -18,15 +18,15 @@ class FixedPoint:
     damping: float = 0.1
     name: str = "fixed_point"
 
-    def init(self, game: FiniteMFG) -> Array:
+    def init(self, game: Game) -> Array:
         """The uniform policy."""
         return game.uniform_policy()
 
-    def step(self, game: FiniteMFG, pi: Array) -> Array:
+    def step(self, game: Game, pi: Array) -> Array:
         """A share goes over to the best response."""
         return (1 - self.damping) * pi + self.damping * game.best_response(game.flow(pi), pi).policy
 
-    def policy(self, game: FiniteMFG, pi: Array) -> Array:
+    def policy(self, game: Game, pi: Array) -> Array:
         """Itself."""
         return pi
 
@@ -38,18 +38,18 @@ class PolicyIteration:
     damping: float = 0.1
     name: str = "policy_iteration"
 
-    def init(self, game: FiniteMFG) -> Array:
+    def init(self, game: Game) -> Array:
         """The uniform policy."""
         return game.uniform_policy()
 
-    def step(self, game: FiniteMFG, pi: Array) -> Array:
+    def step(self, game: Game, pi: Array) -> Array:
         """A share goes over to the greedy actions."""
-        q = np.where(game.uniform_policy() > 0, action_values(game, pi), -np.inf)
+        q = np.where(game.uniform_policy() > 0, game.action_values(pi), -np.inf)
         greedy = np.zeros(pi.shape)
         np.put_along_axis(greedy, q.argmax(-1)[..., None], 1.0, -1)
         return (1 - self.damping) * pi + self.damping * greedy
 
-    def policy(self, game: FiniteMFG, pi: Array) -> Array:
+    def policy(self, game: Game, pi: Array) -> Array:
         """Itself."""
         return pi
 
@@ -75,18 +75,18 @@ class PriorDescent:
     every: int = 10
     name: str = "prior_descent"
 
-    def init(self, game: FiniteMFG) -> SoftState:
+    def init(self, game: Game) -> SoftState:
         """The uniform policy, and prior."""
         pi = game.uniform_policy()
         return SoftState(pi, pi, 0)
 
-    def step(self, game: FiniteMFG, state: SoftState) -> SoftState:
+    def step(self, game: Game, state: SoftState) -> SoftState:
         """One soft answer."""
         pi = soft_answer(game, state.pi, state.prior, self.temperature)
         renew = self.every > 0 and (state.iteration + 1) % self.every == 0
         return SoftState(pi, pi if renew else state.prior, state.iteration + 1)
 
-    def policy(self, game: FiniteMFG, state: SoftState) -> Array:
+    def policy(self, game: Game, state: SoftState) -> Array:
         """The last answer."""
         return state.pi
 
@@ -100,23 +100,23 @@ class EntropyContinuation:
     still: float = 1e-3
     name: str = "entropy_continuation"
 
-    def init(self, game: FiniteMFG) -> tuple[Array, float]:
+    def init(self, game: Game) -> tuple[Array, float]:
         """The uniform policy and the first temperature."""
         return game.uniform_policy(), self.start
 
-    def step(self, game: FiniteMFG, state: tuple[Array, float]) -> tuple[Array, float]:
+    def step(self, game: Game, state: tuple[Array, float]) -> tuple[Array, float]:
         """One soft answer, mixed half with the last."""
         pi, temperature = state
         found = 0.5 * pi + 0.5 * soft_answer(game, pi, game.uniform_policy(), temperature)
         moved = np.abs(found - pi).sum(-1).max()
         return found, temperature * self.factor if moved < self.still else temperature
 
-    def policy(self, game: FiniteMFG, state: tuple[Array, float]) -> Array:
+    def policy(self, game: Game, state: tuple[Array, float]) -> Array:
         """The last one."""
         return state[0]
 
 
-def soft_answer(game: FiniteMFG, pi: Array, prior: Array, temperature: float) -> Array:
+def soft_answer(game: Game, pi: Array, prior: Array, temperature: float) -> Array:
     """prior exp(Q* / temperature), normalised, of the best response's action values against mu^pi."""
     q = game.best_response(game.flow(pi), pi).q
     with np.errstate(divide="ignore"):

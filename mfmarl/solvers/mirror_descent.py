@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
 from mfmarl.solvers.solution import Array
 
 
@@ -17,15 +17,15 @@ class MirrorDescent:
     step_size: float = 0.1
     name: str = "mirror_descent"
 
-    def init(self, game: FiniteMFG) -> Array:
-        """Logits of the uniform policy: [T, S, A]."""
+    def init(self, game: Game) -> Array:
+        """Logits of the uniform policy: [..., S, A]."""
         return np.where(game.uniform_policy() > 0, 0.0, -np.inf)
 
-    def step(self, game: FiniteMFG, logits: Array) -> Array:
+    def step(self, game: Game, logits: Array) -> Array:
         """logits += step Q."""
-        return centred(logits + self.step_size * action_values(game, softmax(logits)))
+        return centred(logits + self.step_size * game.action_values(softmax(logits)))
 
-    def policy(self, game: FiniteMFG, logits: Array) -> Array:
+    def policy(self, game: Game, logits: Array) -> Array:
         """Their softmax."""
         return softmax(logits)
 
@@ -40,29 +40,20 @@ class Munchausen:
     step_size: float = 0.1
     name: str = "munchausen"
 
-    def init(self, game: FiniteMFG) -> Array:
-        """ln of the uniform policy: [T, S, A]."""
+    def init(self, game: Game) -> Array:
+        """ln of the uniform policy: [..., S, A]."""
         with np.errstate(divide="ignore"):
             return np.log(game.uniform_policy())
 
-    def step(self, game: FiniteMFG, log_pi: Array) -> Array:
+    def step(self, game: Game, log_pi: Array) -> Array:
         """ln softmax(ln pi + step Q)."""
-        raised = centred(log_pi + self.step_size * action_values(game, np.exp(log_pi)))
+        raised = centred(log_pi + self.step_size * game.action_values(np.exp(log_pi)))
         found: Array = raised - np.log(np.exp(raised).sum(-1, keepdims=True))
         return found
 
-    def policy(self, game: FiniteMFG, log_pi: Array) -> Array:
+    def policy(self, game: Game, log_pi: Array) -> Array:
         """The policy itself."""
         return np.exp(log_pi)
-
-
-def action_values(game: FiniteMFG, pi: Array) -> Array:
-    """Q[T, S, A] of one agent who plays pi among a population that does; 0 for actions that a state does not have."""
-    mu = game.flow(pi)
-    values = game.evaluate(pi, mu, pi)
-    r = game.rewards(mu, pi)
-    q = np.stack([r[t] + game.kernel.expect(t, values[t + 1], mu[t]) for t in range(game.horizon)])
-    return q if game.action_mask is None else np.where(game.action_mask, q, 0.0)
 
 
 def centred(logits: Array) -> Array:

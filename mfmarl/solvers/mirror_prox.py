@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.mean_field.game import FiniteMFG
-from mfmarl.solvers.mirror_descent import action_values, centred, softmax
+from envs.mean_field.protocol import Game
+from mfmarl.solvers.mirror_descent import centred, softmax
 from mfmarl.solvers.solution import Array
 
 LEAST, LARGEST = 1e-9, 1e4
@@ -37,25 +37,25 @@ class MirrorProx:
     growth: float = 1.5
     name: str = "mirror_prox"
 
-    def init(self, game: FiniteMFG) -> ProxState:
+    def init(self, game: Game) -> ProxState:
         """The uniform policy."""
         pi = game.uniform_policy()
-        return ProxState(np.where(pi > 0, 0.0, -np.inf), pi, action_values(game, pi), 1.0)
+        return ProxState(np.where(pi > 0, 0.0, -np.inf), pi, game.action_values(pi), 1.0)
 
-    def step(self, game: FiniteMFG, state: ProxState) -> ProxState:
+    def step(self, game: Game, state: ProxState) -> ProxState:
         """One step of a size that holds."""
         size = state.step_size
         while True:
             ahead = softmax(centred(state.logits + size * state.q))
-            q = action_values(game, ahead)
+            q = game.action_values(ahead)
             moved = np.abs(ahead - state.pi).sum(-1).max()
             if size * np.abs(q - state.q).max() <= self.smoothness * max(moved, 1e-12) or size < LEAST:
                 break
             size /= 2
         logits = centred(state.logits + size * q)
         pi = softmax(logits)
-        return ProxState(logits, pi, action_values(game, pi), min(size * self.growth, LARGEST))
+        return ProxState(logits, pi, game.action_values(pi), min(size * self.growth, LARGEST))
 
-    def policy(self, game: FiniteMFG, state: ProxState) -> Array:
+    def policy(self, game: Game, state: ProxState) -> Array:
         """The last iterate."""
         return state.pi

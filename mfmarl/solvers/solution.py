@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
 
 Array = NDArray[np.float64]
 Reason = Literal["tolerance", "iterations", "stopped"]
@@ -32,9 +32,9 @@ class Solution:
     """The best policy that a solver found, and how it went."""
 
     pi: Array
-    """[T, S, A]"""
+    """[..., S, A], by the kind of game."""
     mu: Array
-    """[T+1, S], its flow."""
+    """[..., S], its flow."""
     exploitability: float
     history: tuple[Point, ...]
     converged: bool
@@ -49,29 +49,69 @@ class Solution:
         return self.history[-1].iteration
 
 
+@dataclass(frozen=True)
+class CoupledSolution:
+    """The best policies of several populations, by name; how they were found is told of their stacked form."""
+
+    pi: Mapping[str, Array]
+    """[T, S, A] each."""
+    mu: Mapping[str, Array]
+    """[T+1, S] each, their flows."""
+    stacked: Solution
+    """The same as one array; `resume_from` goes on with it."""
+
+    @property
+    def exploitability(self) -> float:
+        """The sum over populations."""
+        return self.stacked.exploitability
+
+    @property
+    def history(self) -> tuple[Point, ...]:
+        """Every iteration."""
+        return self.stacked.history
+
+    @property
+    def converged(self) -> bool:
+        """Whether the exploitability came down to the tolerance."""
+        return self.stacked.converged
+
+    @property
+    def reason(self) -> Reason:
+        """Why it ended."""
+        return self.stacked.reason
+
+    @property
+    def iterations(self) -> int:
+        """Of the solver."""
+        return self.stacked.iterations
+
+
 class Solver(Protocol):
-    """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`."""
+    """A rule that makes policies: `init(game) -> State`, `step(game, state) -> State`, `policy(game, state) -> pi`.
+
+    The game is a `Game`, or, of solvers that need more, the kind of game that they say.
+    """
 
     @property
     def name(self) -> str:
         """As in `mfmarl.solvers.SOLVERS`."""
         ...
 
-    def init(self, game: FiniteMFG) -> Any:
+    def init(self, game: Any) -> Any:
         """The state before the first iteration."""
         ...
 
-    def step(self, game: FiniteMFG, state: Any) -> Any:
+    def step(self, game: Any, state: Any) -> Any:
         """One iteration; the state given is not changed."""
         ...
 
-    def policy(self, game: FiniteMFG, state: Any) -> Array:
-        """The policy of a state: [T, S, A]."""
+    def policy(self, game: Any, state: Any) -> Array:
+        """The policy of a state: [..., S, A]."""
         ...
 
 
 def run(
-    game: FiniteMFG,
+    game: Game,
     solver: Solver,
     *,
     tol: float,

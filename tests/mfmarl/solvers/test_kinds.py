@@ -1,0 +1,53 @@
+"""Stationary games, on graphons, with a common noise, and the market: the solvers of finite games solve them."""
+
+import numpy as np
+import pytest
+
+from envs.mean_field import make
+from mfmarl.solvers import solve
+
+KINDS = {
+    "beach-bar-closing": {"size": 6, "horizon": 4},
+    "beach-bar-graphon": {"places": 3, "size": 6, "horizon": 4},
+    "crowd-1d-stationary": {"size": 5},
+    "inventory-market": {"demand": 2.0, "horizon": 4},
+    "sis-stationary": {},
+}
+
+GENERAL = [
+    "boltzmann_iteration", "entropy_continuation", "fictitious_play", "fixed_point", "mirror_descent", "mirror_prox",
+    "munchausen", "policy_iteration", "prior_descent",
+]  # fmt: skip
+"""Solvers that ask no more of a game than `envs.mean_field.protocol.Game`."""
+
+
+@pytest.mark.parametrize("solver", GENERAL)
+@pytest.mark.parametrize("name", KINDS)
+def test_general_solvers_make_policies_of_every_kind(name: str, solver: str) -> None:
+    game = make(name, **KINDS[name])
+    found = solve(game, solver, tol=0, max_iterations=3)
+    assert found.pi.shape == game.uniform_policy().shape
+    np.testing.assert_allclose(found.pi.sum(-1), 1.0, atol=1e-12)
+    assert game.exploitability(found.pi) == pytest.approx(found.exploitability, abs=1e-12)
+    half = solve(game, solver, tol=0, max_iterations=1)
+    rest = solve(game, solver, tol=0, max_iterations=3, resume_from=half)
+    assert [p.exploitability for p in rest.history] == [p.exploitability for p in found.history]
+
+
+@pytest.mark.parametrize("name", ["beach-bar-closing", "beach-bar-graphon", "inventory-market"])
+def test_mirror_prox_solves_them_untuned(name: str) -> None:
+    assert solve(make(name, **KINDS[name]), tol=1e-2, max_iterations=100).converged
+
+
+def test_left_and_right_for_ever_is_left_and_right() -> None:
+    found = solve(make("left-right-stationary"), tol=1e-5)
+    assert found.pi[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-4)
+    averaged = solve(make("left-right-stationary"), "fictitious_play", tol=0, max_iterations=300)
+    assert averaged.pi[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-2)
+
+
+def test_the_epidemic_rests_where_distance_is_worth_the_risk() -> None:
+    found = solve(make("sis-stationary"), "policy_iteration", tol=0, max_iterations=150, damping=0.02)
+    # discount (.81 ill + .01) .5 / (1 - .7 discount) = .5
+    ill = ((1 - 0.7 * 0.95) / 0.95 - 0.01) / 0.81
+    assert found.mu == pytest.approx([1 - ill, ill], abs=0.01)
