@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
+from analysis.statistics import MIN_RUNS, holm, paired_difference
 from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
 
 Toy = type[AttractorMFG] | type[CrowdAvoidanceMFG] | type[TriStateCongestionMFG]
@@ -112,3 +114,41 @@ def _alpha(row: NDArray[np.float64]) -> str:
     if row.ndim == 0:
         return f"alpha = {row:g}"
     return ", ".join(f"a{i + 1} = {value:g}" for i, value in enumerate(row))
+
+
+def gap_intervals(table: pd.DataFrame, of: str = "NIG") -> pd.DataFrame:
+    """Mean and 95 % interval over seeds of what `mfmarl.imitation.population.nig_against_samples` found.
+
+    Columns learner, samples, mean, low, high, n: t intervals, clipped nowhere; NaN below 3 seeds.
+    """
+    rows = []
+    for (learner, samples), mine in table.groupby(["learner", "samples"], sort=False):
+        mean, low, high = _t_interval(mine[of].to_numpy(float))
+        rows.append((learner, samples, mean, low, high, len(mine)))
+    return pd.DataFrame(rows, columns=["learner", "samples", "mean", "low", "high", "n"])
+
+
+def gap_differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """NIG of one learner less that of another from the same trajectories: columns first, second, samples, mean, low,
+    high, n, p (two-sided paired t), p_holm (over all rows). Below 0 the first is the better imitator.
+
+    Raises:
+        ValueError: for fewer than 3 seeds.
+    """
+    rows = []
+    for first, second in pairs:
+        for samples in table["samples"].unique():
+            at = table[table["samples"] == samples].pivot(index="seed", columns="learner", values="NIG")
+            difference = (at[first] - at[second]).to_numpy(float)
+            found = paired_difference(at[first], at[second])
+            rows.append((first, second, samples, *_t_interval(difference), len(difference), found.p_value))
+    made = pd.DataFrame(rows, columns=["first", "second", "samples", "mean", "low", "high", "n", "p"])
+    return made.assign(p_holm=holm(made["p"].tolist()))
+
+
+def _t_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
+    mean, n = float(values.mean()), len(values)
+    if n < MIN_RUNS:
+        return mean, float("nan"), float("nan")
+    half = float(stats.t.ppf((1 + level) / 2, n - 1) * stats.sem(values))
+    return mean, mean - half, mean + half

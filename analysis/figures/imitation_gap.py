@@ -80,9 +80,7 @@ def plot_error_curves(model_cls: Toy, alphas: ArrayLike, horizon: int, extra_kwa
     return figure
 
 
-def plot_gap_growth(
-    model_cls: Toy, alpha: ArrayLike, horizon: int, couplings: Sequence[Mapping[str, float]]
-) -> Figure:
+def plot_gap_growth(model_cls: Toy, alpha: ArrayLike, horizon: int, couplings: Sequence[Mapping[str, float]]) -> Figure:
     """ln ln(1 + NIG_n / err_n) of the first n steps against n, a panel for each proxy and a line for each coupling."""
     table = gap_growth(model_cls, alpha, horizon, couplings)
     figure, axes = panels(1, len(PROXIES), width=WIDE, height=2.8)
@@ -126,4 +124,3 @@ def _pareto(axis: Axes, table: pd.DataFrame) -> None:
 
 def _line(proxy: str) -> dict[str, str | float]:
     return {"color": LOOKS[proxy].colour, "linestyle": LOOKS[proxy].line, "linewidth": 1.6}
-

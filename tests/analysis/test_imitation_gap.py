@@ -14,7 +14,17 @@ from analysis.figures.imitation_gap import (
     plot_pareto_eps_vs_nig,
     plot_pareto_grid,
 )
-from analysis.imitation_gap import PROXIES, error_curves, gap_growth, gap_surface, learners, pareto
+from analysis.figures.imitation_samples import imitation_samples
+from analysis.imitation_gap import (
+    PROXIES,
+    error_curves,
+    gap_differences,
+    gap_growth,
+    gap_intervals,
+    gap_surface,
+    learners,
+    pareto,
+)
 from envs.mean_field import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
 
 
@@ -85,3 +95,37 @@ def test_figures_show_the_tables() -> None:
     # a1 runs along x
     assert not image[:, 0].any()
     assert image[0, 1:].all()
+
+
+def sampled(first: list[float], second: list[float]) -> pd.DataFrame:
+    rows = [
+        (name, 10, seed, gap) for name, gaps in (("BC", first), ("MFC-ADV", second)) for seed, gap in enumerate(gaps)
+    ]
+    return pd.DataFrame(rows, columns=["learner", "samples", "seed", "NIG"])
+
+
+def test_intervals_over_seeds_by_hand() -> None:
+    # mean 2, standard deviation 1, and Student's t at 2 degrees of freedom is 4.302653
+    found = gap_intervals(sampled([1.0, 2.0, 3.0], [5.0, 5.0, 5.0])).set_index("learner")
+    half = 4.302653 / np.sqrt(3)
+    assert found.loc["BC"].tolist()[1:4] == pytest.approx([2, 2 - half, 2 + half], abs=1e-6)
+    assert found.loc["MFC-ADV"].tolist()[1:] == [5, 5, 5, 3]
+    assert gap_intervals(sampled([1.0, 2.0], [1.0, 2.0]))["low"].isna().all()
+
+
+def test_differences_are_paired_by_seed() -> None:
+    table = sampled([1.0, 12.0, 23.0], [0.0, 10.0, 20.0])
+    found = gap_differences(table, [("MFC-ADV", "BC"), ("BC", "MFC-ADV")])
+    half = 4.302653 / np.sqrt(3)
+    assert found.loc[0, ["mean", "low", "high"]].tolist() == pytest.approx([-2, -2 - half, -2 + half], abs=1e-6)
+    assert found["mean"].tolist() == [-2, 2]
+    assert found["p"][0] == pytest.approx(found["p"][1])
+    assert found["p_holm"][0] == pytest.approx(2 * found["p"][0])
+
+
+def test_figure_of_samples_leaves_out_what_has_no_gap() -> None:
+    figure = imitation_samples(
+        {"a game": sampled([0.0, 0.0, 0.0], [1.0, 2.0, 3.0]), "b": sampled([1, 2, 3], [2, 2, 4])}
+    )
+    assert [len(axis.get_lines()) for axis in figure.axes] == [1, 2]
+    assert figure.axes[0].get_ylabel() == NIG
