@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -122,5 +123,5 @@ def _pareto(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_xlim(-0.05, 2.05)
 
 
-def _line(proxy: str) -> dict[str, str | float]:
+def _line(proxy: str) -> dict[str, Any]:
     return {"color": LOOKS[proxy].colour, "linestyle": LOOKS[proxy].line, "linewidth": 1.6}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.figures.style import NARROW, panels
@@ -41,7 +42,7 @@ def flow_gif(mu: NDArray[np.float64], title: str) -> bytes:
     bars = axis.bar(np.arange(mu.shape[1]), mu[0], width=0.85, color="#0072B2")
     axis.set(xlabel="state", ylabel="share of the population", ylim=(0, 1.05 * mu.max()))
     axis.grid(axis="x", visible=False)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title(f"{title}, t = 0", loc="left")
     # laid out once: frames would be slow, and could move
     figure.draw_without_rendering()

@@ -18,14 +18,19 @@ from envs.mean_field.kernel import Array
 from mfmarl.imitation.tensor_flow import occupancies
 
 Population = Literal["VAN", "MFC"]
+FAINTEST = 1e-3
+"""The least probability to start from: below it logits hardly move."""
 
 
 @dataclass(frozen=True)
 class Descent:
     """Adam on the logits, by a rate that falls to 0 along a cosine."""
 
-    steps: int = 400
-    rate: float = 0.1
+    steps: int = 300
+    rate: float = 0.3
+    loss: Literal["L1", "squared"] = "L1"
+    """L1: the distance itself; squared: the sum of squared differences of occupancies, which then also keeps the
+    nearest. Where a learner comes to a state more or less often than was seen, policies that match in L1 are many."""
     smooth: float = 1e-3
     """d in sqrt(u^2 + d^2), which is descended in place of |u|: L1 has no slope where occupancies agree."""
 
@@ -37,13 +42,18 @@ class Imitation:
     pi: Array
     """[..., T, S, A]"""
     distance: Array
-    """Its sum over steps of |x - x^pi|_1, without smoothing: shape of the batch."""
+    """What was descended, summed over steps and without smoothing (L1: |x - x^pi|_1): shape of the batch."""
 
 
 def imitated(
-    game: FiniteMFG, population: Population, seen: Array, flow: Array, descent: Descent | None = None
+    game: FiniteMFG,
+    population: Population,
+    seen: Array,
+    flow: Array,
+    descent: Descent | None = None,
+    start: Array | None = None,
 ) -> Imitation:
-    """The policy whose occupancy is nearest to seen[..., T, S, A], from the uniform one by descent.
+    """The policy whose occupancy is nearest to seen[..., T, S, A], by descent from `start` or the uniform policy.
 
     VAN: the learner is alone in a population that moves as was seen, flow[..., T+1, S]. MFC: in its own population, so
     that the gradient goes through what the population does to the transitions. Each of a batch is fitted by itself.
@@ -53,7 +63,8 @@ def imitated(
     target = torch.from_numpy(seen)
     frozen = flow if population == "VAN" else None
     allowed = torch.from_numpy(np.broadcast_to(game.uniform_policy() > 0, seen.shape).copy())
-    logits = torch.zeros(seen.shape, dtype=torch.float64).masked_fill(~allowed, -math.inf).requires_grad_()
+    first = torch.from_numpy(np.broadcast_to(game.uniform_policy() if start is None else start, seen.shape).copy())
+    logits = first.clamp(min=FAINTEST).log().masked_fill(~allowed, -math.inf).requires_grad_()
     adam = torch.optim.Adam([logits], lr=settings.rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(adam, settings.steps)
     nearest = torch.full(seen.shape[:-3], math.inf, dtype=torch.float64)
@@ -62,14 +73,16 @@ def imitated(
         pi = torch.softmax(logits, -1)
         away = occupancies(game, pi, frozen) - target
         with torch.no_grad():
-            distance = away.abs().sum((-3, -2, -1))
+            distance = (away.square() if settings.loss == "squared" else away.abs()).sum((-3, -2, -1))
             nearer = distance < nearest
             nearest = torch.where(nearer, distance, nearest)
             best = torch.where(nearer[..., None, None, None], pi, best)
         if step < settings.steps:
             adam.zero_grad()
             # a sum, so that no learner of the batch is told of another
-            (away.square() + settings.smooth**2).sqrt().sum().backward()  # type: ignore[no-untyped-call]
+            squares = away.square()
+            loss = squares if settings.loss == "squared" else (squares + settings.smooth**2).sqrt()
+            loss.sum().backward()  # type: ignore[no-untyped-call]
             # of actions that a state does not have there is none: 0 at -inf
             logits.grad = torch.where(allowed, logits.grad, 0.0) if logits.grad is not None else None
             adam.step()
