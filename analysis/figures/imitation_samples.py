@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from analysis.figures.curves import draw_curves
 from analysis.figures.imitation_gap import NIG
@@ -27,6 +28,9 @@ def imitation_samples(tables: Mapping[str, pd.DataFrame]) -> Figure:
         seen = bands[bands["mean"] > 0]
         draw_curves(axis, seen, looks(list(dict.fromkeys(table["learner"]))), "samples")
         axis.set(xscale="log", yscale="log", xlabel="sampled trajectories M")
+        numbers = sorted(int(number) for number in table["samples"].unique())
+        axis.set_xticks(numbers, [f"{number:,}" for number in numbers])
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.set_ylim(seen["mean"].min() / 2, seen[["mean", "high"]].max().max() * 1.5)
         axis.set_title(title, loc="left")
     for axis in axes[len(tables) :]:
