@@ -19,7 +19,7 @@ def imitation_samples(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
     Both axes are logarithmic; a band that comes to 0 is cut where the panel ends.
     """
-    columns = min(3, len(tables))
+    columns = 2 if len(tables) == 4 else min(3, len(tables))
     width = NARROW if columns == 1 else WIDE
     figure, axes = panels(-(-len(tables) // columns), columns, width=width, height=2.8)
     for axis, (title, table) in zip(axes, tables.items(), strict=False):
