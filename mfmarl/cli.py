@@ -29,6 +29,7 @@ from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
+from mfmarl.solve_command import Solve
 from mfmarl.study_command import Study
 from mfmarl.submit_command import Submit
 
@@ -308,7 +309,7 @@ COMMANDS: dict[
     str,
     type[
         Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit
-        | Search
+        | Search | Solve
     ],
 ] = {
     "train": Train,
@@ -323,6 +324,7 @@ COMMANDS: dict[
     "check": Check,
     "references": References,
     "bounds": Bounds,
+    "solve": Solve,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(*arguments: str, script: str = "real_demand.py") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, script: str = "examples/real_demand.py") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
+    command = [sys.executable, str(ROOT / script), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -32,10 +33,33 @@ def test_real_demand(tmp_path: Path) -> None:
 
 
 def test_equilibrium() -> None:
-    done = run(script="equilibrium.py")
+    done = run(script="examples/equilibrium.py")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     values = {line.split()[0]: float(line.split()[5]) for line in lines[:3]}
     assert values["random"] > values["base_stock"] > values["equilibrium"] >= 0
     among, low, high = (float(lines[3].split()[i]) for i in (6, 10, 12))
     assert 0.9 * among < low < high
+
+
+def test_notebook() -> None:
+    notebook = ROOT / "examples" / "imitation_in_mean_field_games.ipynb"
+    before = notebook.read_bytes()
+    done = run(str(notebook), script="scripts/run_notebook.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("cells run\n")
+    assert notebook.read_bytes() == before
+
+
+def test_a_notebook_that_fails_says_which_cell(tmp_path: Path) -> None:
+    cells = [{"cell_type": "code", "source": ["x = 1\n", "x + 1"]}, {"cell_type": "code", "source": ["1 / 0"]}]
+    notebook = tmp_path / "one.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}))
+    done = run(str(notebook), script="scripts/run_notebook.py")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "cell 2 of 2 failed" in done.stderr
+    notebook.write_text(json.dumps({"cells": cells[:1]}))
+    assert run(str(notebook), "--write", script="scripts/run_notebook.py").returncode == 0
+    written = json.loads(notebook.read_text())["cells"][0]
+    assert written["outputs"][0]["data"]["text/plain"] == ["2"]

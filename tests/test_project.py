@@ -30,7 +30,8 @@ WITHOUT_TORCH = (
     "mfmarl/model_text.py", "mfmarl/launch/manifest.py", "mfmarl/launch/cluster_config.py",
     "mfmarl/launch/templates.py", "mfmarl/launch/slurm.py", "mfmarl/launch/kuberay.py", "mfmarl/launch/ray_up.py",
     "mfmarl/launch/rayjob_fields.py", "mfmarl/search_command.py", "mfmarl/launch/search_config.py",
-    "mfmarl/launch/search.py", "mfmarl/launch/trials.py",
+    "mfmarl/launch/search.py", "mfmarl/launch/trials.py", "mfmarl/solve_command.py", "mfmarl/solve.py",
+    "mfmarl/solvers/problem.py", "mfmarl/solvers/saved.py", "mfmarl/solvers/state_tree.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""

@@ -1,0 +1,129 @@
+"""Solutions as files: `solution.safetensors`, which solving goes on from, and the same in words in `solution.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.solvers.problem import Problem
+from mfmarl.solvers.solution import Point, Solution
+from mfmarl.solvers.state_tree import Arrays, put_together, taken_apart
+
+TENSORS, WORDS = "solution.safetensors", "solution.json"
+SCHEMA = 1
+LARGEST = 4 << 30
+"""Bytes of a file that is read."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A solution, of what, and when solving it was to end."""
+
+    problem: Problem
+    tol: float
+    max_iterations: int
+    solution: Solution
+
+
+def write_solution(folder: Path, saved: Saved) -> list[Path]:
+    """Write both files into `folder`, each whole or not at all.
+
+    The tensors' file has everything in it, and a SHA-256 of it all, so that a killed write leaves the last one good.
+
+    Raises:
+        StorageFailed: where the folder cannot be made or takes no file.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    state, arrays = taken_apart(saved.solution.state, "state")
+    arrays |= {"pi": np.array(saved.solution.pi, order="C"), "mu": np.array(saved.solution.mu, order="C")}
+    told = _told(saved)
+    text = to_json(told | {"state": state})
+    metadata = {"solution": text, "sha256": _digest(text, arrays)}
+    paths = [folder / TENSORS, folder / WORDS]
+    write_whole(paths[0], bytes(safetensors.numpy.save(arrays, metadata)))
+    write_whole(paths[1], to_json(told, indent=1).encode() + b"\n")
+    return paths
+
+
+def read_solution(folder: Path) -> Saved:
+    """What `write_solution` has written.
+
+    Raises:
+        UserError: where the folder has no solution.
+        DamagedFile: where the file was cut short or changed.
+        StorageFailed: where it cannot be read.
+    """
+    path = folder / TENSORS
+    if not path.exists():
+        raise UserError(f"{folder} has no {TENSORS}; `mfmarl solve GAME --out {folder}` makes one")
+    data = read_capped(path, LARGEST)
+    try:
+        metadata = _metadata(data)
+        text = metadata["solution"]
+        arrays = safetensors.numpy.load(data)
+        whole = metadata["sha256"] == _digest(text, arrays)
+        told = json.loads(text)
+    except Exception as error:
+        # safetensors, json and the header's reader each have errors of their own for bytes that are none
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    if not whole:
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
+    if told.get("schema") != SCHEMA:
+        raise DamagedFile(f"{path} has schema {told.get('schema')!r}; this version reads {SCHEMA}")
+    problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
+    # dataclasses of a state stand beside their solver
+    module = sys.modules[type(problem.build()[1]).__module__]
+    solution = Solution(
+        pi=arrays["pi"],
+        mu=arrays["mu"],
+        exploitability=told["exploitability"],
+        history=tuple(Point(*point) for point in told["history"]),
+        converged=told["converged"],
+        reason=told["reason"],
+        state=put_together(told["state"], arrays, module),
+    )
+    return Saved(problem, told["tol"], told["max_iterations"], solution)
+
+
+def _told(saved: Saved) -> dict[str, Any]:
+    problem, solution = saved.problem, saved.solution
+    return {
+        "schema": SCHEMA,
+        "game": problem.game,
+        "parameters": dict(problem.parameters),
+        "solver": problem.solver,
+        "settings": dict(problem.settings),
+        "tol": saved.tol,
+        "max_iterations": saved.max_iterations,
+        "exploitability": solution.exploitability,
+        "iterations": solution.iterations,
+        "converged": solution.converged,
+        "reason": solution.reason,
+        "history": [[p.iteration, p.exploitability, p.seconds] for p in solution.history],
+    }
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Of a safetensors file: 8 bytes of length, then a JSON header."""
+    length = int.from_bytes(data[:8], "little")
+    found: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return found
+
+
+def _digest(text: str, arrays: Arrays | dict[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        sha.update(arrays[name].tobytes())
+    return sha.hexdigest()
