@@ -9,8 +9,11 @@ from envs import UnknownName
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.fictitious_play import FictitiousPlay
 from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIteration, PriorDescent
+from mfmarl.solvers.forward_sweep import ForwardSweep
+from mfmarl.solvers.interior_point import InteriorPoint
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
+from mfmarl.solvers.omi import OMI
 from mfmarl.solvers.solution import Point, Solution, Solver, run
 
 __all__ = ["SOLVERS", "Point", "Solution", "Solver", "solve"]
@@ -20,9 +23,12 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "entropy_continuation": EntropyContinuation,
     "fictitious_play": FictitiousPlay,
     "fixed_point": FixedPoint,
+    "forward_sweep": ForwardSweep,
+    "interior_point": InteriorPoint,
     "mirror_descent": MirrorDescent,
     "mirror_prox": MirrorProx,
     "munchausen": Munchausen,
+    "omi": OMI,
     "policy_iteration": PolicyIteration,
     "prior_descent": PriorDescent,
 }
