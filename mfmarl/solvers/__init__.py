@@ -11,6 +11,7 @@ from mfmarl.solvers.fictitious_play import FictitiousPlay
 from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIteration, PriorDescent
 from mfmarl.solvers.forward_sweep import ForwardSweep
 from mfmarl.solvers.interior_point import InteriorPoint
+from mfmarl.solvers.mf_omo import MFOMO
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
 from mfmarl.solvers.omi import OMI
@@ -25,6 +26,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "fixed_point": FixedPoint,
     "forward_sweep": ForwardSweep,
     "interior_point": InteriorPoint,
+    "mf_omo": MFOMO,
     "mirror_descent": MirrorDescent,
     "mirror_prox": MirrorProx,
     "munchausen": Munchausen,

@@ -73,7 +73,7 @@ def constraints(game: FiniteMFG) -> tuple[Any, Array]:
     return sparse.csr_array(found @ sparse.diags_array(np.tile(mask.ravel().astype(float), T))), b
 
 
-def project(A: Any, b: Array, y: Array, dual: Array, tol: float = 1e-12, most: int = 100) -> tuple[Array, Array]:
+def project(A: Any, b: Array, y: Array, dual: Array, tol: float = 1e-10, most: int = 100) -> tuple[Array, Array]:
     """The x >= 0 with A x = b that is nearest to y, and its multipliers.
 
     x = max(0, y + A' dual); Newton's method on the dual, whose Hessian is A D A' with D the places where x > 0 (Qi and
