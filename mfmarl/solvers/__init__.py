@@ -12,6 +12,7 @@ from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIt
 from mfmarl.solvers.forward_sweep import ForwardSweep
 from mfmarl.solvers.interior_point import InteriorPoint
 from mfmarl.solvers.mf_omo import MFOMO
+from mfmarl.solvers.mf_psro import MFPSRO
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
 from mfmarl.solvers.omi import OMI
@@ -27,6 +28,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "forward_sweep": ForwardSweep,
     "interior_point": InteriorPoint,
     "mf_omo": MFOMO,
+    "mf_psro": MFPSRO,
     "mirror_descent": MirrorDescent,
     "mirror_prox": MirrorProx,
     "munchausen": Munchausen,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from envs.mean_field.game import FiniteMFG
-from mfmarl.solvers.polytope import constraints, divergence, entropic_step, gains, policy_of, project
+from mfmarl.solvers.polytope import check_fixed, constraints, divergence, entropic_step, gains, policy_of, project
 from mfmarl.solvers.solution import Array
 
 LEAST, LARGEST = 1e-9, 1e4
@@ -47,11 +47,12 @@ class OMI:
         Raises:
             ValueError: where transitions depend on the population.
         """
-        A, b = constraints(game)
+        check_fixed(game)
         with np.errstate(divide="ignore"):
             log_pi = np.log(game.uniform_policy())
         if self.geometry == "entropic":
             return OMIState(log_pi, 1.0)
+        A, b = constraints(game)
         pi = game.uniform_policy()
         x = game.flow(pi)[:-1, :, None] * pi
         return OMIState(log_pi, 1.0, (A, b), x, np.zeros(len(b)))

@@ -53,14 +53,23 @@ def policy_of(game: FiniteMFG, x: Array) -> Array:
     return pi
 
 
+def check_fixed(game: FiniteMFG) -> None:
+    """Refuse a game whose occupancies are no polytope.
+
+    Raises:
+        ValueError: where transitions depend on the population.
+    """
+    if not game.kernel.fixed:
+        raise ValueError(f"{game.name}: transitions depend on the population; want a kernel that does not")
+
+
 def constraints(game: FiniteMFG) -> tuple[Any, Array]:
     """Sparse A [T S, T S A] and b [T S] with A x = b for occupancies.
 
     Raises:
         ValueError: where transitions depend on the population, so that occupancies are no polytope.
     """
-    if not game.kernel.fixed:
-        raise ValueError(f"{game.name}: transitions depend on the population; want a kernel that does not")
+    check_fixed(game)
     T, S, A = game.shape
     successors, prob = game.kernel.rows(0, game.initial)
     pair = np.repeat(np.arange(S * A), successors.shape[2])

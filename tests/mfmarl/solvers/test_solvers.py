@@ -7,7 +7,7 @@ from envs import UnknownName
 from envs.mean_field import make
 from mfmarl.solvers import SOLVERS, solve
 
-FIXED_KERNELS = {"omi"}
+FIXED_KERNELS = {"mf_psro", "omi"}
 
 
 @pytest.mark.parametrize(
