@@ -16,6 +16,7 @@ from mfmarl.solvers.mf_psro import MFPSRO
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
 from mfmarl.solvers.omi import OMI
+from mfmarl.solvers.portfolio import Portfolio
 from mfmarl.solvers.solution import Point, Solution, Solver, run
 
 __all__ = ["SOLVERS", "Point", "Solution", "Solver", "solve"]
@@ -34,6 +35,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "munchausen": Munchausen,
     "omi": OMI,
     "policy_iteration": PolicyIteration,
+    "portfolio": Portfolio,
     "prior_descent": PriorDescent,
 }
 
