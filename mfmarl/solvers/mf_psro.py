@@ -7,7 +7,7 @@ correlated one (CE) where none gains by answering what it is told with another p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,10 @@ from mfmarl.solvers.solution import Array
 
 SAME = 1e-9
 """L1 distance of occupancies below which policies are one."""
+AT_REST = 1e-6
+"""Gain by leaving a mixture below which it stays."""
+MOST = 20
+"""Times `rounds` that an iteration has at most."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,11 @@ class MFPSRO:
     """Best responses to a mixture are added to its policies; regret minimisation among them makes the next mixture.
 
     Regrets are those of predictive regret matching (Farina, Kroer and Sandholm 2021), for CE one minimiser for each
-    policy that is told (Blum and Mansour 2007). The mixture is the last half of `rounds` times (1 + iteration) rounds.
+    policy that is told (Blum and Mansour 2007). The mixture is the last half of `rounds` times (1 + iteration) rounds, to 20 times.
     """
 
     meta: Literal["cce", "ce"] = "cce"
-    rounds: int = 100
+    rounds: int = 50
     name: str = "mf_psro"
 
     def init(self, game: FiniteMFG) -> PSROState:
@@ -68,17 +72,23 @@ class MFPSRO:
         return PSROState(pi, game.flow(pi)[:, :-1, :, None] * pi, np.ones((1, 1)), 0)
 
     def step(self, game: FiniteMFG, state: PSROState) -> PSROState:
-        """Add the best answers, and find the next mixture."""
+        """Add the best answers, and find the next mixture; one that nobody gains by leaving stays."""
         told = told_rewards(game, state)
-        wanted = told.sum(0, keepdims=True) if self.meta == "cce" else told[state.shares.mean(0) > 0]
-        answers = _answers(game, wanted)[0]
+        own = state.occupancies * told
+        if self.meta == "cce":
+            wanted, worth = told.sum(0, keepdims=True), own.sum(keepdims=True)[0]
+        else:
+            wanted, worth = told, own
+        answers, best = _answers(game, wanted)
+        if float((best - worth.sum((-3, -2, -1))).sum()) <= AT_REST:
+            return replace(state, iteration=state.iteration + 1)
         policies, occupancies = list(state.policies), list(state.occupancies)
         for pi in answers:
             x = game.flow(pi)[:-1, :, None] * pi
             if min(float(np.abs(x - other).sum()) for other in occupancies) > SAME:
                 policies.append(pi)
                 occupancies.append(x)
-        found, rounds = np.stack(occupancies), self.rounds * (1 + state.iteration)
+        found, rounds = np.stack(occupancies), self.rounds * min(1 + state.iteration, MOST)
         shares = _mixture(game, found, rounds, self.meta == "ce")
         return PSROState(np.stack(policies), found, shares, state.iteration + 1)
 

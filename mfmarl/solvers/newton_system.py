@@ -26,6 +26,9 @@ def newton_step(
         z d ln x + dV - dr - E dV' - dP V' = wanted
         m = E_pi d ln x
         mu' m' = P (x d ln x) + dP x
+
+    Raises:
+        ValueError: where that system is singular.
     """
     T, S, A = game.shape
     system = _System(T, S, A)
@@ -73,7 +76,10 @@ def newton_step(
         s, seen = (grid.ravel() for grid in np.indices(ends.shape))
         last = np.full(s.size, T)
         system.add(system.value(last, s), system.mass(last, seen), -ends.ravel())
-    return system.solve(wanted)
+    try:
+        return system.solve(wanted)
+    except RuntimeError as singular:
+        raise ValueError(f"{game.name}: Newton's step has no solution ({singular}); want another solver") from singular
 
 
 class _System:
