@@ -21,7 +21,7 @@ SAME = 1e-9
 """L1 distance of occupancies below which policies are one."""
 AT_REST = 1e-6
 """Gain by leaving a mixture below which it stays."""
-MOST = 20
+MOST = 10
 """Times `rounds` that an iteration has at most."""
 
 
@@ -36,6 +36,8 @@ class PSROState:
     shares: Array
     """[M, n]"""
     iteration: int
+    at_rest: bool = False
+    """Whether nobody gains by leaving it."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ class MFPSRO:
     """Best responses to a mixture are added to its policies; regret minimisation among them makes the next mixture.
 
     Regrets are those of predictive regret matching (Farina, Kroer and Sandholm 2021), for CE one minimiser for each
-    policy that is told (Blum and Mansour 2007). The mixture is the last half of `rounds` times (1 + iteration) rounds, to 20 times.
+    policy that is told (Blum and Mansour 2007). The mixture is the last half of `rounds` times (1 + iteration) rounds,
+    or 10 times.
     """
 
     meta: Literal["cce", "ce"] = "cce"
-    rounds: int = 50
+    rounds: int = 20
     name: str = "mf_psro"
 
     def init(self, game: FiniteMFG) -> PSROState:
@@ -73,6 +76,8 @@ class MFPSRO:
 
     def step(self, game: FiniteMFG, state: PSROState) -> PSROState:
         """Add the best answers, and find the next mixture; one that nobody gains by leaving stays."""
+        if state.at_rest:
+            return replace(state, iteration=state.iteration + 1)
         told = told_rewards(game, state)
         own = state.occupancies * told
         if self.meta == "cce":
@@ -81,7 +86,7 @@ class MFPSRO:
             wanted, worth = told, own
         answers, best = _answers(game, wanted)
         if float((best - worth.sum((-3, -2, -1))).sum()) <= AT_REST:
-            return replace(state, iteration=state.iteration + 1)
+            return replace(state, iteration=state.iteration + 1, at_rest=True)
         policies, occupancies = list(state.policies), list(state.occupancies)
         for pi in answers:
             x = game.flow(pi)[:-1, :, None] * pi
