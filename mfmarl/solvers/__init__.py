@@ -6,13 +6,20 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from envs import UnknownName
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.populations import CoupledMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
 from mfmarl.solvers.fictitious_play import FictitiousPlay
 from mfmarl.solvers.fixed_point import EntropyContinuation, FixedPoint, PolicyIteration, PriorDescent
+from mfmarl.solvers.forward_sweep import ForwardSweep
+from mfmarl.solvers.interior_point import InteriorPoint
+from mfmarl.solvers.mf_omo import MFOMO
+from mfmarl.solvers.mf_psro import MFPSRO
 from mfmarl.solvers.mirror_descent import MirrorDescent, Munchausen
 from mfmarl.solvers.mirror_prox import MirrorProx
+from mfmarl.solvers.omi import OMI
+from mfmarl.solvers.portfolio import Portfolio
 from mfmarl.solvers.solution import CoupledSolution, Point, Solution, Solver, run
 
 __all__ = ["SOLVERS", "CoupledSolution", "Point", "Solution", "Solver", "solve"]
@@ -22,12 +29,20 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "entropy_continuation": EntropyContinuation,
     "fictitious_play": FictitiousPlay,
     "fixed_point": FixedPoint,
+    "forward_sweep": ForwardSweep,
+    "interior_point": InteriorPoint,
+    "mf_omo": MFOMO,
+    "mf_psro": MFPSRO,
     "mirror_descent": MirrorDescent,
     "mirror_prox": MirrorProx,
     "munchausen": Munchausen,
+    "omi": OMI,
     "policy_iteration": PolicyIteration,
+    "portfolio": Portfolio,
     "prior_descent": PriorDescent,
 }
+OF_FINITE_GAMES = frozenset({"forward_sweep", "interior_point", "mf_omo", "mf_psro", "omi", "portfolio"})
+"""Solvers that need transitions and rewards themselves: of one population with finitely many decisions."""
 
 
 @overload
@@ -71,6 +86,7 @@ def solve(
     Raises:
         UnknownName: for an unknown solver; suggests the nearest.
         TypeError: for a setting that the solver does not have.
+        ValueError: for a game of a kind that the solver does not take.
     """
     if isinstance(solver, str):
         if solver not in SOLVERS:
@@ -78,6 +94,9 @@ def solve(
         solver = SOLVERS[solver](**settings)
     elif settings:
         raise TypeError(f"{solver.name} is given as an object; settings {', '.join(settings)} belong into it")
+    if solver.name in OF_FINITE_GAMES and not isinstance(game, FiniteMFG):
+        kind = type(game).__name__
+        raise ValueError(f"{solver.name} takes games of one population with a last decision, and {game.name} is a {kind}")
     resumed = resume_from.stacked if isinstance(resume_from, CoupledSolution) else resume_from
     how: dict[str, Any] = {
         "tol": tol, "max_iterations": max_iterations, "callback": callback, "resume_from": resumed

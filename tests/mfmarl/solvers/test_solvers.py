@@ -7,6 +7,8 @@ from envs import UnknownName
 from envs.mean_field import make
 from mfmarl.solvers import SOLVERS, solve
 
+FIXED_KERNELS = {"mf_psro", "omi"}
+
 
 @pytest.mark.parametrize(
     "name",
@@ -44,7 +46,8 @@ def test_munchausen_is_mirror_descent() -> None:
 
 @pytest.mark.parametrize("solver", sorted(SOLVERS))
 def test_every_solver_resumes_bit_for_bit(solver: str) -> None:
-    game = make("garnet", pull=1.0)
+    # occupancies are a polytope only where transitions do not follow the population
+    game = make("garnet", pull=0.0 if solver in FIXED_KERNELS else 1.0)
     whole = solve(game, solver, tol=0, max_iterations=12)
     half = solve(game, solver, tol=0, max_iterations=5)
     rest = solve(game, solver, tol=0, max_iterations=12, resume_from=half)
