@@ -56,5 +56,5 @@ def occupancies(game: FiniteMFG, pi: Tensor, frozen: Array | None = None) -> Ten
         found.append(x)
         if t < game.horizon - 1:
             seen = mu if frozen is None else torch.from_numpy(np.ascontiguousarray(frozen[..., t, :]))
-            mu = _Push.apply(x, seen, game.kernel, t)
+            mu = _Push.apply(x, seen, game.kernel, t)  # type: ignore[no-untyped-call]
     return torch.stack(found, -3)

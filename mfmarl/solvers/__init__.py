@@ -96,7 +96,7 @@ def solve(
         raise TypeError(f"{solver.name} is given as an object; settings {', '.join(settings)} belong into it")
     if solver.name in OF_FINITE_GAMES and not isinstance(game, FiniteMFG):
         kind = type(game).__name__
-        raise ValueError(f"{solver.name} takes games of one population with a last decision, and {game.name} is a {kind}")
+        raise ValueError(f"{solver.name} takes games of one population and a last decision; {game.name} is a {kind}")
     resumed = resume_from.stacked if isinstance(resume_from, CoupledSolution) else resume_from
     how: dict[str, Any] = {
         "tol": tol, "max_iterations": max_iterations, "callback": callback, "resume_from": resumed

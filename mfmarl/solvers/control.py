@@ -46,7 +46,7 @@ def social_optimum(game: FiniteMFG, tol: float = 1e-3, max_iterations: int = 200
     value = float(game.value(pi, game.flow(pi), pi))
     for iteration in range(max_iterations + 1):
         process, mu = marginal(game, pi)
-        gap = float(gains_of(process, pi) @ game.initial)
+        gap = float(gains_of(process, pi, mu, game.initial))
         if gap <= tol or iteration == max_iterations:
             break
         values = values_of(process, pi, ())

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from envs.mean_field.game import FiniteMFG
-from mfmarl.solvers.forward_sweep import ForwardSweep
-from mfmarl.solvers.interior_point import InteriorPoint
-from mfmarl.solvers.mirror_prox import MirrorProx
+from mfmarl.solvers.forward_sweep import ForwardSweep, SweepState
+from mfmarl.solvers.interior_point import CentralState, InteriorPoint
+from mfmarl.solvers.mirror_prox import MirrorProx, ProxState
 from mfmarl.solvers.solution import Array, Solver
+
+MEMBERS_STATES = (SweepState, ProxState, CentralState)
+"""A saved state is put together from dataclasses of its solver's module."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Problem:
         """The game and the solver.
 
         Raises:
-            UserError: where values are out of range, or the game has several populations.
+            UserError: where values are out of range, or the game is of a kind that files do not hold.
         """
         try:
             game = make(self.game, **self.parameters)
@@ -53,7 +53,8 @@ class Problem:
             given = " ".join(f"{key}={value}" for key, value in {**self.parameters, **self.settings}.items())
             raise UserError(f"{self.game} cannot be made with {given or 'its defaults'}: {error}") from error
         if not isinstance(game, FiniteMFG):
-            raise UserError(f"{self.game} has several populations; solve takes games of one")
+            kind = type(game).__name__
+            raise UserError(f"{self.game} is a {kind}; files hold games of one population and a last decision (FiniteMFG)")
         return game, solver
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.mean_field import make
-from mfmarl.solvers import solve
+from mfmarl.solvers import OF_FINITE_GAMES, SOLVERS, solve
 
 KINDS = {
     "beach-bar-closing": {"size": 6, "horizon": 4},
@@ -14,10 +14,7 @@ KINDS = {
     "sis-stationary": {},
 }
 
-GENERAL = [
-    "boltzmann_iteration", "entropy_continuation", "fictitious_play", "fixed_point", "mirror_descent", "mirror_prox",
-    "munchausen", "policy_iteration", "prior_descent",
-]  # fmt: skip
+GENERAL = sorted(set(SOLVERS) - OF_FINITE_GAMES)
 """Solvers that ask no more of a game than `envs.mean_field.protocol.Game`."""
 
 
@@ -32,6 +29,15 @@ def test_general_solvers_make_policies_of_every_kind(name: str, solver: str) -> 
     half = solve(game, solver, tol=0, max_iterations=1)
     rest = solve(game, solver, tol=0, max_iterations=3, resume_from=half)
     assert [p.exploitability for p in rest.history] == [p.exploitability for p in found.history]
+
+
+@pytest.mark.parametrize("solver", sorted(OF_FINITE_GAMES))
+def test_solvers_of_finite_games_refuse_other_kinds(solver: str) -> None:
+    told = f"{solver} takes games of one population and a last decision; crowd-1d-stationary is a StationaryMFG"
+    with pytest.raises(ValueError, match=told):
+        solve(make("crowd-1d-stationary"), solver)
+    with pytest.raises(ValueError, match="predator-prey is a CoupledMFG"):
+        solve(make("predator-prey"), solver)
 
 
 @pytest.mark.parametrize("name", ["beach-bar-closing", "beach-bar-graphon", "inventory-market"])

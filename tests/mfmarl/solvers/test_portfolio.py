@@ -11,6 +11,7 @@ SMALLER = {
     "beach-bar": {"size": 10, "horizon": 8},
     "building-evacuation": {"size": 3, "horizon": 8},
     "crowd-2d": {"size": 5, "horizon": 8},
+    "inventory-market": {"demand": 2.0, "horizon": 5},
 }
 """Games that take seconds at their own size."""
 
