@@ -54,7 +54,7 @@ class Problem:
             raise UserError(f"{self.game} cannot be made with {given or 'its defaults'}: {error}") from error
         if not isinstance(game, FiniteMFG):
             kind = type(game).__name__
-            raise UserError(f"{self.game} is a {kind}; files hold games of one population and a last decision (FiniteMFG)")
+            raise UserError(f"{self.game} is a {kind}; files hold games of one population and a last decision")
         return game, solver
 
 
