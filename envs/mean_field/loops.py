@@ -39,8 +39,8 @@ class Tables:
     """A game's transitions as two arrays: every further array that machine code is given takes it .15 us to receive."""
 
     index: Index
-    """next[S, A, K]; then where mass comes from, sorted by where it arrives: first[S + 1], entries first[s] to
-    first[s + 1] lead to s, origin[S A K], s A + a of each, entry[S A K], its place in prob[S, A, K]; the mask [S, A]."""
+    """next[S, A, K]; where mass comes from, sorted by where it arrives: first[S + 1], of which entries first[s] to
+    first[s + 1] lead to s, origin[S A K], the s A + a of each, entry[S A K], its place in prob; the mask [S, A]."""
     numbers: Array
     """initial[S], prob[S, A, K], the same in the order of arrival."""
 
