@@ -1,0 +1,135 @@
+"""Playing gymnasium environments side by side, with the true successor of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
+
+from mfmarl.errors import UserError
+from mfmarl.imitation.demonstrations import Episode
+from mfmarl.imitation.spaces import Spaces
+from mfmarl.seeding import stream
+
+MakeEnv = Callable[[], gym.Env[Any, Any]]
+Act = Callable[[NDArray[np.float32]], NDArray[Any]]
+"""states [B, D] -> actions [B] or [B, A]."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps of B environments."""
+
+    states: NDArray[np.float32]
+    """[T, B, D]"""
+    actions: NDArray[Any]
+    """[T, B] or [T, B, A], as the policy gave them."""
+    rewards: NDArray[np.float64]
+    """[T, B], the environment's own."""
+    next_states: NDArray[np.float32]
+    """[T, B, D]: what followed, also where an episode ended there."""
+    terminated: NDArray[np.bool_]
+    """[T, B]"""
+    truncated: NDArray[np.bool_]
+    """[T, B]"""
+
+
+def maker(env: str | MakeEnv) -> MakeEnv:
+    """What makes one environment: a name of gymnasium, or a function that does.
+
+    Raises:
+        UserError: for a name that gymnasium does not know.
+    """
+    if not isinstance(env, str):
+        return env
+    try:
+        gym.spec(env)
+    except gym.error.Error as error:
+        raise UserError(f"unknown environment {env!r}: {error}") from error
+    return lambda: gym.make(env)
+
+
+def spaces_of(env: str | MakeEnv) -> Spaces:
+    """Of one environment; raises UserError for what imitators do not take."""
+    made = maker(env)()
+    found = Spaces.of(made.observation_space, made.action_space)
+    made.close()  # type: ignore[no-untyped-call]
+    return found
+
+
+class Collector:
+    """Environments that go on where they were; ended ones begin anew within the same step."""
+
+    def __init__(self, env: str | MakeEnv, num_envs: int, seed: int) -> None:
+        make = maker(env)
+        self.envs: VectorEnv[Any, Any, Any] = SyncVectorEnv(
+            [make] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP
+        )
+        self.spaces = Spaces.of(self.envs.single_observation_space, self.envs.single_action_space)
+        found: Any = self.envs.reset(seed=[stream(seed, "env", b) % 2**31 for b in range(num_envs)])[0]
+        self.states: NDArray[np.float32] = np.asarray(found, np.float32)
+        self.interactions = 0
+        """Steps of single environments so far."""
+        self._running = np.zeros(num_envs)
+
+    def collect(self, act: Act, steps: int) -> Rollout:
+        """Play `steps` steps in every environment."""
+        B, D = self.states.shape
+        states, after = np.empty((steps, B, D), np.float32), np.empty((steps, B, D), np.float32)
+        rewards = np.empty((steps, B))
+        terminated, truncated = np.empty((steps, B), bool), np.empty((steps, B), bool)
+        actions = []
+        for t in range(steps):
+            states[t] = self.states
+            chosen = act(self.states)
+            actions.append(chosen)
+            found, rewards[t], terminated[t], truncated[t], info = self.envs.step(self.spaces.clipped(chosen))
+            after[t] = found
+            for b in np.flatnonzero(terminated[t] | truncated[t]):
+                after[t, b] = info["final_obs"][b]
+            self.states = np.asarray(found, np.float32)
+        self.interactions += steps * B
+        return Rollout(states, np.stack(actions), rewards, after, terminated, truncated)
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.envs.close()
+
+
+def episodes(env: str | MakeEnv, act: Act, number: int, seed: int, num_envs: int = 8) -> list[Episode]:
+    """The first `number` episodes, begun by environments in turn: long and short ones are as frequent as they are.
+
+    Environment b plays episodes b, b + B, ...; taking whichever end first would favour short ones.
+    """
+    num_envs = min(num_envs, number)
+    collector = Collector(env, num_envs, seed)
+    wanted = [len(range(b, number, num_envs)) for b in range(num_envs)]
+    done: list[list[Episode]] = [[] for _ in range(num_envs)]
+    open_: list[list[tuple[Any, ...]]] = [[] for _ in range(num_envs)]
+    try:
+        while any(len(d) < w for d, w in zip(done, wanted, strict=True)):
+            step = collector.collect(act, 1)
+            for b in range(num_envs):
+                if len(done[b]) >= wanted[b]:
+                    continue
+                open_[b].append((step.states[0, b], step.actions[0, b], step.rewards[0, b]))
+                if step.terminated[0, b] or step.truncated[0, b]:
+                    rows = open_[b]
+                    done[b].append(
+                        Episode(
+                            np.stack([row[0] for row in rows] + [step.next_states[0, b]]),
+                            collector.spaces.clipped(np.stack([row[1] for row in rows])),
+                            np.array([row[2] for row in rows]),
+                            bool(step.terminated[0, b]),
+                            bool(step.truncated[0, b]),
+                        )
+                    )
+                    open_[b] = []
+    finally:
+        collector.close()
+    return [done[i % num_envs][i // num_envs] for i in range(number)]
