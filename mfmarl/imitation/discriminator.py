@@ -51,11 +51,12 @@ def gradient_penalty(
     mix = torch.rand((len(expert), 1), generator=generator)
     between = (mix * expert + (1 - mix) * policy).requires_grad_(True)
     (slope,) = torch.autograd.grad(logit(between).sum(), between, create_graph=True)
-    return (slope.norm(dim=-1) - 1).square().mean()
+    penalty: Tensor = (slope.norm(dim=-1) - 1).square().mean()
+    return penalty
 
 
 class Inputs(torch.nn.Module):
-    """States and actions as rows of one network: states normalised, numbered actions one-hot, vectors by their range."""
+    """States and actions as rows of one network: states normalised, actions one-hot, or as shares of their range."""
 
     def __init__(self, spaces: Spaces) -> None:
         super().__init__()
