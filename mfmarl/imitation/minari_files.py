@@ -1,0 +1,121 @@
+"""Demonstrations as Minari data sets (https://minari.farama.org), which other libraries read and publish."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.demonstrations import Demonstrations, Episode
+from mfmarl.imitation.spaces import Spaces
+
+
+def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
+    """The first `most` episodes of a data set that lies in `folder`, as Minari stores them: `folder/data/...`.
+
+    Raises:
+        UserError: where there is none, or its episodes are wrong; names the episode and the field.
+        DamagedFile: where Minari cannot read it.
+    """
+    import minari
+
+    data = folder / "data"
+    if not data.is_dir():
+        raise UserError(f"{folder} is no Minari data set: it has no folder data")
+    try:
+        dataset = minari.MinariDataset(data)
+        spaces = Spaces.of(dataset.observation_space, dataset.action_space)
+        indices = dataset.episode_indices[:most]
+        found = [_episode(episode) for episode in dataset.iterate_episodes(indices)]
+    except UserError as wrong:
+        raise UserError(f"{folder}: {wrong}") from wrong
+    except Exception as error:
+        # HDF5, JSON and Minari each have errors of their own for bytes that are none
+        raise DamagedFile(f"{folder} is damaged, or no Minari data set: {error}") from error
+    env = dataset.env_spec.id if dataset.env_spec is not None else ""
+    try:
+        return Demonstrations.from_episodes(found, spaces, env, {"minari": str(dataset.spec.dataset_id)})
+    except UserError as wrong:
+        raise UserError(f"{folder}: {wrong}") from wrong
+
+
+def _episode(found: Any) -> Episode:
+    return Episode(
+        np.asarray(found.observations, np.float32),
+        np.asarray(found.actions),
+        np.asarray(found.rewards, np.float64),
+        bool(found.terminations[-1]),
+        bool(found.truncations[-1]),
+    )
+
+
+def write_minari(demonstrations: Demonstrations, root: Path, name: str) -> Path:
+    """Write them as the data set `name`, such as `cartpole/expert-v0`, below `root`; returns its folder.
+
+    Raises:
+        UserError: where it is there already, for a name that Minari does not take, or an environment that gymnasium
+            does not know.
+    """
+    import minari
+    from minari.data_collector import EpisodeBuffer
+
+    if (root / name).exists():
+        raise UserError(f"{root / name} is there already; choose another name")
+    spaces = demonstrations.spaces
+    action_space: gym.Space[Any] = (
+        gym.spaces.Box(np.array(spaces.low, np.float32), np.array(spaces.high, np.float32), dtype=np.float32)
+        if spaces.continuous
+        else gym.spaces.Discrete(spaces.action_dim)
+    )
+    buffers = []
+    for i in range(len(demonstrations)):
+        episode = demonstrations[i]
+        flags = np.zeros((2, len(episode.actions)), bool)
+        flags[:, -1] = episode.terminated, episode.truncated
+        buffers.append(
+            EpisodeBuffer(
+                id=i,
+                observations=list(episode.observations),
+                actions=list(episode.actions),
+                rewards=episode.rewards.tolist(),
+                terminations=flags[0].tolist(),
+                truncations=flags[1].tolist(),
+            )
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with _below(root), warnings.catch_warnings():
+            # it recommends authors, links and descriptions
+            warnings.simplefilter("ignore", UserWarning)
+            minari.create_dataset_from_buffers(
+                name,
+                buffers,
+                env=demonstrations.env or None,
+                action_space=action_space,
+                observation_space=gym.spaces.Box(-np.inf, np.inf, (spaces.state_dim,), np.float32),
+                algorithm_name=str(demonstrations.told.get("expert", "")) or None,
+            )
+    except (ValueError, gym.error.Error) as error:
+        raise UserError(f"Minari takes no data set {name!r} of {demonstrations.env!r}: {error}") from error
+    return root / name
+
+
+@contextmanager
+def _below(root: Path) -> Iterator[None]:
+    """Minari knows its folder by an environment variable alone."""
+    before = os.environ.get("MINARI_DATASETS_PATH")
+    os.environ["MINARI_DATASETS_PATH"] = str(root)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MINARI_DATASETS_PATH"]
+        else:
+            os.environ["MINARI_DATASETS_PATH"] = before
