@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.mean_field.protocol import Game
 from mfmarl.solvers.mirror_descent import centred, softmax
+from mfmarl.solvers.ranges import check_number, check_whole
 from mfmarl.solvers.solution import Array
 
 
@@ -17,6 +18,10 @@ class FixedPoint:
 
     damping: float = 0.1
     name: str = "fixed_point"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "damping", self.damping, above=0, most=1)
 
     def init(self, game: Game) -> Array:
         """The uniform policy."""
@@ -37,6 +42,10 @@ class PolicyIteration:
 
     damping: float = 0.1
     name: str = "policy_iteration"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "damping", self.damping, above=0, most=1)
 
     def init(self, game: Game) -> Array:
         """The uniform policy."""
@@ -75,6 +84,11 @@ class PriorDescent:
     every: int = 10
     name: str = "prior_descent"
 
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "temperature", self.temperature, above=0)
+        check_whole(self.name, "every", self.every, least=0)
+
     def init(self, game: Game) -> SoftState:
         """The uniform policy, and prior."""
         pi = game.uniform_policy()
@@ -99,6 +113,12 @@ class EntropyContinuation:
     factor: float = 0.8
     still: float = 1e-3
     name: str = "entropy_continuation"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "start", self.start, above=0)
+        check_number(self.name, "factor", self.factor, above=0, below=1)
+        check_number(self.name, "still", self.still, above=0)
 
     def init(self, game: Game) -> tuple[Array, float]:
         """The uniform policy and the first temperature."""
