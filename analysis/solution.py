@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis import places
+from analysis import audit_rows
 from analysis.figures import flow
 from analysis.figures.solution import convergence
 from envs.mean_field.common_noise import CommonNoiseMFG
@@ -28,15 +28,15 @@ from mfmarl.solvers.solution import Solution
 class Kind:
     """What is of one kind of game alone."""
 
-    places: Callable[[Any], places.Places]
+    rows: Callable[[Any], audit_rows.Rows]
     picture: Callable[[Any, Solution, str], flow.Picture]
 
 
 KINDS: dict[type, Kind] = {
-    FiniteMFG: Kind(places.of_steps, flow.of_steps),
-    StackedMFG: Kind(places.of_populations, flow.of_populations),
-    StationaryMFG: Kind(places.of_rest, flow.of_rest),
-    CommonNoiseMFG: Kind(places.of_histories, flow.of_histories),
+    FiniteMFG: Kind(audit_rows.of_steps, flow.of_steps),
+    StackedMFG: Kind(audit_rows.of_populations, flow.of_populations),
+    StationaryMFG: Kind(audit_rows.of_rest, flow.of_rest),
+    CommonNoiseMFG: Kind(audit_rows.of_histories, flow.of_histories),
 }
 
 
@@ -54,7 +54,7 @@ def audit_table(game: Game, pi: ArrayLike) -> pd.DataFrame:
     best_value = game.deciding(best.values)
     # actions that a state does not have have Q = -inf and are not played
     played = np.where(policy > 0, policy * np.where(policy > 0, best.q, 0.0), 0.0).sum(-1)
-    where = KINDS[type(game)].places(game)
+    rows = KINDS[type(game)].rows(game)
     columns = {
         "mu": game.deciding(mu),
         "value": (policy * game.action_values(policy)).sum(-1),
@@ -62,8 +62,8 @@ def audit_table(game: Game, pi: ArrayLike) -> pd.DataFrame:
         "best_action": best.policy.argmax(-1),
         "loss": best_value - played,
     }
-    table = pd.DataFrame({**where.names, **{name: column.ravel() for name, column in columns.items()}})
-    return table.assign(share=where.weight * table["mu"] * table["loss"])
+    table = pd.DataFrame({**rows.names, **{name: column.ravel() for name, column in columns.items()}})
+    return table.assign(share=rows.weight * table["mu"] * table["loss"])
 
 
 def write(folder: Path, game: Game, saved: Saved) -> list[Path]:

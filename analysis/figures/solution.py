@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.style import NARROW, panels
 
@@ -20,5 +21,6 @@ def convergence(history: pd.DataFrame, tol: float, title: str) -> Figure:
         axis.set_yscale("log")
     axis.set(xlabel="iteration", ylabel="exploitability (0 is an equilibrium)")
     axis.set_title(title, loc="left")
-    axis.legend()
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend(frameon=False)
     return figure

@@ -11,6 +11,9 @@ from mfmarl.solvers.mirror_descent import centred, softmax
 from mfmarl.solvers.ranges import check_number, check_whole
 from mfmarl.solvers.solution import Array
 
+COLDEST = 1e-12
+"""Temperature at which lowering ends: values over one of 1e-310 would be infinite."""
+
 
 @dataclass(frozen=True)
 class FixedPoint:
@@ -129,7 +132,7 @@ class EntropyContinuation:
         pi, temperature = state
         found = 0.5 * pi + 0.5 * soft_answer(game, pi, game.uniform_policy(), temperature)
         moved = np.abs(found - pi).sum(-1).max()
-        return found, temperature * self.factor if moved < self.still else temperature
+        return found, max(temperature * self.factor, COLDEST) if moved < self.still else temperature
 
     def policy(self, game: Game, state: tuple[Array, float]) -> Array:
         """The last one."""

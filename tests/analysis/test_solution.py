@@ -54,7 +54,7 @@ def test_shares_sum_to_the_exploitability(name: str) -> None:
 
 def test_left_or_right_for_ever_by_hand() -> None:
     # half go each way: left earns -1/2 and right -1, the half that goes right loses 1/2, discounted by 1 / (1 - .9)
-    (row,) = audit_table(make("left-right-stationary"), np.full((1, 2), 0.5)).to_dict("records")
+    (row,) = audit_table(game_of("left-right-stationary"), np.full((1, 2), 0.5)).to_dict("records")
     assert row["state"] == row["best_action"] == 0
     assert row["mu"] == 1
     assert row["value"] == pytest.approx(-7.5)
@@ -114,7 +114,7 @@ def test_a_moving_picture_has_a_frame_for_each_step_and_a_row_for_each_flow(name
 
 def test_histories_of_a_picture_follow_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[flow.Panel] = []
-    monkeypatch.setattr(flow, "flow_gif", lambda rows, title: shown.extend(rows) or b"")
+    monkeypatch.setattr(flow, "flow_gif", lambda rows, title: shown.extend(rows))
     game = game_of("beach-bar-closing")
     found = solve(game, tol=0, max_iterations=1)
     flow.of_histories(game, found, "x")

@@ -1,4 +1,4 @@
-"""Where agents decide in games of each kind: what its rows pi[..., S, A] are called, and how much each counts."""
+"""Rows of audits of each kind of game: names of the places in which agents decide, and how much each counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envs.mean_field.stationary import StationaryMFG
 
 
 @dataclass(frozen=True)
-class Places:
+class Rows:
     """Names of all places, in the order of a policy's rows, and their weights in the exploitability.
 
     By the performance difference lemma (Kakade and Langford 2002) the exploitability is the sum over places of
@@ -30,14 +30,14 @@ class Places:
     """[P]"""
 
 
-def of_steps(game: FiniteMFG) -> Places:
+def of_steps(game: FiniteMFG) -> Rows:
     """Steps and states."""
     T, S, _ = game.shape
     t, state = np.divmod(np.arange(T * S), S)
-    return Places({"t": t, "state": state}, np.ones(T * S))
+    return Rows({"t": t, "state": state}, np.ones(T * S))
 
 
-def of_populations(game: StackedMFG) -> Places:
+def of_populations(game: StackedMFG) -> Rows:
     """Steps, populations and the states of each."""
     T, S, _ = game.shape
     sizes = {name: population.shape[0] for name, population in game.game.populations.items()}
@@ -46,15 +46,15 @@ def of_populations(game: StackedMFG) -> Places:
         "population": np.tile(np.repeat(list(sizes), list(sizes.values())), T),
         "state": np.tile(np.concatenate([np.arange(size) for size in sizes.values()]), T),
     }
-    return Places(names, np.ones(T * S))
+    return Rows(names, np.ones(T * S))
 
 
-def of_rest(game: StationaryMFG) -> Places:
+def of_rest(game: StationaryMFG) -> Rows:
     """States: the population stays, so that an agent comes to each discounted 1 / (1 - discount) times its mass."""
-    return Places({"state": np.arange(game.num_states)}, np.full(game.num_states, 1 / (1 - game.discount)))
+    return Rows({"state": np.arange(game.num_states)}, np.full(game.num_states, 1 / (1 - game.discount)))
 
 
-def of_histories(game: CommonNoiseMFG) -> Places:
+def of_histories(game: CommonNoiseMFG) -> Rows:
     """Steps, histories of the noise by their row in a policy and in words, their probability, and states."""
     tree, (N, S, _) = game.tree, game.shape
     columns = {
@@ -64,4 +64,4 @@ def of_histories(game: CommonNoiseMFG) -> Places:
         "probability": tree.probability,
     }
     names = {name: np.repeat(column, S) for name, column in columns.items()}
-    return Places(names | {"state": np.tile(np.arange(S), N)}, np.repeat(tree.probability, S))
+    return Rows(names | {"state": np.tile(np.arange(S), N)}, np.repeat(tree.probability, S))
