@@ -76,7 +76,7 @@ def of_rest(game: StationaryMFG, found: Solution, title: str) -> Picture:
         below += share
     axis.set(xlabel="state", ylabel="share of the population")
     axis.grid(axis="x", visible=False)
-    axis.set_xticks(states) if len(states) <= 12 else axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_title(f"{title}, at rest", loc="left")
     legend_above(figure, axis, 6)
     out = io.BytesIO()
@@ -95,7 +95,7 @@ def flow_gif(rows: Sequence[Panel], title: str) -> bytes:
     for axis, row in zip(axes, rows, strict=True):
         bars.append(axis.bar(np.arange(row.mu.shape[1]), row.mu[0], width=0.85, color=COLOURS["is"]))
         axis.grid(axis="x", visible=False)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.set_title(row.title, loc="left")
     axes[-1].set_xlabel("state")
     figure.supylabel(label, fontsize="medium")

@@ -6,10 +6,12 @@ import io
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from analysis.figures import flow
+from analysis.figures.solution import convergence
 from analysis.noise_histories import paths, some_histories, told
 from analysis.solution import KINDS, audit_table
 from envs.mean_field import make
@@ -125,3 +127,13 @@ def test_histories_of_a_picture_follow_the_flow(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(shown[0].mu[:3], shown[2].mu[:3])
     assert np.abs(shown[0].mu[-1] - shown[1].mu[-1]).sum() > 1e-4
     assert all(row.mu.sum(1) == pytest.approx(np.ones(5)) for row in shown)
+
+
+def test_gaps_of_zero_are_shown_at_the_foot() -> None:
+    history = pd.DataFrame({"iteration": [0, 1, 2], "exploitability": [1.5, 0.0, -1e-17]})
+    (axis,) = convergence(history, 1e-3, "x").axes
+    foot = next(line for line in axis.lines if line.get_label() == "0, below the scale")
+    assert np.asarray(foot.get_xdata()).tolist() == [1, 2]
+    assert axis.get_yscale() == "log"
+    (plain,) = convergence(history.assign(exploitability=0.0), 0.0, "x").axes
+    assert plain.get_yscale() == "linear"
