@@ -7,7 +7,8 @@ r = 1 - |x - S//2| / (S//2) - ln(mu + 1e-25), T decisions, uniform policy. Peers
     OMP_NUM_THREADS=1 python benchmarks/mean_field_games.py --peers peers [--out FILE.csv]
 
 MFGLib is given the same game as an `Environment` of its own (T - 1 there: it counts the last decision's index), in its
-default 32-bit numbers. OpenSpiel plays its C++ game `mfg_crowd_modelling`, whose rewards differ in constants alone.
+default 32-bit numbers. OpenSpiel plays its C++ game `mfg_crowd_modelling`, whose rewards differ in constants alone
+(docs/mean_field_conventions.md says in which). The two and this project's optuna do not go into one installation.
 The arithmetic limit is the time of the same number of dependent-free multiplications, additions and logarithms over
 arrays that fit the first cache, by a compiled loop in the same run.
 """

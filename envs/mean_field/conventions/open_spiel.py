@@ -43,21 +43,16 @@ class Layer:
     support: tuple[str, ...]
     """Strings in the order in which `update_distribution` wants their masses."""
 
-    def told(self, node: Any, mu: Array) -> Any:
-        """The node that follows when the population is mu[S]: a decision or the end."""
-        if not node.is_mean_field_node():
-            return node
-        found = node.clone()
-        found.update_distribution(
-            [float(mu[self.numbers[key]]) if key in self.numbers else 0.0 for key in self.support]
-        )
-        return found
+    def masses(self, mu: Array) -> list[float]:
+        """mu[S] as `update_distribution` wants it."""
+        listed = mu.tolist()
+        return [listed[self.numbers[key]] if key in self.numbers else 0.0 for key in self.support]
 
     def rewards(self, mu: Array) -> Array:
         """r[S] of the places; 0 where nobody comes."""
-        found = np.zeros(len(mu))
+        found, masses = np.zeros(len(mu)), self.masses(mu)
         for s, node in self.nodes.items():
-            found[s] = self.told(node, mu).rewards()[PLAYER]
+            found[s] = told(node, masses).rewards()[PLAYER]
         return found
 
 
@@ -88,9 +83,9 @@ class Tree:
     def moves(self, t: int, mu: Array) -> Array:
         """P[S, A, S'] at mu[S]; who has no such place or action stays."""
         _, S, A = self.shape
-        found = np.repeat(np.eye(S)[:, None], A, 1)
+        found, masses = np.repeat(np.eye(S)[:, None], A, 1), self.layers[t].masses(mu)
         for s, node in self.layers[t].nodes.items():
-            decision = self.layers[t].told(node, mu)
+            decision = told(node, masses)
             for action in decision.legal_actions():
                 found[s, action] = landings(decision.child(action), self.layers[t + 1].numbers, S)
         return found
@@ -137,6 +132,15 @@ def walk(spiel: Any) -> Tree:
     layers = tuple(_numbered(name, layer) for layer in met)
     S = 1 + max(max(layer.numbers.values()) for layer in layers)
     return Tree(spiel, layers, landings(roots[0], layers[0].numbers, S), _mask(spiel, layers, S))
+
+
+def told(node: Any, masses: list[float]) -> Any:
+    """What follows a node when the population is told: a decision or the end."""
+    if not node.is_mean_field_node():
+        return node
+    found = node.clone()
+    found.update_distribution(masses)
+    return found
 
 
 def landings(node: Any, numbers: dict[str, int], S: int) -> Array:
@@ -221,10 +225,10 @@ def flow_from_distribution(tree: Tree, distribution: Any) -> Array:
 
 def _decisions(tree: Tree) -> Iterator[tuple[int, int, Any]]:
     """(t, s, the decision node) of all that can be reached."""
-    uniform = np.full(tree.shape[1], 1 / tree.shape[1])
     for t, layer in enumerate(tree.layers[:-1]):
+        masses = layer.masses(np.full(tree.shape[1], 1 / tree.shape[1]))
         for s, node in layer.nodes.items():
-            yield t, s, layer.told(node, uniform)
+            yield t, s, told(node, masses)
 
 
 def _kernel(tree: Tree, transitions_see: Sees) -> Kernel:
@@ -274,8 +278,9 @@ def _mask(spiel: Any, layers: tuple[Layer, ...], S: int) -> NDArray[np.bool_]:
     """[S, A]; raises NotOnePopulation where actions change with the step."""
     found: dict[int, list[int]] = {}
     for t, layer in enumerate(layers[:-1]):
+        masses = layer.masses(np.full(S, 1 / S))
         for s, node in layer.nodes.items():
-            actions = layer.told(node, np.full(S, 1 / S)).legal_actions()
+            actions = told(node, masses).legal_actions()
             if found.setdefault(s, actions) != actions:
                 name = spiel.get_type().short_name
                 raise NotOnePopulation(f"{name}: state {s} has actions {actions} at t={t}; want {found[s]}, as before")
