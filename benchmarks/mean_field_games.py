@@ -97,6 +97,8 @@ class MFGLib:
         self.uniform = torch.ones(horizon, size, 3) / 3
 
     def exploitability(self) -> float:
+        # before its scoring: they import each other
+        import mfglib.alg  # noqa: F401
         from mfglib.scoring import exploitability_score
 
         return float(exploitability_score(self.env, self.uniform))
