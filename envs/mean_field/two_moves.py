@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import BadPolicy, FiniteMFG, listed
+from envs.mean_field.checks import BadPolicy
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, moving
 
 OccupancyReward = Callable[[NDArray[np.int64], Array], Array]
@@ -91,7 +92,5 @@ def in_one_move(pi: ArrayLike) -> Array:
     given = np.asarray(pi, float)
     T, places, A = given.shape[-3:]
     if T % 2 or places % (A + 1):
-        raise BadPolicy(
-            f"a policy in two moves has shape {given.shape}; want [..., 2 T, S + S A, A], not {listed(given.shape)}"
-        )
+        raise BadPolicy(f"a policy in two moves has shape {given.shape}; want [..., 2 T, S + S A, A]")
     return given[..., 0::2, : places // (A + 1), :].copy()

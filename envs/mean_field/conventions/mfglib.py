@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import BadPolicy, FiniteMFG, check_simplex
+from envs.mean_field.checks import BadPolicy, check_simplex
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, BadKernel, Kernel, check_rows, dense, moving
 from envs.mean_field.two_moves import two_moves
 

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import FiniteMFG, check_simplex
+from envs.mean_field.checks import check_simplex
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, Kernel, check_rows, dense, moving
 
 Sees = Literal["nothing", "states"]

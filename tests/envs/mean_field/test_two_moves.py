@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.mean_field.game import BadPolicy
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.two_moves import in_one_move, in_two_moves, two_moves
 

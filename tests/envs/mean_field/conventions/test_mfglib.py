@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.conventions import mfglib as convert
-from envs.mean_field.game import BadPolicy
 from envs.mean_field.kernel import BadKernel
 from envs.mean_field.two_moves import in_one_move, in_two_moves
 
