@@ -37,7 +37,7 @@ def test_masks() -> None:
 
 def test_rewards_that_see_actions_want_a_policy() -> None:
     np.testing.assert_array_equal(occupancy(np.array([0.5, 0.5]), alike(MASK, (2, 2)), "g"), [[0.5, 0], [0.25, 0.25]])
-    with pytest.raises(ValueError, match="^g: rewards depend on the population's actions too; give its policy$"):
+    with pytest.raises(ValueError, match=r"^g: rewards depend on the population's actions too; give its policy$"):
         occupancy(np.array([0.5, 0.5]), None, "g")
 
 
