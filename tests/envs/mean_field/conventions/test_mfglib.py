@@ -23,7 +23,7 @@ SHIPPED = {
     "left_right": ("nothing", {}),
     "rock_paper_scissors": ("nothing", {}),
     "susceptible_infected": ("states", {"T": 8}),
-    "linear_quadratic": ("states", {}),
+    "linear_quadratic": ("states", {"el": 2, "m": 1}),
     "random_linear": ("actions", {"n": 3}),
     "conservative_treasure_hunting": ("actions", {}),
 }

@@ -11,21 +11,23 @@ import numpy as np
 import pytest
 
 from envs.mean_field.conventions.open_spiel import (
-    NotOnePopulation,
-    Tree,
     flow_from_distribution,
     game_from_tree,
+    game_from_trees,
     policy_from_spiel,
+    spiel_from_policies,
     spiel_from_policy,
-    walk,
 )
+from envs.mean_field.conventions.spiel_tree import OtherForm, Tree, walk, walk_all
 from envs.mean_field.games.crowd import crowd_1d
 from envs.mean_field.kernel import FixedKernel
 
 MODULES = {
     "mean_field_lin_quad": "linear_quadratic",
     "mean_field_nfg": "normal_form_game",
+    "python_mfg_crowd_avoidance": "crowd_avoidance",
     "python_mfg_crowd_modelling": "crowd_modelling",
+    "python_mfg_predator_prey": "predator_prey",
 }
 """Where games are registered that are written in Python."""
 SHIPPED = [
@@ -103,6 +105,9 @@ class LeftRight:
     def num_distinct_actions(self) -> int:
         return 2
 
+    def num_players(self) -> int:
+        return self.roots
+
 
 @pytest.mark.parametrize(("left", "gap"), [(1.0, 1.0), (0.0, 2.0), (0.5, 0.25), (2 / 3, 0.0)])
 @pytest.mark.parametrize("sees", ["nothing", "states"])
@@ -117,7 +122,7 @@ def test_left_right_by_hand(sees: Any, left: float, gap: float) -> None:
 
 
 def test_several_populations_are_refused() -> None:
-    with pytest.raises(NotOnePopulation, match="left-right: 2 populations; want one"):
+    with pytest.raises(OtherForm, match="left-right: 2 populations; want one"):
         walk(LeftRight(roots=2))
 
 
@@ -188,12 +193,31 @@ def test_one_shot_games_are_paid_at_the_end() -> None:
     assert game.exploitability(pi) == pytest.approx(NashConv(spiel, spiel_from_policy(tree, pi)).nash_conv(), abs=1e-10)
 
 
+def test_several_populations() -> None:
+    spiel = load("python_mfg_predator_prey(horizon=3)")
+    from open_spiel.python.mfg.algorithms.nash_conv import NashConv
+
+    trees = walk_all(spiel)
+    game = game_from_trees(trees)
+    pi = {str(tree.population): some_policy(tree, tree.population) for tree in trees}
+    theirs = spiel_from_policies(trees, pi)
+    conv = NashConv(spiel, theirs)
+    found = game.audit(pi)
+    assert found.exploitability == pytest.approx(conv.nash_conv(), abs=1e-11)
+    assert found.exploitability > 0.01
+    for tree in trees:
+        name = str(tree.population)
+        np.testing.assert_allclose(flow_from_distribution(tree, conv.distribution), found.mu[name], atol=1e-14)
+        came = found.mu[name][:-1] > 0
+        np.testing.assert_allclose(policy_from_spiel(tree, theirs)[came], pi[name][came], atol=1e-15)
+
+
 def test_games_of_another_form_are_refused() -> None:
-    with pytest.raises(NotOnePopulation, match="is told nothing"):
+    with pytest.raises(OtherForm, match="is told nothing"):
         walk(load("mfg_dynamic_routing"))
 
 
 def test_transitions_that_see_the_population_must_be_said_to() -> None:
     tree = walk(load("mean_field_lin_quad(size=5,horizon=2,mean_revert=0.5)"))
-    with pytest.raises(NotOnePopulation, match="see the population; want transitions_see='states'"):
+    with pytest.raises(OtherForm, match="see the population; want transitions_see='states'"):
         game_from_tree(tree, transitions_see="nothing")
