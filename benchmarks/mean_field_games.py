@@ -7,7 +7,8 @@ r = 1 - |x - S//2| / (S//2) - ln(mu + 1e-25), T decisions, uniform policy. Peers
     OMP_NUM_THREADS=1 python benchmarks/mean_field_games.py --peers peers [--out FILE.csv]
 
 MFGLib is given the same game as an `Environment` of its own (T - 1 there: it counts the last decision's index), in its
-default 32-bit numbers. OpenSpiel plays its C++ game `mfg_crowd_modelling`, whose rewards differ in constants alone.
+default 32-bit numbers. OpenSpiel plays its C++ game `mfg_crowd_modelling`, whose rewards differ in constants alone
+(docs/mean_field_conventions.md says in which). The two and this project's optuna do not go into one installation.
 Solvers are the fastest of a few of each, untuned; seconds include the exploitability of every iteration. A peer that
 does not come to 1e-3 within a minute has inf, and the exploitability that it came to.
 The arithmetic limit is the time of the same number of dependent-free multiplications, additions and logarithms over
@@ -99,6 +100,8 @@ class MFGLib:
         self.uniform = torch.ones(horizon, size, 3) / 3
 
     def exploitability(self) -> float:
+        # before its scoring: they import each other
+        import mfglib.alg  # noqa: F401
         from mfglib.scoring import exploitability_score
 
         return float(exploitability_score(self.env, self.uniform))

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from envs import UnknownName
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.common_noise import CommonNoiseMFG
-from envs.mean_field.game import Audit, BadPolicy, FiniteMFG
+from envs.mean_field.game import Audit, FiniteMFG
 from envs.mean_field.games.closing_bar import closing_bar
 from envs.mean_field.games.crowd import beach_bar, crowd_1d, crowd_2d, teleport_crowd
 from envs.mean_field.games.epidemic import sis

@@ -15,7 +15,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import Audit, BadPolicy, check_simplex, listed
+from envs.mean_field.checks import (
+    BadPolicy,
+    alike,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+    listed,
+    occupancy,
+)
+from envs.mean_field.game import Audit
 from envs.mean_field.histories import Histories, histories
 from envs.mean_field.kernel import Array, Kernel
 from envs.mean_field.sweep import BestResponse
@@ -57,22 +67,15 @@ class CommonNoiseMFG:
             TooManyHistories: for a tree of more than 100,000.
             ValueError: for kernels that do not fit, rewards of a wrong shape, or that are not finite.
         """
-        N, S, A = self.shape
+        _, S, A = self.shape
         if len(self.kernels) != len(self.noise):
             raise ValueError(f"{self.name}: {len(self.kernels)} kernels; want one for each of {len(self.noise)} noises")
         if any((k.num_states, k.num_actions) != (S, A) for k in self.kernels):
             raise ValueError(f"{self.name}: kernels differ in their states or actions; want {S} and {A} in all")
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
-        mask = self.action_mask
-        if mask is not None and (mask.shape != (S, A) or mask.dtype != bool or not mask.any(1).all()):
-            raise BadPolicy(f"{self.name}: the action mask has shape {mask.shape}; want bool {(S, A)}, one True a row")
+        check_mask(self.action_mask, (S, A), self.name)
         found = self.rewards(self.flow(self.uniform_policy()), self.uniform_policy())
-        if found.shape != (N, S, A):
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {(N, S, A)}")
-        wrong = ~np.isfinite(found) if mask is None else ~np.isfinite(found) & mask
-        if wrong.any():
-            n, s, a = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"{self.name}: the reward of history {n}, s={s}, a={a} is {found[n, s, a]}")
+        check_rewards(found, self.shape, self.action_mask, self.name, "where all play alike", "history")
 
     @cached_property
     def tree(self) -> Histories:
@@ -86,8 +89,7 @@ class CommonNoiseMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [N, S, A]."""
-        allowed = np.ones(self.shape[1:]) if self.action_mask is None else self.action_mask
-        return np.broadcast_to(allowed / allowed.sum(1, keepdims=True), self.shape).copy()
+        return np.broadcast_to(alike(self.action_mask, self.shape[1:]), self.shape).copy()
 
     def spread(self, pi: ArrayLike) -> Array:
         """A policy that sees only the present noise, pi[..., T, Z, S, A], at every history: [..., N, S, A].
@@ -116,9 +118,7 @@ class CommonNoiseMFG:
             )
         found = self.spread(found) if present else found
         check_simplex(found, self.shape, f"{self.name}: the policy by histories")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:
@@ -171,10 +171,7 @@ class CommonNoiseMFG:
             ValueError: where the reward sees actions and no policy is given.
         """
         seen = self.deciding(mu)
-        if self.sees_actions:
-            if pi is None:
-                raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-            seen = seen[..., None] * pi
+        seen = occupancy(seen, pi, self.name) if self.sees_actions else seen
         return self.reward(self.tree.step, seen, self.tree.z)
 
     def _backward(

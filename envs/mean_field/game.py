@@ -13,16 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.mean_field.checks import alike, check_mask, check_played, check_rewards, check_simplex, occupancy
 from envs.mean_field.kernel import Array, Kernel
-from envs.mean_field.loops import SUM_TOLERANCE, Loops
-from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
+from envs.mean_field.loops import Loops
+from envs.mean_field.sweep import BestResponse, Frozen, action_values_of, best_response_of, gains_of, values_of
 
 Reward = Callable[[NDArray[np.int64], Array], Array]
 """(t[T], x[..., T, S] or x[..., T, S, A]) -> r[..., T, S, A], for all steps at once."""
-
-
-class BadPolicy(ValueError):
-    """An array that is no policy, flow or distribution of the game: says which entry, or both shapes."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +83,12 @@ class FiniteMFG:
         if self.horizon < 1:
             raise ValueError(f"{self.name}: horizon is {self.horizon}; want 1 or more decisions")
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
-        if self.action_mask is not None:
-            if self.action_mask.shape != (S, A) or self.action_mask.dtype != bool:
-                raise BadPolicy(f"{self.name}: the action mask has shape {self.action_mask.shape}; want bool {(S, A)}")
-            if not self.action_mask.any(1).all():
-                raise BadPolicy(f"{self.name}: state {int(np.argmin(self.action_mask.any(1)))} has no action")
-        pi = self.uniform_policy()
-        found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), pi)
-        if found.shape != (self.horizon, S, A):
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {(self.horizon, S, A)}")
+        check_mask(self.action_mask, (S, A), self.name)
+        found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), self.uniform_policy())
+        check_rewards(found, self.shape, self.action_mask, self.name, "at the initial mu")
         last = self.terminals(self.initial)
         if last.shape != (S,) or not np.isfinite(last).all():
             raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}, finite")
-        allowed = found if self.action_mask is None else found[:, self.action_mask]
-        if not np.isfinite(allowed).all():
-            t, s, a = (int(i) for i in np.argwhere(~np.isfinite(found))[0])
-            raise ValueError(f"{self.name}: the reward of t={t}, s={s}, a={a} is {found[t, s, a]} at the initial mu")
 
     @property
     def num_states(self) -> int:
@@ -120,9 +107,7 @@ class FiniteMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [T, S, A]."""
-        allowed = np.ones((self.num_states, self.num_actions)) if self.action_mask is None else self.action_mask
-        row = allowed / allowed.sum(1, keepdims=True)
-        return np.broadcast_to(row, self.shape).copy()
+        return np.broadcast_to(alike(self.action_mask, self.shape[1:]), self.shape).copy()
 
     def flow(self, pi: ArrayLike) -> Array:
         """mu[..., T+1, S] of a population that plays pi.
@@ -156,12 +141,8 @@ class FiniteMFG:
         Raises:
             ValueError: where the reward sees actions and no policy is given.
         """
-        steps = np.arange(self.horizon)
-        if not self.sees_actions:
-            return self.reward(steps, mu[..., :-1, :])
-        if pi is None:
-            raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-        return self.reward(steps, mu[..., :-1, :, None] * pi)
+        seen = self.deciding(mu)
+        return self.reward(np.arange(self.horizon), occupancy(seen, pi, self.name) if self.sees_actions else seen)
 
     def terminals(self, mu: Array) -> Array:
         """Rewards [..., S] of the states after the last decision, whose distribution is mu[..., S]."""
@@ -199,13 +180,7 @@ class FiniteMFG:
             BadPolicy: for what is no policy of this game.
         """
         pi = self.check_policy(pi)
-        mu = self._flow(pi, None)
-        values, r = self.evaluate(pi, mu, pi), self.rewards(mu, pi)
-        steps = [
-            r[..., t, :, :] + self.kernel.expect(t, values[..., t + 1, :], mu[..., t, :]) for t in range(self.horizon)
-        ]
-        q = np.stack(steps, -3)
-        return q if self.action_mask is None else np.where(self.action_mask, q, 0.0)
+        return action_values_of(self._frozen(self._flow(pi, None), pi), pi, pi.shape[:-3])
 
     def deciding(self, mu: Array) -> Array:
         """mu[..., T, S], the part of a flow in which agents decide."""
@@ -258,9 +233,7 @@ class FiniteMFG:
         """
         found = np.asarray(pi, float)
         check_simplex(found, self.shape, f"{self.name}: the policy")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:
@@ -272,32 +245,3 @@ class FiniteMFG:
         found = np.asarray(mu, float)
         check_simplex(found, (self.horizon + 1, self.num_states), f"{self.name}: the flow")
         return found
-
-
-def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
-    """Refuse rows[..., *shape] whose last axis is no distribution.
-
-    Raises:
-        BadPolicy: prints both shapes, or the first row that is wrong and what is wrong with it.
-    """
-    if rows.shape[rows.ndim - len(shape) :] != shape:
-        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{listed(shape)}]")
-    total = rows.sum(-1)
-    # NaN compares false
-    if rows.size and rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
-        return
-    wrong = ~((rows >= 0).all(-1) & (np.abs(total - 1) <= SUM_TOLERANCE))
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    row = rows[place]
-    told = f"sums to {row.sum():.12g}"
-    if not np.isfinite(row).all():
-        told = f"holds {row[~np.isfinite(row)][0]}"
-    elif (row < 0).any():
-        told = f"holds {row[row < 0][0]:.12g}"
-    at = f" at {list(place)}" if place else ""
-    raise BadPolicy(f"{what}{at} {told}; want a distribution (0 or more, sum 1 within {SUM_TOLERANCE:g})")
-
-
-def listed(shape: tuple[int, ...]) -> str:
-    """A shape without its brackets, for messages."""
-    return ", ".join(map(str, shape))

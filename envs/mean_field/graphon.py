@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import FiniteMFG, check_simplex
+from envs.mean_field.checks import check_simplex
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, BadKernel, Kernel, Seen
 
 Graphon = Callable[[Array, Array], Array]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import BadPolicy, check_simplex
+from envs.mean_field.checks import BadPolicy, alike, check_mask, check_played, check_rewards, check_simplex
 from envs.mean_field.kernel import Array, Kernel
-from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
+from envs.mean_field.sweep import BestResponse, Frozen, action_values_of, best_response_of, gains_of, values_of
 
 Arrays = Mapping[str, Array]
 CoupledReward = Callable[[NDArray[np.int64], Arrays], Array]
@@ -70,29 +70,25 @@ class CoupledMFG:
         """Check shapes and initial distributions once.
 
         Raises:
-            BadPolicy: for an initial distribution that is none.
-            ValueError: for no population, or rewards of a wrong shape.
+            BadPolicy: for an initial distribution or a mask that do not fit.
+            ValueError: for no population, rewards of a wrong shape, or that are not finite.
         """
         if not self.populations:
             raise ValueError(f"{self.name}: no population")
         for name, population in self.populations.items():
             check_simplex(population.initial, population.shape[:1], f"{self.name}: the initial distribution of {name}")
+            check_mask(population.action_mask, population.shape, f"{self.name}, {name}")
         flows = self.flow(self.uniform_policy())
         for name, population in self.populations.items():
-            found = self._rewards(population, flows)
-            want = (self.horizon, *population.shape)
-            if found.shape != want:
-                raise ValueError(f"{self.name}: rewards of {name} have shape {found.shape}; want {want}")
+            found, want = self._rewards(population, flows), (self.horizon, *population.shape)
+            check_rewards(found, want, population.action_mask, f"{self.name}, {name}", "where all play alike")
 
     def uniform_policy(self) -> dict[str, Array]:
         """Every action that a state has, equally often."""
-        found = {}
-        for name, population in self.populations.items():
-            mask = population.action_mask
-            allowed = np.ones(population.shape) if mask is None else mask.astype(float)
-            row = allowed / allowed.sum(1, keepdims=True)
-            found[name] = np.broadcast_to(row, (self.horizon, *population.shape)).copy()
-        return found
+        return {
+            name: np.broadcast_to(alike(p.action_mask, p.shape), (self.horizon, *p.shape)).copy()
+            for name, p in self.populations.items()
+        }
 
     def flow(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """mu[..., T+1, S] of each population when all play pi.
@@ -153,18 +149,10 @@ class CoupledMFG:
         """Q[..., T, S, A] of one agent of each population who plays pi as all do; 0 for actions a state has not."""
         policies = self.check_policy(pi)
         flows = self._flow(policies, None)
-        found = {}
-        for name, policy in policies.items():
-            process, mask = self._frozen(name, flows), self.populations[name].action_mask
-            lead = np.broadcast_shapes(policy.shape[:-3], flows[name].shape[:-2])
-            values = values_of(process, policy, lead)
-            steps = [
-                process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
-                for t in range(self.horizon)
-            ]
-            q = np.stack(steps, -3)
-            found[name] = q if mask is None else np.where(mask, q, 0.0)
-        return found
+        return {
+            name: action_values_of(self._frozen(name, flows), policy, flows[name].shape[:-2])
+            for name, policy in policies.items()
+        }
 
     def exploitability(self, pi: Mapping[str, ArrayLike]) -> Array:
         """The sum over populations of what one agent of each could gain: shape of the batch.
@@ -205,10 +193,7 @@ class CoupledMFG:
         """
         found = self._checked(pi, lambda p: (self.horizon, *p.shape), "policy")
         for name, population in self.populations.items():
-            mask = population.action_mask
-            if mask is not None and (played := (found[name] > 0) & ~mask).any():
-                s, a = (int(i) for i in np.argwhere(played)[0][-2:])
-                raise BadPolicy(f"{self.name}: the policy of {name} plays action {a} in state {s}, which has it not")
+            check_played(found[name], population.action_mask, f"{self.name}: the policy of {name}")
         return found
 
     def check_flow(self, flows: Mapping[str, ArrayLike]) -> dict[str, Array]:

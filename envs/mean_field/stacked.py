@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.mean_field.game import BadPolicy, listed
+from envs.mean_field.checks import BadPolicy, listed
 from envs.mean_field.kernel import Array
 from envs.mean_field.populations import CoupledMFG
 from envs.mean_field.sweep import BestResponse

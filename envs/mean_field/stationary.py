@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.mean_field.chain import long_run, stationary
-from envs.mean_field.game import Audit, BadPolicy, FiniteMFG, check_simplex
+from envs.mean_field.checks import alike, check_mask, check_played, check_rewards, check_simplex, occupancy
+from envs.mean_field.game import Audit, FiniteMFG
 from envs.mean_field.kernel import Array, Kernel
 from envs.mean_field.settle import settled
 from envs.mean_field.sweep import BestResponse
@@ -52,19 +53,9 @@ class StationaryMFG:
         """
         if not 0 <= self.discount < 1:
             raise ValueError(f"{self.name}: discount is {self.discount}; want 0 or more, below 1")
-        mask = self.action_mask
-        if mask is not None:
-            if mask.shape != self.shape or mask.dtype != bool:
-                raise BadPolicy(f"{self.name}: the action mask has shape {mask.shape}; want bool {self.shape}")
-            if not mask.any(1).all():
-                raise BadPolicy(f"{self.name}: state {int(np.argmin(mask.any(1)))} has no action")
+        check_mask(self.action_mask, self.shape, self.name)
         found = self.rewards(np.full(self.num_states, 1 / self.num_states), self.uniform_policy())
-        if found.shape != self.shape:
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {self.shape}")
-        wrong = ~np.isfinite(found) if mask is None else ~np.isfinite(found) & mask
-        if wrong.any():
-            s, a = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"{self.name}: the reward of s={s}, a={a} is {found[s, a]} at the uniform mu")
+        check_rewards(found, self.shape, self.action_mask, self.name, "at the uniform mu")
 
     @property
     def num_states(self) -> int:
@@ -83,8 +74,7 @@ class StationaryMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [S, A]."""
-        allowed = np.ones(self.shape) if self.action_mask is None else self.action_mask.astype(float)
-        return np.asarray(allowed / allowed.sum(1, keepdims=True))
+        return alike(self.action_mask, self.shape)
 
     def flow(self, pi: ArrayLike) -> Array:
         """mu[..., S] at rest when all play pi: one solve, or solves from the uniform distribution until it rests.
@@ -148,11 +138,7 @@ class StationaryMFG:
         Raises:
             ValueError: where the reward sees actions and no policy is given.
         """
-        if not self.sees_actions:
-            return self.reward(mu)
-        if pi is None:
-            raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-        return self.reward(mu[..., None] * pi)
+        return self.reward(occupancy(mu, pi, self.name) if self.sees_actions else mu)
 
     def _seen(self, mu: Array, population: ArrayLike | None) -> Array:
         """Rewards, 0 for actions that a state has not."""
@@ -248,9 +234,7 @@ class StationaryMFG:
         """
         found = np.asarray(pi, float)
         check_simplex(found, self.shape, f"{self.name}: the policy")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.mean_field.game import FiniteMFG
-from envs.mean_field.sweep import Frozen, gains_of, values_of
+from envs.mean_field.sweep import Frozen, action_values_of, gains_of
 from mfmarl.solvers.mirror_descent import centred, softmax
 from mfmarl.solvers.slopes import law_slopes, reward_slopes, terminal_slopes
 from mfmarl.solvers.solution import Array, Solution
@@ -49,10 +49,7 @@ def social_optimum(game: FiniteMFG, tol: float = 1e-3, max_iterations: int = 200
         gap = float(gains_of(process, pi, mu, game.initial))
         if gap <= tol or iteration == max_iterations:
             break
-        values = values_of(process, pi, ())
-        q = np.stack([process.rewards[t] + game.kernel.expect(t, values[t + 1], mu[t]) for t in range(game.horizon)])
-        if game.action_mask is not None:
-            q = np.where(game.action_mask, q, 0.0)
+        q = action_values_of(process, pi, ())
         while size > LEAST:
             raised = centred(logits + size * q)
             tried = softmax(raised)

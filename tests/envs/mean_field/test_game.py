@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from envs.mean_field.batch import exploitabilities, machine_code
-from envs.mean_field.game import BadPolicy, FiniteMFG
+from envs.mean_field.checks import BadPolicy
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.crowd import crowd_1d
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.games.one_shot import left_right, rock_paper_scissors

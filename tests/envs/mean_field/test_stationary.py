@@ -5,7 +5,8 @@ import pytest
 
 from envs.mean_field import make
 from envs.mean_field.chain import NoStationary
-from envs.mean_field.game import BadPolicy, FiniteMFG
+from envs.mean_field.checks import BadPolicy
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.kernel import dense, moving
 from envs.mean_field.settle import Unsettled, settled
