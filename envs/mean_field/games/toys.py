@@ -90,7 +90,7 @@ class AttractorMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _attractor_loop))
+        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), attractor_loop))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class CrowdAvoidanceMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _crowd_loop))
+        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), blocked_loop))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ class TriStateCongestionMFG(_Toy):
             return out
 
         initial = np.array([1 - self.rho0, self.rho0, 0.0])
-        return _toy_game("tri-state-congestion", self.horizon, initial, law, Loops(_outside_loop, (L1, L2), _tri_loop))
+        loops = Loops(_outside_loop, (L1, L2), congested_loop)
+        return _toy_game("tri-state-congestion", self.horizon, initial, law, loops)
 
     def policy(self, alpha: ArrayLike) -> Array:
         """The learner (a1, a2) as a policy [..., T, S, A]: clipped to 0 to 1, rescaled where their sum exceeds 1."""
@@ -179,7 +180,8 @@ def _outside_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
     out[1:] = -1.0
 
 
-def _attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+def attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L."""
     out[:] = 0.0
     dragged = min(1.0, params[0] * mu[1])
     out[0, 0, 0], out[0, 0, 1] = 1 - dragged, dragged
@@ -187,7 +189,8 @@ def _attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
     out[1, :, 1] = 1.0
 
 
-def _crowd_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+def blocked_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L, of `CrowdAvoidanceMFG`."""
     out[:] = 0.0
     gone = max(0.0, 1 - params[0] * mu[1] ** 2)
     out[0, 0, 0] = 1.0
@@ -195,7 +198,8 @@ def _crowd_loop(t: int, mu: Array, params: Any, out: Array) -> None:
     out[1, :, 1] = 1.0
 
 
-def _tri_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+def congested_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L1 and L2."""
     out[:] = 0.0
     first = max(0.0, 1 - params[0] * mu[1])
     second = mu[1] * max(0.0, 1 - params[1] * mu[2])
