@@ -70,9 +70,9 @@ GAMES: dict[str, Callable[..., AnyGame]] = {
     "sis-graphon": sis_graphon,
     "sis-stationary": sis_stationary,
     "teleport-crowd": teleport_crowd,
-    "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: (
-        TriStateCongestionMFG(horizon, L1, L2, rho0).game
-    ),
+    "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: TriStateCongestionMFG(
+        horizon, L1, L2, rho0
+    ).game,
 }
 
 

@@ -23,19 +23,20 @@ def loops_at_places(loops: Loops, W: Array, sees_actions: bool) -> Loops:
     )
 
 
-def _add_field(weights: Array, x: Array, out: Array) -> None:
+def _field(weights: Array, x: Array, out: Array) -> None:
     """z = sum_v weights(v) x_v of x[M S], in out[S]."""
     states = len(out)
-    out[:] = 0.0
-    for v in range(len(weights)):
-        for s in range(states):
-            out[s] += weights[v] * x[v * states + s]
+    for s in range(states):
+        seen = 0.0
+        for v in range(len(weights)):
+            seen += weights[v] * x[v * states + s]
+        out[s] = seen
 
 
 # one function of each game's, so that what is compiled of it is found again
 @cache
 def _reward_at_places(reward: Callable[..., None], sees_actions: bool) -> Callable[..., None]:
-    fill, field = compiled(reward), compiled(_add_field)
+    fill, field = compiled(reward), compiled(_field)
 
     def placed(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
         W, inner = params
@@ -53,7 +54,7 @@ def _reward_at_places(reward: Callable[..., None], sees_actions: bool) -> Callab
 
 @cache
 def _law_at_places(law: Callable[..., None]) -> Callable[..., None]:
-    fill, field = compiled(law), compiled(_add_field)
+    fill, field = compiled(law), compiled(_field)
 
     def placed(t: int, mu: Array, params: Any, out: Array) -> None:
         W, inner = params
@@ -68,7 +69,7 @@ def _law_at_places(law: Callable[..., None]) -> Callable[..., None]:
 
 @cache
 def _terminal_at_places(terminal: Callable[..., None]) -> Callable[..., None]:
-    fill, field = compiled(terminal), compiled(_add_field)
+    fill, field = compiled(terminal), compiled(_field)
 
     def placed(mu: Array, params: Any, out: Array) -> None:
         W, inner = params

@@ -65,7 +65,9 @@ def imitation_errors(game: FiniteMFG, expert: ArrayLike, pi: ArrayLike) -> Imita
     return ImitationErrors(cloned, frozen, own)
 
 
-def imitation_bounds(game: FiniteMFG, expert: ArrayLike, pi: ArrayLike, *, R: float, L_r: float, L_P: float) -> Bounds:
+def imitation_bounds(
+    game: FiniteMFG, expert: ArrayLike, pi: ArrayLike, *, R: float, L_r: float, L_P: float
+) -> Bounds:
     """Upper bounds on the Nash imitation gap of `pi`, for |r| <= R and r, P Lipschitz in mu (L1) with L_r, L_P.
 
     Each holds where the expert is an equilibrium and, with the expert's own gap added as here, where it is not.

@@ -58,7 +58,7 @@ def terminal_of(game: FiniteMFG, device: str | torch.device) -> TorchTerminal | 
     mu = a_population(game).reshape(game.horizon, game.num_states, -1).sum(-1)[-1]
     if off(torch.as_tensor(base + mu @ slopes), game.terminals(mu), None) > TOLERANCE:
         return None
-    table, told = torch.as_tensor(base, device=device), torch.as_tensor(slopes, device=device)
+    table, told = torch.tensor(base, device=device), torch.as_tensor(slopes, device=device)
     return lambda now: table + now @ told
 
 
@@ -112,6 +112,9 @@ def _affine(game: FiniteMFG, device: str | torch.device) -> TorchReward:
     ones = np.broadcast_to(np.eye(places)[:, None], (places, T, places)).reshape(shape)
     base = np.broadcast_to(game.reward(steps, np.zeros(shape[1:])), game.shape)
     slopes = np.broadcast_to(game.reward(steps, ones), (places, T, S, A)) - base
+    if game.action_mask is not None:
+        # of actions that are not there rewards may be infinite, which slopes would carry to those that are
+        base, slopes = np.where(game.action_mask, base, 0.0), np.where(game.action_mask, slopes, 0.0)
     # most games have the same slopes at all steps
     alike = bool((slopes == slopes[:, :1]).all())
     told = torch.as_tensor(slopes[:, 0] if alike else slopes, device=device)

@@ -55,7 +55,10 @@ def epidemic(
 
 
 def _table_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
-    out[:] = params[0]
+    rewards = params[0]
+    for s in range(2):
+        for a in range(2):
+            out[s, a] = rewards[s, a]
 
 
 def infection_loop(t: int, mu: Array, params: Any, out: Array) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.compiled import compiled
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.imitation import ImitationErrors, imitation_errors
 from envs.mean_field.kernel import Array, moving
@@ -176,35 +177,39 @@ def _toy_game(name: str, horizon: int, initial: Array, law: Any, loops: Loops) -
 
 
 def _outside_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
-    out[0] = 0.0
-    out[1:] = -1.0
+    for s in range(len(mu)):
+        for a in range(len(mu)):
+            out[s, a] = -1.0 if s > 0 else 0.0
 
 
 def attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
     """P of L."""
-    out[:] = 0.0
     dragged = min(1.0, params[0] * mu[1])
+    _stay_loop(out)
     out[0, 0, 0], out[0, 0, 1] = 1 - dragged, dragged
-    out[0, 1, 1] = 1.0
-    out[1, :, 1] = 1.0
+    out[0, 1, 0], out[0, 1, 1] = 0.0, 1.0
 
 
 def blocked_loop(t: int, mu: Array, params: Any, out: Array) -> None:
     """P of L, of `CrowdAvoidanceMFG`."""
-    out[:] = 0.0
     gone = max(0.0, 1 - params[0] * mu[1] ** 2)
-    out[0, 0, 0] = 1.0
+    _stay_loop(out)
     out[0, 1, 0], out[0, 1, 1] = 1 - gone, gone
-    out[1, :, 1] = 1.0
 
 
 def congested_loop(t: int, mu: Array, params: Any, out: Array) -> None:
     """P of L1 and L2."""
-    out[:] = 0.0
     first = max(0.0, 1 - params[0] * mu[1])
     second = mu[1] * max(0.0, 1 - params[1] * mu[2])
-    out[0, 0, 0] = 1.0
+    _stay_loop(out)
     out[0, 1, 0], out[0, 1, 1] = 1 - first, first
     out[0, 2, 0], out[0, 2, 2] = 1 - second, second
-    out[1, :, 1] = 1.0
-    out[2, :, 2] = 1.0
+
+
+@compiled
+def _stay_loop(out: Array) -> None:
+    """Everyone where they are."""
+    for s in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[s, a, k] = 1.0 if k == s else 0.0
