@@ -38,7 +38,7 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
     )  # fmt: skip
 
     def exploitability(pi: ArrayLike) -> Array:
-        policies = np.require(pi, float, "CW")
+        policies = np.require(pi, float, ["C", "W"])
         if policies.shape[-3:] != shape:
             game.check_policy(policies)
         flat = policies.reshape(-1, *shape)

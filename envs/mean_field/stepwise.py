@@ -32,7 +32,7 @@ def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         for t in range(T):
             prob = fixed if game.kernel.fixed else game.kernel.rows(t, mu[t])[1]
             # one for all, or one for each of the batch
-            probs.append(np.require(prob.reshape(-1, *successors.shape), float, "CW"))
+            probs.append(np.require(prob.reshape(-1, *successors.shape), float, ["C", "W"]))
             push(mu[t], played[t], successors, probs[t], mu[t + 1])
         flow = np.ascontiguousarray(mu.swapaxes(0, 1))
         r = np.where(mask, game.rewards(flow, flat), 0.0)
