@@ -76,6 +76,7 @@ class MFGLib:
     """The same game in MFGLib's terms."""
 
     def __init__(self, size: int, horizon: int) -> None:
+        import mfglib.alg  # noqa: F401  (its modules import one another; the other way round fails)
         import torch
         from mfglib.env import Environment
 

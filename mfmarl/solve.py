@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from envs.mean_field import FiniteMFG
+from envs.mean_field.protocol import Game
 from mfmarl.runs.progress import Progress, duration, short
 from mfmarl.solvers import solve
 from mfmarl.solvers.problem import Problem
@@ -29,7 +29,7 @@ class Solved:
     """What came of it."""
 
     saved: Saved
-    game: FiniteMFG
+    game: Game
     paths: list[Path]
     interrupted: bool
 
@@ -84,7 +84,7 @@ def solve_into(
         while True:
             found = solve(game, solver, tol=tol, max_iterations=max_iterations, callback=tell, resume_from=found)
             made = Saved(problem, tol, max_iterations, found)
-            paths = write_solution(folder, made)
+            paths = write_solution(folder, game, made)
             saved_at = time.monotonic()
             if found.reason != "stopped" or interrupted():
                 break

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array
-from envs.mean_field.loops import arrivals, exploitability_loop
+from envs.mean_field.loops import exploitability_loop, tables
 from envs.mean_field.stepwise import stepwise
 
 
@@ -21,32 +21,30 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
     Compiles at its first call, some seconds; keep it where it is called often.
 
     Raises:
-        ValueError: for more than 2^32 transitions.
+        ValueError: for more transitions than 32 bits count.
     """
     if game.loops is None:
         return stepwise(game)
     shape, masked = game.shape, game.action_mask is not None
     successors, prob = game.kernel.rows(0, game.initial)
-    into = arrivals(successors)
     loop = exploitability_loop(
         game.loops.reward, game.loops.law, game.loops.terminal, game.num_actions, successors.shape[2], masked
     )
-    mask = np.ones((1, 1), bool) if game.action_mask is None else game.action_mask
-    given = (
-        _own(game.initial), _own(successors.astype(np.uint32)), into.first, into.origin, into.entry,
-        _own(prob), _own(mask), _own(game.loops.params),
-    )  # fmt: skip
+    of, params = tables(game.initial, successors, prob, game.action_mask), _own(game.loops.params)
+    index, numbers = of.index, of.numbers
 
     def exploitability(pi: ArrayLike) -> Array:
-        policies = np.require(pi, float, ["C", "W"])
+        policies = np.ascontiguousarray(pi, float)
         if policies.shape[-3:] != shape:
             game.check_policy(policies)
-        flat = policies.reshape(-1, *shape)
+        lead = policies.shape[:-3]
+        # one policy is the common case, and reshaping takes as long as a small game
+        flat = policies.reshape(-1, *shape) if lead else policies[None]
         found = np.empty(len(flat))
-        if not loop(flat, *given, found) or masked:
+        if not loop(flat, index, numbers, params, found) or masked:
             # says what is wrong, where something is
             game.check_policy(policies)
-        return found.reshape(policies.shape[:-3])
+        return found.reshape(lead)
 
     return exploitability
 

@@ -35,30 +35,30 @@ class Loops:
 
 
 @dataclass(frozen=True)
-class Arrivals:
-    """The successors of all pairs, sorted by where they lead: entries first[s] to first[s + 1] lead to s."""
+class Tables:
+    """A game's transitions as two arrays: every further array that machine code is given takes it .15 us to receive."""
 
-    first: Index
-    """[S + 1]"""
-    origin: Index
-    """[S A K], s A + a of each entry."""
-    entry: Index
-    """[S A K], its place in prob[S, A, K] as one row."""
+    index: Index
+    """next[S, A, K]; where mass comes from, sorted by where it arrives: first[S + 1], of which entries first[s] to
+    first[s + 1] lead to s, origin[S A K], the s A + a of each, entry[S A K], its place in prob; the mask [S, A]."""
+    numbers: Array
+    """initial[S], prob[S, A, K], the same in the order of arrival."""
 
 
-def arrivals(successors: NDArray[np.int64]) -> Arrivals:
+def tables(initial: Array, successors: NDArray[np.int64], prob: Array, mask: NDArray[np.bool_] | None) -> Tables:
     """Of next[S, A, K]: mass is then summed up where it arrives, in a register, and not added to memory entry by entry.
 
     Raises:
         ValueError: for more entries than 32 bits count.
     """
-    states, _, width = successors.shape
-    if successors.size >= 2**32:
-        raise ValueError(f"{successors.size} transitions are too many for machine code; want fewer than 2^32")
+    states, actions, width = successors.shape
+    if 3 * successors.size >= 2**32:
+        raise ValueError(f"{successors.size} transitions are too many for machine code; want fewer than 2^32 / 3")
     order = np.argsort(successors.ravel(), kind="stable")
-    counts = np.bincount(successors.ravel(), minlength=states)
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return Arrivals(first.astype(np.uint32), (order // width).astype(np.uint32), order.astype(np.uint32))
+    first = np.concatenate([[0], np.cumsum(np.bincount(successors.ravel(), minlength=states))])
+    allowed = np.ones((states, actions), bool) if mask is None else mask
+    index = np.concatenate([successors.ravel(), first, order // width, order, allowed.ravel()]).astype(np.uint32)
+    return Tables(index, np.concatenate([initial, prob.ravel(), prob.ravel()[order]]))
 
 
 @cache
@@ -79,13 +79,16 @@ def exploitability_loop(
     fill_law = compiled(_no_law if law is None else law)
     fill_terminal = compiled(_no_terminal if terminal is None else terminal)
 
-    def loop(
-        pi: Array, initial: Array, successors: Index, first: Index, origin: Index, entry: Index, fixed: Array,
-        mask: NDArray[np.bool_], params: Any, out: Array,
-    ) -> bool:  # fmt: skip
+    def loop(pi: Array, index: Index, numbers: Array, params: Any, out: Array) -> bool:
         B, T, S, _ = pi.shape
+        pairs, entries = S * actions, S * actions * width
+        successors = index[:entries].reshape(S, actions, width)
+        first, lists = index[entries : entries + S + 1], index[entries + S + 1 :]
+        origin, entry, mask = lists[:entries], lists[entries : 2 * entries], lists[2 * entries :].reshape(S, actions)
+        initial, fixed = numbers[:S], numbers[S : S + entries].reshape(S, actions, width)
+        arriving = numbers[S + entries :]
         mu, r, x = np.empty(S), np.empty((T, S, actions)), np.empty((S, actions))
-        flat = x.reshape(S * actions)
+        flat = x.reshape(pairs)
         probs = np.empty((T if moves else 1, S, actions, width))
         best, after = np.empty(S), np.empty(S)
         for b in range(B):
@@ -113,11 +116,11 @@ def exploitability_loop(
                         if not masked or mask[s, a]:
                             earned += x[s, a] * r[t, s, a]
                     own += earned
-                row = (probs[t] if moves else fixed).reshape(S * actions * width)
+                row = probs[t].reshape(entries) if moves else arriving
                 for s in range(S):
                     arrived = 0.0
                     for j in range(first[s], first[s + 1]):
-                        arrived += flat[origin[j]] * row[entry[j]]
+                        arrived += flat[origin[j]] * (row[entry[j]] if moves else row[j])
                     mu[s] = arrived
             if ends:
                 fill_terminal(mu, params, after)

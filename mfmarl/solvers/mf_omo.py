@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.polytope import policy_of
+from mfmarl.solvers.ranges import check_number
 from mfmarl.solvers.slopes import law_slopes, reward_slopes, terminal_slopes
 from mfmarl.solvers.solution import Array
 
@@ -43,6 +44,10 @@ class MFOMO:
 
     rate: float = 0.05
     name: str = "mf_omo"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "rate", self.rate, above=0)
 
     def init(self, game: FiniteMFG) -> OMOState:
         """The uniform policy's occupancy, and the best values against it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.mean_field.protocol import Game
+from mfmarl.solvers.ranges import check_number
 from mfmarl.solvers.solution import Array
 
 
@@ -16,6 +17,10 @@ class MirrorDescent:
 
     step_size: float = 0.1
     name: str = "mirror_descent"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "step_size", self.step_size, above=0)
 
     def init(self, game: Game) -> Array:
         """Logits of the uniform policy: [..., S, A]."""
@@ -39,6 +44,10 @@ class Munchausen:
 
     step_size: float = 0.1
     name: str = "munchausen"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "step_size", self.step_size, above=0)
 
     def init(self, game: Game) -> Array:
         """ln of the uniform policy: [..., S, A]."""

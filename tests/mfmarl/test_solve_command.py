@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from envs.mean_field import FiniteMFG, make
+from envs.mean_field import FiniteMFG, make, names
 from mfmarl.cli import run_command
 from mfmarl.errors import DamagedFile
 from mfmarl.solve import SolveProgress, solve_into
+from mfmarl.solve_command import Solve
 from mfmarl.solvers import SOLVERS, fixed_point, solve
 from mfmarl.solvers.problem import Problem, problem_of
 from mfmarl.solvers.saved import Saved, read_solution, write_solution
@@ -74,7 +75,7 @@ def test_every_solver_goes_on_bit_for_bit_from_its_file(solver: str, tmp_path: P
     game, made = problem.build()
     whole = solve(game, made, tol=0, max_iterations=8)
     half = solve(game, made, tol=0, max_iterations=4)
-    write_solution(tmp_path, Saved(problem, 0.0, 8, half))
+    write_solution(tmp_path, game, Saved(problem, 0.0, 8, half))
     read = read_solution(tmp_path)
     assert read.solution.history == half.history
     rest = solve(game, made, tol=0, max_iterations=8, resume_from=read.solution)
@@ -100,7 +101,7 @@ def test_states_of_every_kind_come_back() -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     problem = Problem("left-right")
     game, solver = problem.build()
-    write_solution(tmp_path, Saved(problem, 0.0, 5, solve(game, solver, tol=0, max_iterations=2)))
+    write_solution(tmp_path, game, Saved(problem, 0.0, 5, solve(game, solver, tol=0, max_iterations=2)))
     path = tmp_path / "solution.safetensors"
     good = path.read_bytes()
     path.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
@@ -124,7 +125,13 @@ def test_one_line_for_each_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "want 'harmonic' or 'constant'" in told(capsys, weight)
     assert "size is 2; want 3 cells or more" in told(capsys, ["crowd-1d", "--set", "size=2"])
     assert "L is -1" in told(capsys, ["attractor", "--set", "L=-1"])
-    assert "predator-prey is a CoupledMFG; files hold games of one population" in told(capsys, ["predator-prey"])
+    several = told(capsys, ["predator-prey", "--solver", "omi", "--out", str(tmp_path / "new")])
+    assert "omi takes games of one population" in several
+    assert "these take it: boltzmann_iteration, " in several
+    followed = told(capsys, ["garnet", "--solver", "omi", "--set", "pull=1.0", "--out", str(tmp_path / "new")])
+    assert "omi takes games whose transitions do not follow the population" in followed
+    assert "interior_point" in followed
+    assert not (tmp_path / "new").exists()
     assert "give a GAME" in told(capsys, [])
     assert "--tol: got -1" in told(capsys, ["crowd-1d", "--tol=-1"])
     assert "--max-iterations" in told(capsys, ["crowd-1d", "--max-iterations", "0"])
@@ -133,6 +140,12 @@ def test_one_line_for_each_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "solution.safetensors").touch()
     assert f"--resume {tmp_path}" in told(capsys, ["left-right", "--out", str(tmp_path)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["solution.safetensors"]
+
+
+def test_the_help_lists_all_games_and_solvers() -> None:
+    said = " ".join((Solve.__doc__ or "").split())
+    assert f"Games: {', '.join(names())}." in said
+    assert f"Solvers: {', '.join(sorted(SOLVERS))}." in said
 
 
 def test_settings_by_the_solvers_name_or_that_word() -> None:
