@@ -151,6 +151,4 @@ def test_bad_games_are_refused() -> None:
     with pytest.raises(ValueError, match=r"rewards have shape \(1, 1\)"):
         FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu)
     with pytest.raises(ValueError, match="t=0, s=0, a=0 is nan"):
-        FiniteMFG(
-            name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu[..., None] * np.nan
-        )
+        FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu[..., None] * np.nan)
