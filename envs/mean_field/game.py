@@ -70,7 +70,7 @@ class FiniteMFG:
     action_mask: NDArray[np.bool_] | None = None
     """[S, A]: actions that a state has."""
     loops: Loops | None = None
-    """The reward as a loop, for machine code; without it that of NumPy is used between compiled sweeps."""
+    """Its arithmetic as loops, for machine code; without them NumPy's is used between compiled steps."""
 
     def __post_init__(self) -> None:
         """Check the game once.

@@ -57,7 +57,7 @@ class Kernel(Protocol):
         ...
 
     def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
-        """The sparse form at one distribution mu[S]: next[S, A, K], prob[S, A, K]."""
+        """The sparse form at mu[..., S]: next[S, A, K] and prob[..., S, A, K], without batch where it is fixed."""
         ...
 
 
@@ -166,7 +166,7 @@ class MovingKernel:
         return np.asarray((values[..., self.next] * prob).sum(-1))
 
     def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
-        """next[S, A, K], prob[S, A, K] at mu[S]."""
+        """next[S, A, K], prob[..., S, A, K] at mu[..., S]."""
         return self.next, self.law(t, mu)
 
 

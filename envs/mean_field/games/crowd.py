@@ -77,7 +77,16 @@ def teleport_crowd(size: int = 10, horizon: int = 5, seed: int = 0) -> FiniteMFG
         kernel=sparse_kernel(successors, np.ones(successors.shape)),
         reward=reward,
         local=True,
+        loops=Loops(_teleport_loop, (f,)),
     )
+
+
+def _teleport_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+    (f,) = params
+    for s in range(len(mu)):
+        worth = f[t, s] - np.log(mu[s] + EPSILON)
+        for a in range(len(mu)):
+            out[s, a] = worth
 
 
 def teleport_values(size: int, horizon: int, seed: int) -> Array:

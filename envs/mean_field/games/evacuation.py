@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.games.crowding import crowding_loop
 from envs.mean_field.games.grid import MOVES
 from envs.mean_field.kernel import Array, sparse_kernel
+from envs.mean_field.loops import Loops
 
 
 def building_evacuation(floors: int = 3, size: int = 5, horizon: int = 20, crowd: float = 1.0) -> FiniteMFG:
@@ -26,9 +28,10 @@ def building_evacuation(floors: int = 3, size: int = 5, horizon: int = 20, crowd
         successors[n, -1, 0] = number[f - 1, i, j] if stairs else n
     height = np.array([float(f) for f, _, _ in cells])
     top = (height == floors - 1).astype(float)
+    base = np.repeat(-height[:, None], len(MOVES) + 1, 1)
 
     def reward(t: NDArray[np.int64], mu: Array) -> Array:
-        return np.repeat((-height - crowd * mu)[..., None], len(MOVES) + 1, -1)
+        return base - crowd * mu[..., None]
 
     return FiniteMFG(
         name="building-evacuation",
@@ -36,4 +39,5 @@ def building_evacuation(floors: int = 3, size: int = 5, horizon: int = 20, crowd
         initial=top / top.sum(),
         kernel=sparse_kernel(successors, np.ones(successors.shape)),
         reward=reward,
+        loops=Loops(crowding_loop, (base, np.full(len(cells), -float(crowd)))),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, dense
+from envs.mean_field.loops import Loops
 
 ORDER_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Of mean demand: the orders of the inventory market."""
@@ -77,6 +80,7 @@ def inventory_market(
     else:
         P = np.stack([left_of @ np.eye(room + 1)[joined[:, a]] for a in range(len(orders))], 1)
         sold, left = np.repeat(sold_of[:, None], len(orders), 1), np.repeat((left_of @ stock)[:, None], len(orders), 1)
+    numbers = (float(demand), float(price), float(cost), float(congestion), float(price_coupling))
     own = -fixed * (orders > 0) - handling * orders**2 / 2 - holding * left - lost * (demand - sold)
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
@@ -92,7 +96,24 @@ def inventory_market(
         kernel=dense(P),
         reward=reward,
         sees_actions=True,
+        loops=Loops(market_loop, (own, np.ascontiguousarray(sold), orders, *numbers)),
     )
+
+
+def market_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+    """r = own + p sold - w q, of own[S, A], sold[S, A], orders[A], demand, price, cost and both couplings."""
+    own, sold, orders, demand, price, cost, congestion, coupling = params
+    states, actions = own.shape
+    ordered = sales = 0.0
+    for s in range(states):
+        for a in range(actions):
+            ordered += x[s, a] * orders[a]
+            sales += x[s, a] * sold[s, a]
+    wholesale = cost * (1 + congestion * (ordered / demand - 1))
+    retail = price * max(1 - coupling * (sales / demand - 1), 0.0)
+    for s in range(states):
+        for a in range(actions):
+            out[s, a] = own[s, a] + retail * sold[s, a] - wholesale * orders[a]
 
 
 def _period(demand: float, room: int) -> tuple[Array, Array]:

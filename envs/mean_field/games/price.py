@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, sparse_kernel
+from envs.mean_field.loops import Loops
+
+HIGHEST = 10.0
+"""The price where next to nothing is offered."""
+FAINTEST = 1e-12
+"""The least offer that has a price of its own."""
 
 
 def equilibrium_price(
@@ -30,7 +38,7 @@ def equilibrium_price(
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
         sold = (x * offer).sum((-2, -1))
-        price = np.minimum(10.0, (demand / np.maximum(sold, 1e-12)) ** (1 / elasticity))
+        price = np.minimum(HIGHEST, (demand / np.maximum(sold, FAINTEST)) ** (1 / elasticity))
         return np.asarray(fixed + price[..., None, None] * offer)
 
     return FiniteMFG(
@@ -40,4 +48,19 @@ def equilibrium_price(
         kernel=sparse_kernel(after[..., None], np.ones((*after.shape, 1))),
         reward=reward,
         sees_actions=True,
+        loops=Loops(priced_loop, (fixed, offer.astype(float), float(demand), float(elasticity))),
     )
+
+
+def priced_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+    """r = fixed(s, a) + p offer(a), of fixed[S, A], offer[A], demand and elasticity."""
+    fixed, offer, demand, elasticity = params
+    states, actions = fixed.shape
+    sold = 0.0
+    for s in range(states):
+        for a in range(actions):
+            sold += x[s, a] * offer[a]
+    price = min(HIGHEST, (demand / max(sold, FAINTEST)) ** (1 / elasticity))
+    for s in range(states):
+        for a in range(actions):
+            out[s, a] = fixed[s, a] + price * offer[a]

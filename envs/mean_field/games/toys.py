@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.compiled import compiled
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.imitation import ImitationErrors, imitation_errors
 from envs.mean_field.kernel import Array, moving
@@ -90,7 +91,7 @@ class AttractorMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _attractor_loop))
+        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), attractor_loop))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class CrowdAvoidanceMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), _crowd_loop))
+        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), blocked_loop))
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ class TriStateCongestionMFG(_Toy):
             return out
 
         initial = np.array([1 - self.rho0, self.rho0, 0.0])
-        return _toy_game("tri-state-congestion", self.horizon, initial, law, Loops(_outside_loop, (L1, L2), _tri_loop))
+        loops = Loops(_outside_loop, (L1, L2), congested_loop)
+        return _toy_game("tri-state-congestion", self.horizon, initial, law, loops)
 
     def policy(self, alpha: ArrayLike) -> Array:
         """The learner (a1, a2) as a policy [..., T, S, A]: clipped to 0 to 1, rescaled where their sum exceeds 1."""
@@ -175,32 +177,39 @@ def _toy_game(name: str, horizon: int, initial: Array, law: Any, loops: Loops) -
 
 
 def _outside_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
-    out[0] = 0.0
-    out[1:] = -1.0
+    for s in range(len(mu)):
+        for a in range(len(mu)):
+            out[s, a] = -1.0 if s > 0 else 0.0
 
 
-def _attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
-    out[:] = 0.0
+def attractor_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L."""
     dragged = min(1.0, params[0] * mu[1])
+    _stay_loop(out)
     out[0, 0, 0], out[0, 0, 1] = 1 - dragged, dragged
-    out[0, 1, 1] = 1.0
-    out[1, :, 1] = 1.0
+    out[0, 1, 0], out[0, 1, 1] = 0.0, 1.0
 
 
-def _crowd_loop(t: int, mu: Array, params: Any, out: Array) -> None:
-    out[:] = 0.0
+def blocked_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L, of `CrowdAvoidanceMFG`."""
     gone = max(0.0, 1 - params[0] * mu[1] ** 2)
-    out[0, 0, 0] = 1.0
+    _stay_loop(out)
     out[0, 1, 0], out[0, 1, 1] = 1 - gone, gone
-    out[1, :, 1] = 1.0
 
 
-def _tri_loop(t: int, mu: Array, params: Any, out: Array) -> None:
-    out[:] = 0.0
+def congested_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """P of L1 and L2."""
     first = max(0.0, 1 - params[0] * mu[1])
     second = mu[1] * max(0.0, 1 - params[1] * mu[2])
-    out[0, 0, 0] = 1.0
+    _stay_loop(out)
     out[0, 1, 0], out[0, 1, 1] = 1 - first, first
     out[0, 2, 0], out[0, 2, 2] = 1 - second, second
-    out[1, :, 1] = 1.0
-    out[2, :, 2] = 1.0
+
+
+@compiled
+def _stay_loop(out: Array) -> None:
+    """Everyone where they are."""
+    for s in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[s, a, k] = 1.0 if k == s else 0.0
