@@ -13,18 +13,33 @@ from envs.mean_field.kernel import Array
 from envs.mean_field.loops import exploitability_loop, tables
 from envs.mean_field.stepwise import stepwise
 
+AGREEMENT = 1e-8
+"""Relative to the exploitability, where that is above 1."""
+
 
 def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
     """`game.exploitability` in machine code: policies [..., T, S, A] -> shape of the batch, equal to 1e-10.
 
     One loop where the game has loops; else steps, with NumPy's rewards and laws of the whole batch between them.
-    Compiles at its first call, some seconds; keep it where it is called often.
+    Compiles when made, some seconds; keep it where it is called often.
 
     Raises:
-        ValueError: for more transitions than 32 bits count.
+        ValueError: for more transitions than 32 bits count, or loops that give other numbers than the game: one whose
+            rewards were replaced keeps its loops.
     """
-    if game.loops is None:
-        return stepwise(game)
+    found = stepwise(game) if game.loops is None else _looped(game)
+    pi = game.uniform_policy()
+    loops, numpy = float(found(pi)), float(game.exploitability(pi))
+    if not abs(loops - numpy) <= AGREEMENT * max(1.0, abs(numpy)):
+        raise ValueError(
+            f"{game.name}: its loops give an exploitability of {loops:.12g} of the uniform policy, its functions "
+            f"{numpy:.12g}; give loops that fit its functions, or loops=None"
+        )
+    return found
+
+
+def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
+    assert game.loops is not None
     shape, masked = game.shape, game.action_mask is not None
     successors, prob = game.kernel.rows(0, game.initial)
     loop = exploitability_loop(

@@ -92,7 +92,9 @@ def exploitability_loop(
         probs = np.empty((T if moves else 1, S, actions, width))
         best, after = np.empty(S), np.empty(S)
         for b in range(B):
-            mu[:] = initial
+            # element by element: slices would have numba compile their error messages too, for seconds
+            for s in range(S):
+                mu[s] = initial[s]
             own = 0.0
             for t in range(T):
                 for s in range(S):
@@ -127,7 +129,8 @@ def exploitability_loop(
                 for s in range(S):
                     own += mu[s] * after[s]
             else:
-                after[:] = 0.0
+                for s in range(S):
+                    after[s] = 0.0
             for t in range(T - 1, -1, -1):
                 prob = probs[t] if moves else fixed
                 for s in range(S):

@@ -9,7 +9,7 @@ import torch
 
 from envs.mean_field import FiniteMFG, make, names
 from envs.mean_field.batch import machine_code
-from envs.mean_field.game import BadPolicy
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.graphon import on_graphon
 from mfmarl.solvers.torch_game import exploitability, flow, torch_game
 
