@@ -40,6 +40,11 @@ KINDS: dict[type, Kind] = {
 }
 
 
+def _kind(game: Game) -> Kind:
+    """Of the game's class, or of the nearest above it: a game on a graphon is one of steps too."""
+    return next(KINDS[above] for above in type(game).__mro__ if above in KINDS)
+
+
 def audit_table(game: Game, pi: ArrayLike) -> pd.DataFrame:
     """Where one agent would gain by deviating from pi [..., S, A]: a row for each place in which agents decide.
 
@@ -54,7 +59,7 @@ def audit_table(game: Game, pi: ArrayLike) -> pd.DataFrame:
     best_value = game.deciding(best.values)
     # actions that a state does not have have Q = -inf and are not played
     played = np.where(policy > 0, policy * np.where(policy > 0, best.q, 0.0), 0.0).sum(-1)
-    rows = KINDS[type(game)].rows(game)
+    rows = _kind(game).rows(game)
     columns = {
         "mu": game.deciding(mu),
         "value": (policy * game.action_values(policy)).sum(-1),
@@ -73,7 +78,7 @@ def write(folder: Path, game: Game, saved: Saved) -> list[Path]:
         StorageFailed: where the folder takes no file.
     """
     solution, problem = saved.solution, saved.problem
-    picture, shown = KINDS[type(game)].picture(game, solution, problem.game)
+    picture, shown = _kind(game).picture(game, solution, problem.game)
     paths = [folder / name for name in ("convergence.png", picture, "audit.csv")]
     history = pd.DataFrame(
         [(p.iteration, p.exploitability) for p in solution.history], columns=["iteration", "exploitability"]
