@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from envs.compiled import compiled
 from envs.mean_field.game import FiniteMFG
-from envs.mean_field.imitation import ImitationErrors, imitation_errors
+from envs.mean_field.imitation import Bounds, ImitationErrors, imitation_bounds, imitation_errors
 from envs.mean_field.kernel import Array, moving
 from envs.mean_field.loops import Loops
 
@@ -69,6 +69,15 @@ class _Toy(ABC):
         """The Nash imitation gap, shape of the batch: 0 is good."""
         return self.game.exploitability(self.policy(alpha))[()]
 
+    @property
+    @abstractmethod
+    def L_P(self) -> float:
+        """Lipschitz constant of the transitions in mu, L1 distances of rows and populations."""
+
+    def bounds(self, alpha: ArrayLike) -> Bounds:
+        """Upper bounds on the gap by the four ways, shape of the batch: rewards are -1 to 0 and do not see mu."""
+        return imitation_bounds(self.game, self.expert, self.policy(alpha), R=1.0, L_r=0.0, L_P=self.L_P)
+
 
 @dataclass(frozen=True)
 class AttractorMFG(_Toy):
@@ -93,6 +102,11 @@ class AttractorMFG(_Toy):
 
         return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), attractor_loop))
 
+    @property
+    def L_P(self) -> float:
+        """L."""
+        return self.L
+
 
 @dataclass(frozen=True)
 class CrowdAvoidanceMFG(_Toy):
@@ -116,6 +130,11 @@ class CrowdAvoidanceMFG(_Toy):
             return out
 
         return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), blocked_loop))
+
+    @property
+    def L_P(self) -> float:
+        """2 L, or 2 sqrt L for L above 1: nobody goes any more where mu(s1) is above 1 / sqrt L."""
+        return 2 * self.L if self.L <= 1 else 2 * self.L**0.5
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,11 @@ class TriStateCongestionMFG(_Toy):
         initial = np.array([1 - self.rho0, self.rho0, 0.0])
         loops = Loops(_outside_loop, (L1, L2), congested_loop)
         return _toy_game("tri-state-congestion", self.horizon, initial, law, loops)
+
+    @property
+    def L_P(self) -> float:
+        """max(L1, 1 + L2): the second is met where all are in s1 and one moves there from s2."""
+        return max(self.L1, 1 + self.L2)
 
     def policy(self, alpha: ArrayLike) -> Array:
         """The learner (a1, a2) as a policy [..., T, S, A]: clipped to 0 to 1, rescaled where their sum exceeds 1."""
