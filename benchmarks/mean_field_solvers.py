@@ -74,7 +74,7 @@ def fastest(runs: pd.DataFrame) -> str:
         best = (solved if len(solved) else of.sort_values("exploitability")).iloc[0]
         rows.append(
             f"| {game} | {best['shape']} | {best['solver']} | {best['iterations']:,} | {best['seconds']:.2g} | "
-            f"{best['exploitability']:.2g} | {len(solved)} of {len(of)} |"
+            f"{best['exploitability']:.3g} | {len(solved)} of {len(of)} |"
         )
     return "\n".join(rows)
 
