@@ -34,7 +34,7 @@ class Solve:
 
     Examples:
       mfmarl solve crowd-1d
-      mfmarl solve attractor --solver fictitious_play --tol 1e-4 --set L=0.8 horizon=40
+      mfmarl solve attractor --solver prior_descent --tol 1e-4 --set L=0.8 horizon=40
       mfmarl solve garnet --solver mirror_descent --set pull=1.0 mirror_descent.step_size=0.05 --out garnet
       mfmarl solve --resume garnet --tol 1e-6
       mfmarl solve predator-prey --tol 1e-2

@@ -11,7 +11,7 @@ sum is further from 1 than rounding can bring it is refused, and 64-bit rows are
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,6 +53,8 @@ def game_from_environment(env: Any, *, transitions_see: Sees, name: str = "mfgli
             found[place] = _transitions(env, t, L[place]) if t < last else np.eye(S)[:, None]
         return found
 
+    if transitions_see not in get_args(Sees):
+        raise ValueError(f"transitions_see is {transitions_see!r}; want {' or '.join(map(repr, get_args(Sees)))}")
     _probe(env, transitions_see, name)
     if transitions_see == "actions":
         return two_moves(name=name, horizon=last + 1, initial=initial, actions=A, reward=reward, law=law)
