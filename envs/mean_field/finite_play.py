@@ -1,13 +1,14 @@
 """N agents in play: one of them sampled, the others as counts, so that the cost does not depend on N.
 
 The one plays several policies, each in a world of its own. The worlds have common random numbers: they
-part only where what the one does makes them.
+part only where what the one does in some of them makes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +49,13 @@ def play(
     for t in range(T):
         chosen = np.zeros((*others.shape, A), np.int64)
         cells, parts = _divided(rng, others, np.broadcast_to(pi[t], chosen.shape))
-        chosen[(slice(None), *cells)] = parts
+        chosen[cells] = parts
         action = drawn(own[world, t, state], rng.random(games))
         yield Moment(t, others, chosen, state, action)
         successors, prob = game.kernel.rows(t, (others + np.eye(S)[state]) / n_agents)
         prob = np.broadcast_to(prob, (W, games, *successors.shape))
         went = drawn(prob[world, each, state, action], rng.random(games))
-        (g, s, a), parts = _divided(rng, chosen, prob[: len(chosen)])
+        (_, g, s, a), parts = _divided(rng, chosen, prob[: len(chosen)])
         index = (np.arange(len(chosen))[:, None, None] * games + g[:, None]) * S + successors[s, a]
         others = np.bincount(index.ravel(), parts.ravel(), others.size).astype(np.int64).reshape(others.shape)
         state = successors[state, action, went]
@@ -117,13 +118,13 @@ def _ones(shape: tuple[int, ...]) -> Array:
     return np.eye(size).reshape(*shape, *shape)
 
 
-def _divided(rng: np.random.Generator, n: Counts, p: Array) -> tuple[tuple[NDArray[np.int64], ...], Counts]:
-    """How n[W, ...] agents divide by p[W, ..., K]: the cells in which there are any, and counts [W, cells, K] in them.
+def _divided(rng: np.random.Generator, n: Counts, p: Array) -> tuple[tuple[Any, ...], Counts]:
+    """How n[W, ...] agents divide by p[W, ..., K]: the index of cells in which there are any, and counts [W, cells, K].
 
     A chain of binomials.
     """
-    cells = np.nonzero(n.any(0))
-    left, rows = n[(slice(None), *cells)], p[(slice(None), *cells)]
+    index = (slice(None), *np.nonzero(n.any(0)))
+    left, rows = n[index], p[index]
     # what is left for k and those after it: exactly p_k for the last that has any, which so takes all that are left
     rest = rows[..., ::-1].cumsum(-1)[..., ::-1]
     chance = np.divide(rows, rest, out=np.zeros(rows.shape), where=rest > 0)
@@ -132,7 +133,7 @@ def _divided(rng: np.random.Generator, n: Counts, p: Array) -> tuple[tuple[NDArr
         found[..., k] = _binomial(rng, left, chance[..., k])
         left = left - found[..., k]
     found[..., -1] = left
-    return cells, found
+    return index, found
 
 
 def _binomial(rng: np.random.Generator, n: Counts, p: Array) -> Counts:

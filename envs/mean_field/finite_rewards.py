@@ -12,6 +12,7 @@ from itertools import chain, combinations_with_replacement, islice
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from envs.mean_field.checks import occupancy
@@ -94,7 +95,7 @@ def _configurations(n_agents: int, places: int) -> int:
     return comb(n_agents + places - 1, n_agents)
 
 
-def _populations(n_agents: int, places: int, at_once: int) -> Iterator[Array]:
+def _populations(n_agents: int, places: int, at_once: int) -> Iterator[NDArray[np.int64]]:
     """All counts [C, places] of N agents, `at_once` of them at a time."""
     # either where each agent is, or how many are in the first places: whichever is shorter
     by_agent = n_agents < places
