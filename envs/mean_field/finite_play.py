@@ -123,7 +123,7 @@ def _divided(rng: np.random.Generator, n: Counts, p: Array) -> tuple[tuple[Any, 
 
     A chain of binomials.
     """
-    index = (slice(None), *np.nonzero(n.any(0)))
+    index: tuple[Any, ...] = (slice(None), *np.nonzero(n.any(0)))
     left, rows = n[index], p[index]
     # what is left for k and those after it: exactly p_k for the last that has any, which so takes all that are left
     rest = rows[..., ::-1].cumsum(-1)[..., ::-1]
