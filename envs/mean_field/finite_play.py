@@ -130,13 +130,13 @@ def _divided(rng: np.random.Generator, n: Counts, p: Array) -> tuple[tuple[Any, 
     chance = np.divide(rows, rest, out=np.zeros(rows.shape), where=rest > 0)
     found = np.empty(rows.shape, np.int64)
     for k in range(rows.shape[-1] - 1):
-        found[..., k] = _binomial(rng, left, chance[..., k])
+        found[..., k] = coupled_binomial(rng, left, chance[..., k])
         left = left - found[..., k]
     found[..., -1] = left
     return index, found
 
 
-def _binomial(rng: np.random.Generator, n: Counts, p: Array) -> Counts:
+def coupled_binomial(rng: np.random.Generator, n: Counts, p: Array) -> Counts:
     """Binomial(n, p) in each of W worlds [W, cells]: agents that all worlds have, by the least of p, are shared."""
     least, chance = n.min(0), p.min(0)
     shared = rng.binomial(least, chance)

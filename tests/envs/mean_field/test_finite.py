@@ -11,7 +11,7 @@ from scipy import stats
 
 from envs.mean_field import FiniteMFG, make, names
 from envs.mean_field.finite import FinitePopulation, convergence
-from envs.mean_field.finite_play import gains, play
+from envs.mean_field.finite_play import coupled_binomial, gains, play
 from envs.mean_field.finite_rewards import LARGEST, summands
 from envs.mean_field.kernel import dense, moving
 
@@ -205,6 +205,17 @@ def test_worlds_part_only_where_the_one_moves_the_others() -> None:
     apart = (now.others[0] != now.others[1]).any(-1).mean()
     # alone, two worlds would differ in most games
     assert 0 < apart < 0.4
+
+
+def test_coupled_counts_are_binomial_and_near_each_other() -> None:
+    n, p = np.array([10, 7, 10]), np.array([0.9, 0.6, 0.85])
+    found = coupled_binomial(np.random.default_rng(0), np.tile(n[:, None], 20_000), np.tile(p[:, None], 20_000))
+    for counts, trials, chance in zip(found, n, p, strict=True):
+        error = (trials * chance * (1 - chance) / 20_000) ** 0.5
+        assert counts.mean() == pytest.approx(trials * chance, abs=4 * error)
+        assert counts.var() == pytest.approx(trials * chance * (1 - chance), rel=0.06)
+    # alone, the variance of the difference would be the sum
+    assert np.var(found[0] - found[2]) < 0.8 * (found[0].var() + found[2].var())
 
 
 def test_each_world_has_its_own_law() -> None:
