@@ -50,6 +50,7 @@ def epidemic(
         initial=np.array([1 - ill, ill]),
         kernel=moving(successors, law),
         reward=reward,
+        local=True,
         loops=Loops(_table_loop, (rewards, float(infection), float(imported), float(recovery)), infection_loop),
     )
 

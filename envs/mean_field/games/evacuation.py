@@ -39,5 +39,6 @@ def building_evacuation(floors: int = 3, size: int = 5, horizon: int = 20, crowd
         initial=top / top.sum(),
         kernel=sparse_kernel(successors, np.ones(successors.shape)),
         reward=reward,
+        local=True,
         loops=Loops(crowding_loop, (base, np.full(len(cells), -float(crowd)))),
     )

@@ -46,7 +46,9 @@ def garnet(
     if pull == 0:
         kernel = sparse_kernel(order, prob)
         loops = Loops(crowding_loop, (base, slope))
-        return FiniteMFG(name="garnet", horizon=horizon, initial=initial, kernel=kernel, reward=reward, loops=loops)
+        return FiniteMFG(
+            name="garnet", horizon=horizon, initial=initial, kernel=kernel, reward=reward, local=True, loops=loops
+        )
     drawn = np.broadcast_to(rng.integers(states, size=(states, 1, 1)), (states, actions, 1))
 
     def law(t: int, mu: Array) -> Array:
@@ -58,7 +60,9 @@ def garnet(
 
     moved = moving(np.concatenate([order, drawn], -1), law)
     loops = Loops(crowding_loop, (base, slope, prob, float(pull)), pulled_loop)
-    return FiniteMFG(name="garnet", horizon=horizon, initial=initial, kernel=moved, reward=reward, loops=loops)
+    return FiniteMFG(
+        name="garnet", horizon=horizon, initial=initial, kernel=moved, reward=reward, local=True, loops=loops
+    )
 
 
 def pulled_loop(t: int, mu: Array, params: Any, out: Array) -> None:

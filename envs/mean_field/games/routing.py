@@ -40,5 +40,6 @@ def braess() -> FiniteMFG:
         initial=np.eye(8)[HOME],
         kernel=sparse_kernel(after[..., None], np.ones((8, 2, 1))),
         reward=reward,
+        local=True,
         loops=Loops(crowding_loop, (np.repeat(fixed[:, None], 2, 1), shared)),
     )

@@ -196,7 +196,13 @@ def _toy_game(name: str, horizon: int, initial: Array, law: Any, loops: Loops) -
         return np.broadcast_to(outside[:, None], (*mu.shape, S))
 
     return FiniteMFG(
-        name=name, horizon=horizon, initial=initial, kernel=moving(successors, law), reward=reward, loops=loops
+        name=name,
+        horizon=horizon,
+        initial=initial,
+        kernel=moving(successors, law),
+        reward=reward,
+        local=True,
+        loops=loops,
     )
 
 
