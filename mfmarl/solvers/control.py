@@ -40,8 +40,9 @@ class ControlState:
 class Control:
     """A maximum of V(pi, mu^pi), by mirror ascent on marginal values with steps that raise it.
 
-    logits += step Q, Q of the marginal rewards: what one more agent in a place gets, and adds to what others get. A step
-    is halved until V gains at least `share` of what it promised to first order (Armijo 1966), and grows by `growth`.
+    logits += step Q, Q of the marginal rewards: what one more agent in a place gets, and adds to what others get. A
+    step is halved until V gains at least `share` of what it promised to first order (Armijo 1966), and grows by
+    `growth`.
 
     What is brought down is the first-order gap, not the exploitability. With transitions that do not follow the
     population and x r(mu) concave in the occupancy x no policy is better by more than it; elsewhere it says that the

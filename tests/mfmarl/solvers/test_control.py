@@ -14,8 +14,10 @@ import pytest
 from envs.mean_field import FiniteMFG, make
 from mfmarl.cli import run_command
 from mfmarl.errors import UserError
+from mfmarl.solve import SolveProgress, solve_into
 from mfmarl.solvers import OF_FINITE_GAMES, OF_OPTIMA, SOLVERS, solve
 from mfmarl.solvers.control import marginal, price_of_anarchy, worth
+from mfmarl.solvers.problem import Problem
 from mfmarl.solvers.solution import Point, Solution
 
 
@@ -104,8 +106,7 @@ def test_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     # the price of anarchy is that of two files' values
     other = tmp_path / "equilibrium"
-    assert run_command(["solve", "braess", "--tol", "1e-6", "--out", str(other)]) == 0
-    capsys.readouterr()
+    solve_into(other, Problem("braess"), tol=1e-6, max_iterations=200, progress=SolveProgress(quiet=True))
     selfish = json.loads((other / "solution.json").read_text())
     assert "gap" not in selfish
     assert selfish["value"] / said["value"] == pytest.approx(3.75 / 3.5, abs=1e-4)
