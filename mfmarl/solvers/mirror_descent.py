@@ -13,8 +13,6 @@ from mfmarl.solvers.solution import Array
 
 LEAST, LARGEST = 1e-9, 1e4
 """Steps between which one is sought."""
-ROUNDING = 1e-15
-"""Share of the largest action value by which what is promised and kept may differ in any case."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,9 @@ class MirrorDescent:
             if self.steps == "fixed":
                 return DescentState(logits, pi, q, size)
             # what moving gains is found without a sweep: one's flow meets the other's values (performance difference)
-            moved = pi - state.pi
-            promised = _met(game, pi, state.pi, state.q * moved)
-            kept = _met(game, state.pi, pi, q * moved)
-            if kept >= self.share * promised - ROUNDING * np.abs(q).max() or size < LEAST:
+            promised = _met(game, pi, state.pi, _gained(state.q, state.pi, pi))
+            kept = _met(game, state.pi, pi, _gained(q, state.pi, pi))
+            if kept >= self.share * promised or size < LEAST:
                 return DescentState(logits, pi, q, min(size * self.growth, LARGEST))
             size /= 2
 
@@ -100,6 +97,12 @@ class Munchausen(MirrorDescent):
         raised = centred(logits + by)
         found: Array = raised - np.log(np.exp(raised).sum(-1, keepdims=True))
         return found
+
+
+def _gained(q: Array, pi: Array, other: Array) -> Array:
+    """Q (other - pi), with Q less its mean: sums over actions stay, and small ones keep their digits."""
+    found: Array = (q - (pi * q).sum(-1, keepdims=True)) * (other - pi)
+    return found
 
 
 def _met(game: Game, pi: Array, population: Array, gained: Array) -> float:
