@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from analysis.figures.solution import convergence
 from envs.mean_field import FiniteMFG, make
 from mfmarl.cli import run_command
 from mfmarl.errors import UserError
 from mfmarl.solve import SolveProgress, solve_into
 from mfmarl.solvers import OF_FINITE_GAMES, OF_OPTIMA, SOLVERS, solve
 from mfmarl.solvers.control import marginal, price_of_anarchy, worth
-from mfmarl.solvers.problem import Problem
+from mfmarl.solvers.problem import Problem, problem_of
 from mfmarl.solvers.solution import Point, Solution
 
 
@@ -34,7 +36,11 @@ def optimum(game: FiniteMFG, tol: float, **how: Any) -> Solution:
 def test_braess() -> None:
     game = game_of("braess")
     told: list[Point] = []
-    found = optimum(game, 1e-5, callback=lambda point: bool(told.append(point)))
+
+    def tell(point: Point) -> None:
+        told.append(point)
+
+    found = optimum(game, 1e-5, callback=tell)
     assert found.converged
     assert found.gap == found.measure <= 1e-5
     assert worth(game, found.pi) == pytest.approx(-3.5, abs=1e-5)
@@ -85,18 +91,20 @@ def test_every_step_raises_the_value() -> None:
 
 def test_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "optimum"
-    command = ["solve", "braess", "--solver", "control", "--set", "control.growth=1.6"]
-    assert run_command([*command, "--tol", "1e-5", "--max-iterations", "4", "--out", str(out)]) == 0
-    assert "first-order gap" in capsys.readouterr().err
+    quiet = SolveProgress(quiet=True)
+    solve_into(
+        out, problem_of("braess", "control", {"control.growth": 1.6}), tol=1e-5, max_iterations=4, progress=quiet
+    )
     assert run_command(["solve", "--resume", str(out), "--max-iterations", "200"]) == 0
     printed = capsys.readouterr()
     made = ["audit.csv", "convergence.png", "flow.gif", "solution.json", "solution.safetensors"]
     assert sorted(Path(line).name for line in printed.out.splitlines()) == made
-    end = printed.err.splitlines()[-1]
+    lines = printed.err.splitlines()
+    assert re.match(r"iteration \d+  first-order gap \S+  lowest \S+  exploitability \S+  seconds ", lines[-2])
     assert re.fullmatch(
         r"first-order gap \S+ after \d+ iterations in \S+: within the tolerance 1e-05; "
         r"value -3\.5, exploitability 0\.25",
-        end,
+        lines[-1],
     )
     said = json.loads((out / "solution.json").read_text())
     whole = optimum(game_of("braess"), 1e-5, growth=1.6)
@@ -106,10 +114,16 @@ def test_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     # the price of anarchy is that of two files' values
     other = tmp_path / "equilibrium"
-    solve_into(other, Problem("braess"), tol=1e-6, max_iterations=200, progress=SolveProgress(quiet=True))
+    solve_into(other, Problem("braess"), tol=1e-6, max_iterations=200, progress=quiet)
     selfish = json.loads((other / "solution.json").read_text())
     assert "gap" not in selfish
     assert selfish["value"] / said["value"] == pytest.approx(3.75 / 3.5, abs=1e-4)
+
+
+def test_its_figure_names_what_is_brought_down() -> None:
+    for measure, label in (("gap", "first-order gap"), ("exploitability", "exploitability")):
+        history = pd.DataFrame({"iteration": [0, 1, 2], measure: [1.0, 0.1, 0.01]})
+        assert convergence(history, 1e-3, "x", measure).axes[0].get_ylabel().startswith(label)
 
 
 def test_games_of_other_kinds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
