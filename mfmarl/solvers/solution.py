@@ -181,6 +181,12 @@ def run(
             break
     converged = best.measure <= tol
     return Solution(
-        kept, game.flow(kept), best.exploitability, tuple(history), converged,
-        "tolerance" if converged else reason, state, best.gap,
-    )  # fmt: skip
+        pi=kept,
+        mu=game.flow(kept),
+        exploitability=best.exploitability,
+        history=tuple(history),
+        converged=converged,
+        reason="tolerance" if converged else reason,
+        state=state,
+        gap=best.gap,
+    )
