@@ -80,10 +80,9 @@ def write(folder: Path, game: Game, saved: Saved) -> list[Path]:
     solution, problem = saved.solution, saved.problem
     picture, shown = _kind(game).picture(game, solution, problem.game)
     paths = [folder / name for name in ("convergence.png", picture, "audit.csv")]
-    history = pd.DataFrame(
-        [(p.iteration, p.exploitability) for p in solution.history], columns=["iteration", "exploitability"]
-    )
-    figure = convergence(history, saved.tol, f"{problem.game} by {problem.solver}")
+    measure = "exploitability" if solution.gap is None else "gap"
+    history = pd.DataFrame([(p.iteration, p.measure) for p in solution.history], columns=["iteration", measure])
+    figure = convergence(history, saved.tol, f"{problem.game} by {problem.solver}", measure)
     with replacing(paths[0]) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
     write_whole(paths[1], shown)

@@ -29,8 +29,13 @@ class Solve:
     left-right-stationary, linear-quadratic, predator-prey, rock-paper-scissors, sis, sis-graphon, sis-stationary,
     teleport-crowd, tri-state-congestion.
 
-    Solvers: boltzmann_iteration, entropy_continuation, fictitious_play, fixed_point, forward_sweep, interior_point,
-    mf_omo, mf_psro, mirror_descent, mirror_prox, munchausen, omi, policy_iteration, portfolio, prior_descent.
+    Solvers: boltzmann_iteration, control, entropy_continuation, fictitious_play, fixed_point, forward_sweep,
+    interior_point, mf_omo, mf_psro, mirror_descent, mirror_prox, munchausen, omi, policy_iteration, portfolio,
+    prior_descent.
+
+    control seeks what the population could reach together, no equilibrium: --tol is of its first-order gap, and the
+    optimum's exploitability is told beside it. Price of anarchy, of costs: "value" in the solution.json of an
+    equilibrium over that of control; of gains the other way round.
 
     Examples:
       mfmarl solve crowd-1d
@@ -38,6 +43,7 @@ class Solve:
       mfmarl solve garnet --solver mirror_descent --set pull=1.0 mirror_descent.step_size=0.05 --out garnet
       mfmarl solve --resume garnet --tol 1e-6
       mfmarl solve predator-prey --tol 1e-2
+      mfmarl solve braess --solver control --out optimum
     """
 
     game: Annotated[str | None, Positional, given("[GAME]")] = None
@@ -45,7 +51,7 @@ class Solve:
     solver: Annotated[str | None, given("SOLVER", "mirror_prox")] = None
     """What solves it, one of the above; games of some kinds are refused by some."""
     tol: Annotated[str | None, given("E", TOL)] = None
-    """Exploitability at which it ends."""
+    """Exploitability at which it ends; of control its first-order gap."""
     max_iterations: Annotated[str | None, given("N", MAX_ITERATIONS)] = None
     """Iterations at which it ends in any case, those before --resume included."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()

@@ -14,10 +14,16 @@ FEW = 30
 """Iterations up to which each is marked."""
 
 
-def convergence(history: pd.DataFrame, tol: float, title: str) -> Figure:
-    """Exploitability over iterations (columns iteration, exploitability), the lowest so far, and the tolerance."""
+LABELS = {
+    "exploitability": "exploitability (0 is an equilibrium)",
+    "gap": "first-order gap (0 is an optimum, or stationary)",
+}
+
+
+def convergence(history: pd.DataFrame, tol: float, title: str, measure: str = "exploitability") -> Figure:
+    """A measure over iterations (columns iteration and one of LABELS), the lowest so far, and the tolerance."""
     figure, (axis,) = panels(1, 1, width=NARROW, height=2.9)
-    iteration, gap = history["iteration"], history["exploitability"]
+    iteration, gap = history["iteration"], history[measure]
     # a line has no single points
     dots = "o" if len(gap) <= FEW else ""
     axis.plot(iteration, gap, color=COLOUR, linewidth=1.0, alpha=0.6, marker=dots, markersize=4, label="iterate")
@@ -32,7 +38,7 @@ def convergence(history: pd.DataFrame, tol: float, title: str) -> Figure:
             axis.plot(
                 zero, np.zeros(len(zero)), "v", color=COLOUR, transform=foot, clip_on=False, label="0, below the scale"
             )
-    axis.set(xlabel="iteration", ylabel="exploitability (0 is an equilibrium)")
+    axis.set(xlabel="iteration", ylabel=LABELS[measure])
     axis.set_title(title, loc="left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(frameon=False)

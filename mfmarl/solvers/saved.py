@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
 
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
 from mfmarl.solvers.solution import Array, Point, Solution
 from mfmarl.solvers.state_tree import Arrays, put_together, taken_apart
@@ -95,6 +97,7 @@ def read_solution(folder: Path) -> Saved:
         converged=told["converged"],
         reason=told["reason"],
         state=put_together(told["state"], arrays, module),
+        gap=told.get("gap"),
     )
     return Saved(problem, told["tol"], told["max_iterations"], solution)
 
@@ -126,11 +129,14 @@ def _told(game: Game, saved: Saved) -> dict[str, Any]:
         "tol": saved.tol,
         "max_iterations": saved.max_iterations,
         "exploitability": solution.exploitability,
+        **({} if solution.gap is None else {"gap": solution.gap}),
         "iterations": solution.iterations,
         "converged": solution.converged,
         "reason": solution.reason,
-        "history": [[p.iteration, p.exploitability, p.seconds] for p in solution.history],
+        "history": [[v for v in astuple(p) if v is not None] for p in solution.history],
     }
+    if isinstance(game, FiniteMFG):
+        told["value"] = worth(game, solution.pi)
     if isinstance(game, StackedMFG):
         gains = game.game.gains(game.split(solution.pi))
         told["per_population"] = {name: float(gain) for name, gain in gains.items()}

@@ -5,7 +5,7 @@ import pytest
 
 from envs.mean_field import make
 from mfmarl.errors import UserError
-from mfmarl.solvers import OF_FINITE_GAMES, OF_FIXED_TRANSITIONS, SOLVERS, solve
+from mfmarl.solvers import OF_FINITE_GAMES, OF_FIXED_TRANSITIONS, OF_OPTIMA, SOLVERS, solve
 
 KINDS = {
     "beach-bar-closing": {"size": 6, "horizon": 4},
@@ -32,7 +32,7 @@ def test_general_solvers_make_policies_of_every_kind(name: str, solver: str) -> 
     assert [p.exploitability for p in rest.history] == [p.exploitability for p in found.history]
 
 
-@pytest.mark.parametrize("solver", sorted(OF_FINITE_GAMES))
+@pytest.mark.parametrize("solver", sorted(OF_FINITE_GAMES - OF_OPTIMA))
 def test_solvers_of_finite_games_refuse_other_kinds(solver: str) -> None:
     told = f"{solver} takes games of one population with a last decision and no common noise, and"
     for name in ("beach-bar-closing", "crowd-1d-stationary", "predator-prey"):
@@ -49,7 +49,7 @@ def test_solvers_of_occupancies_refuse_transitions_that_follow_the_population(so
     with pytest.raises(UserError, match="those of garnet do; these take it: boltzmann_iteration") as refused:
         solve(game, solver)
     named = str(refused.value).split("these take it: ")[1].split(", ")
-    assert named == sorted(set(SOLVERS) - OF_FIXED_TRANSITIONS)
+    assert named == sorted(set(SOLVERS) - OF_FIXED_TRANSITIONS - OF_OPTIMA)
 
 
 @pytest.mark.parametrize("name", ["beach-bar-closing", "beach-bar-graphon", "inventory-market"])
