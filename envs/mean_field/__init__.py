@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from envs import UnknownName
+from envs.mean_field.audit import Audit, CoupledAudit
 from envs.mean_field.checks import BadPolicy
 from envs.mean_field.common_noise import CommonNoiseMFG
-from envs.mean_field.game import Audit, FiniteMFG
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.closing_bar import closing_bar
 from envs.mean_field.games.crowd import beach_bar, crowd_1d, crowd_2d, teleport_crowd
 from envs.mean_field.games.epidemic import sis
@@ -36,6 +37,7 @@ __all__ = [
     "Audit",
     "BadPolicy",
     "CommonNoiseMFG",
+    "CoupledAudit",
     "CoupledMFG",
     "CrowdAvoidanceMFG",
     "FiniteMFG",
