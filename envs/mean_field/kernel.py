@@ -227,10 +227,10 @@ def whole_successors(next: ArrayLike) -> NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def check_rows(prob: Array, at: str = "", slack: float = 0.0) -> None:
+def check_rows(prob: Array, game: str = "", at: str = "", slack: float = 0.0) -> None:
     """Refuse rows prob[..., S, A, K] that are no distributions; names the first state and action.
 
-    `at` says where in time; `slack` is for laws, whose populations are distributions but for rounding.
+    `game` and `at` say whose and when; `slack` is for laws, whose populations are distributions but for rounding.
     """
     with np.errstate(invalid="ignore"):
         near = np.abs(prob.sum(-1) - 1) <= ROW_TOLERANCE + slack
@@ -241,5 +241,5 @@ def check_rows(prob: Array, at: str = "", slack: float = 0.0) -> None:
         row = prob[place]
         told = "has NaN or infinity" if not np.isfinite(row).all() else f"sums to {row.sum():.15g}"
         told = "has a negative probability" if (row < 0).any() else told
-        where = f"P(. | s={place[-2]}, a={place[-1]}){at}"
+        where = f"{game}P(. | s={place[-2]}, a={place[-1]}){at}"
         raise BadKernel(f"{where} {told}; want a distribution (sum 1 within {ROW_TOLERANCE + slack:g})")
