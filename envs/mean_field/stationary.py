@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.chain import long_run, stationary
 from envs.mean_field.audit import Audit
+from envs.mean_field.chain import long_run, stationary
 from envs.mean_field.checks import (
     alike,
     check_finite,

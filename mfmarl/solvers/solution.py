@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.protocol import Game
+from mfmarl.errors import UserError
+from mfmarl.solvers.ranges import check_number, check_whole
 
 Array = NDArray[np.float64]
 Reason = Literal["tolerance", "iterations", "stopped"]
+SAME = 1e-8
+"""By how much exploitabilities of one policy may differ between machines, relative to the largest met, if above 1."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Solution:
     converged: bool
     """Whether the exploitability came down to the tolerance."""
     reason: Reason
+    solver: str
+    """Its name."""
     state: Any = field(repr=False)
     """The solver's last state: `resume_from` goes on with it, bit for bit."""
 
@@ -122,16 +128,21 @@ def run(
     """Iterate until the exploitability is `tol` or less.
 
     Only the best policy and the last state are kept. `callback` is told every iteration, and ends it by True.
+
+    Raises:
+        UserError: for a tolerance or number of iterations out of range, or a solution of another game or solver.
+        ValueError: for an exploitability that is not finite.
     """
-    if not (math.isfinite(tol) and tol >= 0):
-        raise ValueError(f"tol is {tol}; want a number, 0 or more")
+    check_number("solve", "tol", tol, least=0)
+    check_whole("solve", "max_iterations", max_iterations, least=0)
     began = time.perf_counter()
     if resume_from is None:
         state = solver.init(game)
         pi = best = solver.policy(game, state)
-        lowest = float(game.exploitability(pi))
+        lowest = _measured(game, solver, pi, 0)
         history = [Point(0, lowest, time.perf_counter() - began)]
     else:
+        _check_resumed(game, solver, resume_from)
         state, best, lowest = resume_from.state, resume_from.pi, resume_from.exploitability
         history = list(resume_from.history)
         began -= history[-1].seconds
@@ -139,9 +150,7 @@ def run(
     while lowest > tol and history[-1].iteration < max_iterations:
         state = solver.step(game, state)
         pi = solver.policy(game, state)
-        gap = float(game.exploitability(pi))
-        if not math.isfinite(gap):
-            raise ValueError(f"{solver.name} on {game.name}: exploitability is {gap} at {history[-1].iteration + 1}")
+        gap = _measured(game, solver, pi, history[-1].iteration + 1)
         history.append(Point(history[-1].iteration + 1, gap, time.perf_counter() - began))
         if gap < lowest:
             lowest, best = gap, pi
@@ -149,4 +158,34 @@ def run(
             reason = "stopped"
             break
     reason = "tolerance" if lowest <= tol else reason
-    return Solution(best, game.flow(best), lowest, tuple(history), lowest <= tol, reason, state)
+    return Solution(best, game.flow(best), lowest, tuple(history), lowest <= tol, reason, solver.name, state)
+
+
+def _measured(game: Game, solver: Solver, pi: Array, iteration: int) -> float:
+    found = float(game.exploitability(pi))
+    if not math.isfinite(found):
+        raise ValueError(f"{solver.name} on {game.name}: exploitability is {found} at iteration {iteration}")
+    return found
+
+
+def _check_resumed(game: Game, solver: Solver, before: Solution) -> None:
+    """Refuse a solution that another solver found, or of another game, by what its policy is worth in this one."""
+    if not isinstance(before, Solution):
+        raise UserError(f"{game.name}: resume_from is a {type(before).__name__}; want a solution")
+    if before.solver != solver.name:
+        raise UserError(
+            f"{game.name}: resume_from is a solution by {before.solver}; {solver.name} goes on with its own"
+        )
+    wanted = game.uniform_policy().shape
+    if before.pi.shape != wanted:
+        raise UserError(
+            f"{game.name}: resume_from is of another game: its policy has shape {before.pi.shape}; want {wanted}"
+        )
+    here = float(game.exploitability(before.pi))
+    largest = max(point.exploitability for point in before.history)
+    # the same to the last bit on one machine, and not on two
+    if not abs(here - before.exploitability) <= SAME * max(1.0, largest):
+        raise UserError(
+            f"{game.name}: resume_from is of another game: it says exploitability {before.exploitability:.6g}, and its "
+            f"policy has {here:.6g} here"
+        )
