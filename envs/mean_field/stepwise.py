@@ -39,16 +39,15 @@ def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         flow = np.ascontiguousarray(mu.swapaxes(0, 1))
         r = np.where(mask, game.rewards(flow, flat), 0.0)
         last = game.terminals(mu[T])
+        if not (np.isfinite(r).all() and np.isfinite(last).all()):
+            raise refusal(game, policies)
         own = (flow[:, :-1, :, None] * flat * r).sum((1, 2, 3)) + (mu[T] * last).sum(-1)
         earned = np.array(np.broadcast_to(r, flat.shape).swapaxes(0, 1), order="C")
         after, now = np.array(last, float, order="C"), np.empty(mu[T].shape)
         for t in reversed(range(T)):
             best(earned[t], after, successors, probs[t], mask, now)
             after, now = now, after
-        gaps = np.asarray(after @ game.initial - own)
-        if not np.isfinite(gaps).all():
-            raise refusal(game, policies)
-        return gaps.reshape(policies.shape[:-3])
+        return np.asarray(after @ game.initial - own).reshape(policies.shape[:-3])
 
     return exploitability
 

@@ -66,7 +66,7 @@ def inventory_market(
         ValueError: for a setting out of its range, or room for less than a unit.
     """
     game = "inventory-market"
-    if not (isinstance(lead, int) and lead in (0, 1)):
+    if isinstance(lead, bool) or lead not in (0, 1):
         raise ValueError(f"{game}: lead is {lead!r}; want 0 or 1")
     check_number(game, "demand", demand, above=0)
     of_money = {"price": price, "cost": cost, "holding": holding, "lost": lost, "fixed": fixed, "handling": handling}
