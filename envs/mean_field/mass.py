@@ -40,4 +40,6 @@ def check_mass(mu: Array, laws: Iterable[Law], name: str) -> None:
         return
     check_laws(laws, name)
     worst = total.flat[np.abs(total - 1).argmax()]
-    raise BadKernel(f"{name}: a distribution of the flow has mass {worst:.12g}, the least is {mu.min():.3g}; want 1 and 0")
+    raise BadKernel(
+        f"{name}: a distribution of the flow has mass {worst:.12g}, the least is {mu.min():.3g}; want 1 and 0"
+    )

@@ -62,7 +62,9 @@ def test_the_ends_of_ranges(name: str, given: dict[str, object], told: str) -> N
 
 
 def test_settings_that_there_are_not() -> None:
-    with pytest.raises(UnknownName, match=r"^unknown setting of attractor 'l': did you mean 'L'\? known are L, horizon"):
+    with pytest.raises(
+        UnknownName, match=r"^unknown setting of attractor 'l': did you mean 'L'\? known are L, horizon"
+    ):
         make("attractor", l=0.8)
     with pytest.raises(UnknownName, match=r"^unknown setting of braess 'horizon': there are none$"):
         make("braess", horizon=3)
