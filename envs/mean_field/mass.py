@@ -41,5 +41,5 @@ def check_mass(mu: Array, laws: Iterable[Law], name: str) -> None:
     check_laws(laws, name)
     worst = total.flat[np.abs(total - 1).argmax()]
     raise BadKernel(
-        f"{name}: a distribution of the flow has mass {worst:.12g}, the least is {mu.min():.3g}; want 1 and 0"
+        f"{name}: a distribution of the flow has mass {worst:.12g} (least entry {mu.min():.3g}); want 1, none below 0"
     )

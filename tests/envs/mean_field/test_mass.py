@@ -76,7 +76,7 @@ def test_a_kernel_that_pushes_other_mass_than_its_rows_say() -> None:
         def push(self, t: int, x: np.ndarray, mu: Any) -> np.ndarray:
             return 0.5 * super().push(t, x, mu)
 
-    with pytest.raises(BadKernel, match="^g: a distribution of the flow has mass 0.125"):
+    with pytest.raises(BadKernel, match=r"^g: a distribution of the flow has mass 0\.125"):
         game(Leaks(EVERYWHERE, lambda t, mu: np.broadcast_to(TO_ONE, (*mu.shape[:-1], 2, 2, 2))))
 
 
