@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array
 from envs.mean_field.loops import exploitability_loop, tables
-from envs.mean_field.stepwise import stepwise
+from envs.mean_field.stepwise import refusal, stepwise
 
 AGREEMENT = 1e-8
 """Relative to the exploitability, where that is above 1."""
@@ -56,8 +56,9 @@ def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         # one policy is the common case, and reshaping takes as long as a small game
         flat = policies.reshape(-1, *shape) if lead else policies[None]
         found = np.empty(len(flat))
-        if not loop(flat, index, numbers, params, found) or masked:
-            # says what is wrong, where something is
+        if not loop(flat, index, numbers, params, found):
+            raise refusal(game, policies)
+        if masked:
             game.check_policy(policies)
         return found.reshape(lead)
 

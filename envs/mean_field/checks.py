@@ -79,10 +79,23 @@ def check_rewards(r: Array, shape: tuple[int, ...], mask: Mask, name: str, at: s
     """
     if r.shape != shape:
         raise ValueError(f"{name}: rewards have shape {r.shape}; want {shape}")
-    wrong = ~np.isfinite(r) if mask is None else ~np.isfinite(r) & mask
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        told = ", ".join(f"{axis}={i}" for axis, i in zip((step, "s", "a")[-len(place) :], place, strict=True))
+    check_finite(r, mask, name, at, (step, "s", "a"))
+
+
+def check_finite(r: Array, mask: Mask, name: str, at: str, axes: tuple[str, ...] = ("t", "s", "a")) -> None:
+    """Refuse rewards r[..., *axes] that are not finite where the mask has an action, and name the first.
+
+    Raises:
+        ValueError: `at` says in which population; entries have no t where r has no such axis.
+    """
+    fine = np.isfinite(r)
+    if fine.all():
+        return
+    fine = fine if mask is None else fine | ~mask
+    if not fine.all():
+        place = tuple(int(i) for i in np.argwhere(~fine)[0])
+        named = axes[-len(place) :]
+        told = ", ".join(f"{axis}={i}" for axis, i in zip(named, place[-len(named) :], strict=True))
         raise ValueError(f"{name}: the reward of {told} is {r[place]} {at}")
 
 

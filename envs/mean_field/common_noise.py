@@ -8,16 +8,18 @@ the distribution at every history, then that after the last step of each of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.mean_field.audit import Audit
 from envs.mean_field.checks import (
     BadPolicy,
     alike,
+    check_finite,
     check_mask,
     check_played,
     check_rewards,
@@ -25,9 +27,10 @@ from envs.mean_field.checks import (
     listed,
     occupancy,
 )
-from envs.mean_field.game import Audit
 from envs.mean_field.histories import Histories, histories
 from envs.mean_field.kernel import Array, Kernel
+from envs.mean_field.mass import Law, check_laws, check_mass
+from envs.mean_field.ranges import check_whole
 from envs.mean_field.sweep import BestResponse
 
 NoisyReward = Callable[[NDArray[np.int64], Array, NDArray[np.int64]], Array]
@@ -65,8 +68,10 @@ class CommonNoiseMFG:
         Raises:
             BadPolicy: for an initial distribution, a mask or a noise that do not fit.
             TooManyHistories: for a tree of more than 100,000.
-            ValueError: for kernels that do not fit, rewards of a wrong shape, or that are not finite.
+            BadKernel: for transitions that are no probabilities where all play alike.
+            ValueError: for a horizon that is none, kernels that do not fit, rewards of a wrong shape, or not finite.
         """
+        check_whole(self.name, "horizon", self.horizon, least=1)
         _, S, A = self.shape
         if len(self.kernels) != len(self.noise):
             raise ValueError(f"{self.name}: {len(self.kernels)} kernels; want one for each of {len(self.noise)} noises")
@@ -74,7 +79,9 @@ class CommonNoiseMFG:
             raise ValueError(f"{self.name}: kernels differ in their states or actions; want {S} and {A} in all")
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
         check_mask(self.action_mask, (S, A), self.name)
-        found = self.rewards(self.flow(self.uniform_policy()), self.uniform_policy())
+        mu = self.flow(self.uniform_policy())
+        check_laws(self._laws(mu), self.name)
+        found = self.rewards(mu, self.uniform_policy())
         check_rewards(found, self.shape, self.action_mask, self.name, "where all play alike", "history")
 
     @cached_property
@@ -153,7 +160,15 @@ class CommonNoiseMFG:
                 mu[..., after, :] = pushed[..., tree.parent[after] - nodes.start, :]
             else:
                 mu[..., tree.number :, :] = pushed
+        if not all(kernel.fixed for kernel in self.kernels):
+            check_mass(mu, self._laws(mu if nu is None else nu), self.name)
         return mu
+
+    def _laws(self, mu: Array) -> Iterator[Law]:
+        """What moves a population whose flow is mu[..., N + E, S], step by step."""
+        for t in range(self.horizon):
+            for z, members in self._by_noise(t):
+                yield self.kernels[z], t, mu[..., self.tree.at(t).start + members, :]
 
     def _by_noise(self, t: int) -> list[tuple[int, NDArray[np.int64]]]:
         """(z, which nodes of step t have it, counted from its first), for the z that come at t."""
@@ -179,6 +194,7 @@ class CommonNoiseMFG:
     ) -> tuple[Array, Array]:
         """Q[..., N, S, A] and V[..., N + E, S] where value(nodes, Q of them) is their V."""
         tree, r = self.tree, self.rewards(mu, population)
+        check_finite(r, self.action_mask, self.name, "against this flow", ("history", "s", "a"))
         N, S, A = self.shape
         q, values = np.empty((*lead, N, S, A)), np.empty((*lead, N + tree.ends, S))
         ends = mu[..., N:, :]
@@ -249,17 +265,18 @@ class CommonNoiseMFG:
         """Value, best response and exploitability of a population that plays pi; `per_state` is over z_0 too."""
         pi = self.check_policy(pi)
         mu = self._flow(pi, None)
+        check_laws(self._laws(mu), self.name)
         own, best = self._own(pi, mu, pi)[1], self.best_response(mu, pi)
         at = self.tree.at(0)
         gain = (self.tree.probability[at, None] * (best.values - own)[..., at, :]).sum(-2)
         largest = float(np.abs([own, best.values]).max())
         return Audit(
+            name=self.name,
             value=self.expected(own),
             best_response_value=self.expected(best.values),
             exploitability=np.asarray(gain @ self.initial),
             per_state=gain,
             best_response=best,
             mu=mu,
-            reached=mu > 0,
             rounding=float(np.finfo(float).eps) * largest * (self.horizon + 1) * sum(self.shape[1:]),
         )

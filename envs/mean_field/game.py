@@ -7,44 +7,30 @@ initial distribution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.checks import alike, check_mask, check_played, check_rewards, check_simplex, occupancy
+from envs.mean_field.audit import Audit, finite_audit
+from envs.mean_field.checks import (
+    alike,
+    check_finite,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+    occupancy,
+)
 from envs.mean_field.kernel import Array, Kernel
 from envs.mean_field.loops import Loops
+from envs.mean_field.mass import Law, check_laws, check_mass
+from envs.mean_field.ranges import check_whole
 from envs.mean_field.sweep import BestResponse, Frozen, action_values_of, best_response_of, gains_of, values_of
 
 Reward = Callable[[NDArray[np.int64], Array], Array]
 """(t[T], x[..., T, S] or x[..., T, S, A]) -> r[..., T, S, A], for all steps at once."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """How far a policy is from an equilibrium."""
-
-    value: Array
-    """V(pi, mu^pi), shape of the batch."""
-    best_response_value: Array
-    exploitability: Array
-    """Their difference: what one agent could gain."""
-    per_state: Array
-    """[..., S]: what it could gain from each initial state."""
-    best_response: BestResponse
-    mu: Array
-    """[..., T+1, S], the policy's own flow."""
-    reached: NDArray[np.bool_]
-    """[..., T+1, S]: states that the flow has mass in."""
-    rounding: float
-    """What of the exploitability may be rounding: it is never below minus this."""
-
-    @property
-    def nash_conv(self) -> Array:
-        """The exploitability; the sum over populations where there are several."""
-        return self.exploitability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +63,22 @@ class FiniteMFG:
 
         Raises:
             BadPolicy: for an initial distribution or a mask that do not fit.
-            ValueError: for rewards of a wrong shape, or that are not finite.
+            BadKernel: for transitions that are no probabilities, at the initial mu or later where all play alike.
+            ValueError: for a horizon that is none, rewards of a wrong shape, or that are not finite.
         """
         S, A = self.num_states, self.num_actions
-        if self.horizon < 1:
-            raise ValueError(f"{self.name}: horizon is {self.horizon}; want 1 or more decisions")
+        check_whole(self.name, "horizon", self.horizon, least=1)
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
         check_mask(self.action_mask, (S, A), self.name)
         found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), self.uniform_policy())
         check_rewards(found, self.shape, self.action_mask, self.name, "at the initial mu")
         last = self.terminals(self.initial)
-        if last.shape != (S,) or not np.isfinite(last).all():
-            raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}, finite")
+        if last.shape != (S,):
+            raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}")
+        check_finite(last, None, self.name, "at the initial mu", ("s",))
+        check_laws([(self.kernel, 0, self.initial)], self.name)
+        if not self.kernel.fixed:
+            check_laws(self._laws(self._flow(self.uniform_policy(), None)), self.name)
 
     @property
     def num_states(self) -> int:
@@ -133,7 +123,13 @@ class FiniteMFG:
             now = mu[..., t, :]
             seen = now if nu is None else nu[..., t, :]
             mu[..., t + 1, :] = self.kernel.push(t, now[..., None] * pi[..., t, :, :], seen)
+        if not self.kernel.fixed:
+            check_mass(mu, self._laws(mu if nu is None else nu), self.name)
         return mu
+
+    def _laws(self, mu: Array) -> Iterator[Law]:
+        """What moves a population whose flow is mu[..., T+1, S], step by step."""
+        return ((self.kernel, t, mu[..., t, :]) for t in range(self.horizon))
 
     def rewards(self, mu: Array, pi: Array | None = None) -> Array:
         """r[..., T, S, A] against the flow mu, and against its policy where the reward sees actions.
@@ -188,8 +184,10 @@ class FiniteMFG:
 
     def _frozen(self, mu: Array, population: ArrayLike | None) -> Frozen:
         pi = None if population is None else self.check_policy(population)
-        last = self.terminals(mu[..., -1, :])
-        return Frozen(self.kernel, self.rewards(mu, pi), lambda t: mu[..., t, :], last, self.action_mask)
+        r, last = self.rewards(mu, pi), self.terminals(mu[..., -1, :])
+        check_finite(r, self.action_mask, self.name, "against this flow")
+        check_finite(last, None, self.name, "against this flow", ("s",))
+        return Frozen(self.kernel, r, lambda t: mu[..., t, :], last, self.action_mask)
 
     def exploitability(self, pi: ArrayLike) -> Array:
         """max V(., mu^pi) - V(pi, mu^pi) from the initial distribution: shape of the batch.
@@ -208,22 +206,13 @@ class FiniteMFG:
 
         Raises:
             BadPolicy: for what is no policy of this game.
+            BadKernel: for transitions that are no probabilities along its flow, also of actions that are not played.
         """
         pi = self.check_policy(pi)
         mu = self._flow(pi, None)
-        own, best = self.evaluate(pi, mu, pi), self.best_response(mu, pi)
-        gain = best.values[..., 0, :] - own[..., 0, :]
-        largest = float(np.abs(np.concatenate([own, best.values], axis=-1)).max())
-        return Audit(
-            value=np.asarray(own[..., 0, :] @ self.initial),
-            best_response_value=np.asarray(best.values[..., 0, :] @ self.initial),
-            exploitability=np.asarray(gain @ self.initial),
-            per_state=gain,
-            best_response=best,
-            mu=mu,
-            reached=mu > 0,
-            rounding=float(np.finfo(float).eps) * largest * (self.horizon + 1) * (self.num_states + self.num_actions),
-        )
+        if not self.kernel.fixed:
+            check_laws(self._laws(mu), self.name)
+        return finite_audit(self.name, self.evaluate(pi, mu, pi), self.best_response(mu, pi), mu, self.initial)
 
     def check_policy(self, pi: ArrayLike) -> Array:
         """A policy of this game as float64.

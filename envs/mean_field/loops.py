@@ -72,7 +72,8 @@ def exploitability_loop(
 ) -> Callable[..., bool]:
     """The compiled loop of one game's functions, for A actions of K successors each, which it unrolls.
 
-    It returns whether all rows of all policies are distributions, and stops at the first policy of which one is not.
+    It returns whether all is well, and stops at the first policy with a row that is no distribution, a flow that gains
+    or loses mass, or a result that is not finite.
     """
     fill_reward = compiled(reward)
     moves, ends = law is not None, terminal is not None
@@ -119,11 +120,15 @@ def exploitability_loop(
                             earned += x[s, a] * r[t, s, a]
                     own += earned
                 row = probs[t].reshape(entries) if moves else arriving
+                mass = 0.0
                 for s in range(S):
                     arrived = 0.0
                     for j in range(first[s], first[s + 1]):
                         arrived += flat[origin[j]] * (row[entry[j]] if moves else row[j])
                     mu[s] = arrived
+                    mass += arrived
+                if moves and not abs(mass - 1.0) <= SUM_TOLERANCE:
+                    return False
             if ends:
                 fill_terminal(mu, params, after)
                 for s in range(S):
@@ -148,6 +153,8 @@ def exploitability_loop(
             for s in range(S):
                 reached += after[s] * initial[s]
             out[b] = reached - own
+            if not np.isfinite(out[b]):
+                return False
         return True
 
     return compiled(loop)

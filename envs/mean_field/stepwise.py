@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from envs.compiled import compiled
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array
-from envs.mean_field.loops import Index
+from envs.mean_field.loops import SUM_TOLERANCE, Index
 
 
 def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
@@ -34,9 +34,13 @@ def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
             # one for all, or one for each of the batch
             probs.append(np.require(prob.reshape(-1, *successors.shape), float, ["C", "W"]))
             push(mu[t], played[t], successors, probs[t], mu[t + 1])
+        if not game.kernel.fixed and not np.abs(mu.sum(-1) - 1).max() <= SUM_TOLERANCE:
+            raise refusal(game, policies)
         flow = np.ascontiguousarray(mu.swapaxes(0, 1))
         r = np.where(mask, game.rewards(flow, flat), 0.0)
         last = game.terminals(mu[T])
+        if not (np.isfinite(r).all() and np.isfinite(last).all()):
+            raise refusal(game, policies)
         own = (flow[:, :-1, :, None] * flat * r).sum((1, 2, 3)) + (mu[T] * last).sum(-1)
         earned = np.array(np.broadcast_to(r, flat.shape).swapaxes(0, 1), order="C")
         after, now = np.array(last, float, order="C"), np.empty(mu[T].shape)
@@ -46,6 +50,15 @@ def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         return np.asarray(after @ game.initial - own).reshape(policies.shape[:-3])
 
     return exploitability
+
+
+def refusal(game: FiniteMFG, pi: ArrayLike) -> ValueError:
+    """What is wrong with policies [..., T, S, A], or their flows or rewards, as the game's own functions say it."""
+    try:
+        game.exploitability(pi)
+    except ValueError as error:
+        return error
+    return ValueError(f"{game.name}: machine code's flows or gaps are not finite or no masses, and the game's own are")
 
 
 def push_loop(mu: Array, pi: Array, successors: Index, prob: Array, out: Array) -> None:

@@ -112,8 +112,15 @@ def solve(
     Raises:
         UnknownName: for an unknown solver; suggests the nearest.
         TypeError: for a setting that the solver does not have.
-        UserError: for a setting out of its range, or a game of a kind that the solver does not take.
+        UserError: for a setting out of its range, a game of a kind that the solver does not take, what is no game, or
+            `resume_from` of another game or solver.
     """
+    # callers without types may give anything
+    given: Any = game
+    if not hasattr(given, "uniform_policy"):
+        hint = "give" if isinstance(given, str) else "want a game, such as"
+        hint += f' envs.mean_field.make("{given if isinstance(given, str) else "crowd-1d"}")'
+        raise UserError(f"solve: {given!r} is no game; {hint}")
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise UnknownName("solver", solver, sorted(SOLVERS))

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
+from envs.mean_field import ranges
 from mfmarl.errors import UserError
 
 
-def check_number(
-    solver: str,
-    setting: str,
-    value: Any,
-    *,
-    above: float | None = None,
-    least: float | None = None,
-    below: float | None = None,
-    most: float | None = None,
-) -> None:
-    """Refuse what is no finite number > above, >= least, < below and <= most, of those that are given.
+def check_number(solver: str, setting: str, value: Any, **bounds: float) -> None:
+    """As `envs.mean_field.ranges.check_number`, of solvers.
 
     Raises:
         UserError: names the solver, its setting, what was got and what is wanted.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
-    inside = number and (
-        (above is None or value > above)
-        and (least is None or value >= least)
-        and (below is None or value < below)
-        and (most is None or value <= most)
-    )
-    if not inside:
-        bounds = {"above {:g}": above, "{:g} or more": least, "below {:g}": below, "{:g} or less": most}
-        wanted = ", ".join(words.format(bound) for words, bound in bounds.items() if bound is not None)
-        raise UserError(f"{solver}: {setting} is {value!r}; want a number {wanted}")
+    with _the_users():
+        ranges.check_number(solver, setting, value, **bounds)
 
 
 def check_whole(solver: str, setting: str, value: Any, *, least: int) -> None:
     """Refuse what is no whole number, `least` or more; raises UserError as `check_number`."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise UserError(f"{solver}: {setting} is {value!r}; want a whole number, {least} or more")
+    with _the_users():
+        ranges.check_whole(solver, setting, value, least=least)
+
+
+@contextmanager
+def _the_users() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def check_word(solver: str, setting: str, value: Any, words: tuple[Any, ...]) -> None:

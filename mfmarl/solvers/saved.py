@@ -96,6 +96,7 @@ def read_solution(folder: Path) -> Saved:
         history=tuple(Point(*point) for point in told["history"]),
         converged=told["converged"],
         reason=told["reason"],
+        solver=told["solver"],
         state=put_together(told["state"], arrays, module),
         gap=told.get("gap"),
     )

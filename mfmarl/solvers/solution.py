@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.protocol import Game
+from mfmarl.errors import UserError
+from mfmarl.solvers.ranges import check_number, check_whole
 
 Array = NDArray[np.float64]
 Reason = Literal["tolerance", "iterations", "stopped"]
+SAME = 1e-8
+"""By how much exploitabilities of one policy may differ between machines, relative to the largest met, if above 1."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Solution:
     converged: bool
     """Whether the measure came down to the tolerance."""
     reason: Reason
+    solver: str
+    """Its name."""
     state: Any = field(repr=False)
     """The solver's last state: `resume_from` goes on with it, bit for bit."""
     gap: float | None = None
@@ -145,17 +151,21 @@ def run(
     """Iterate until the exploitability is `tol` or less, or the solver's own measure where it has one.
 
     Only the best policy and the last state are kept. `callback` is told every iteration, and ends it by True.
+
+    Raises:
+        UserError: for a tolerance or number of iterations out of range, or a solution of another game or solver.
+        ValueError: for an exploitability that is not finite.
     """
-    if not (math.isfinite(tol) and tol >= 0):
-        raise ValueError(f"tol is {tol}; want a number, 0 or more")
+    check_number("solve", "tol", tol, least=0)
+    check_whole("solve", "max_iterations", max_iterations, least=0)
     began = time.perf_counter()
 
     def point(state: Any, pi: Array, iteration: int) -> Point:
         gap = float(solver.gap(game, state)) if isinstance(solver, Measured) else None
         found = Point(iteration, float(game.exploitability(pi)), time.perf_counter() - began, gap)
-        if not math.isfinite(found.measure):
-            what = "exploitability" if gap is None else "gap"
-            raise ValueError(f"{solver.name} on {game.name}: {what} is {found.measure} at {iteration}")
+        for what, value in (("exploitability", found.exploitability), ("gap", found.measure)):
+            if not math.isfinite(value):
+                raise ValueError(f"{solver.name} on {game.name}: {what} is {value} at iteration {iteration}")
         return found
 
     best: Point | Solution
@@ -165,6 +175,7 @@ def run(
         best = point(state, pi, 0)
         history = [best]
     else:
+        _check_resumed(game, solver, resume_from)
         state, pi, best = resume_from.state, resume_from.pi, resume_from
         history = list(resume_from.history)
         began -= history[-1].seconds
@@ -187,6 +198,30 @@ def run(
         history=tuple(history),
         converged=converged,
         reason="tolerance" if converged else reason,
+        solver=solver.name,
         state=state,
         gap=best.gap,
     )
+
+
+def _check_resumed(game: Game, solver: Solver, before: Solution) -> None:
+    """Refuse a solution that another solver found, or of another game, by what its policy is worth in this one."""
+    if not isinstance(before, Solution):
+        raise UserError(f"{game.name}: resume_from is a {type(before).__name__}; want a solution")
+    if before.solver != solver.name:
+        raise UserError(
+            f"{game.name}: resume_from is a solution by {before.solver}; {solver.name} goes on with its own"
+        )
+    wanted = game.uniform_policy().shape
+    if before.pi.shape != wanted:
+        raise UserError(
+            f"{game.name}: resume_from is of another game: its policy has shape {before.pi.shape}; want {wanted}"
+        )
+    here = float(game.exploitability(before.pi))
+    largest = max(point.exploitability for point in before.history)
+    # the same to the last bit on one machine, and not on two
+    if not abs(here - before.exploitability) <= SAME * max(1.0, largest):
+        raise UserError(
+            f"{game.name}: resume_from is of another game: it says exploitability {before.exploitability:.6g}, and its "
+            f"policy has {here:.6g} here"
+        )

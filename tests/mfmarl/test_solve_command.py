@@ -123,7 +123,7 @@ def test_one_line_for_each_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "there is no 'mirror_descent' here" in told(capsys, ["crowd-1d", "--set", "mirror_descent.step_size=1"])
     weight = ["crowd-1d", "--solver", "fictitious_play", "--set", "solver.weight=slow"]
     assert "want 'harmonic' or 'constant'" in told(capsys, weight)
-    assert "size is 2; want 3 cells or more" in told(capsys, ["crowd-1d", "--set", "size=2"])
+    assert "size is 2; want a whole number, 3 or more" in told(capsys, ["crowd-1d", "--set", "size=2"])
     assert "L is -1" in told(capsys, ["attractor", "--set", "L=-1"])
     several = told(capsys, ["predator-prey", "--solver", "omi", "--out", str(tmp_path / "new")])
     assert "omi takes games of one population" in several

@@ -10,25 +10,33 @@ from numpy.typing import NDArray
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, moving
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_probability
 
 
-def sis(horizon: int = 50, ill: float = 0.6, imported: float = 0.0) -> FiniteMFG:
+def sis(horizon: int = 50, ill: float = 0.6, imported: float = 0.0, name: str = "sis") -> FiniteMFG:
     """Susceptible, ill; actions out, distance. r = -1{ill} - .5 1{distance} (Cui and Koeppl 2021).
 
     Out, one falls ill with probability .9^2 mu(ill), here + `imported`; at a distance never. The ill recover with
     probability .3.
 
     Raises:
-        ValueError: for more imported than leaves a probability.
+        ValueError: for a setting out of its range, such as more imported than leaves a probability.
     """
-    if not 0 <= imported <= 0.19:
-        raise ValueError(f"sis: imported is {imported}; want a probability, 0 to .19")
+    check_probability(name, "ill", ill)
+    check_number(name, "imported", imported, least=0, most=0.19)
     rewards = np.array([[0.0, -0.5], [-1.0, -1.5]])
-    return epidemic(horizon, ill, rewards, infection=0.9**2, imported=imported, recovery=0.3)
+    return epidemic(horizon, ill, rewards, infection=0.9**2, imported=imported, recovery=0.3, name=name)
 
 
 def epidemic(
-    horizon: int, ill: float, rewards: Array, *, infection: float, imported: float = 0.0, recovery: float
+    horizon: int,
+    ill: float,
+    rewards: Array,
+    *,
+    infection: float,
+    imported: float = 0.0,
+    recovery: float,
+    name: str = "sis",
 ) -> FiniteMFG:
     """Of rewards[S, A]; `infection` is of those who go out, for each share of the ill."""
     successors = np.broadcast_to(np.arange(2), (2, 2, 2)).copy()
@@ -45,7 +53,7 @@ def epidemic(
         return np.broadcast_to(rewards, (*mu.shape, 2))
 
     return FiniteMFG(
-        name="sis",
+        name=name,
         horizon=horizon,
         initial=np.array([1 - ill, ill]),
         kernel=moving(successors, law),

@@ -10,13 +10,20 @@ from envs.mean_field.games.crowding import crowding_loop
 from envs.mean_field.games.grid import MOVES
 from envs.mean_field.kernel import Array, sparse_kernel
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_whole
 
 
 def building_evacuation(floors: int = 3, size: int = 5, horizon: int = 20, crowd: float = 1.0) -> FiniteMFG:
     """Cells (floor, row, column); five moves and down, which works on the stairs; r = -floor - crowd mu(x).
 
     The stairs of a floor are in a corner, by turns that of (0, 0) and the one across; everyone starts on the top floor.
+
+    Raises:
+        ValueError: for a setting out of its range.
     """
+    check_whole("building-evacuation", "floors", floors, least=1)
+    check_whole("building-evacuation", "size", size, least=1)
+    check_number("building-evacuation", "crowd", crowd)
     cells = [(f, i, j) for f in range(floors) for i in range(size) for j in range(size)]
     number = {cell: n for n, cell in enumerate(cells)}
     successors = np.empty((len(cells), len(MOVES) + 1, 1), np.int64)

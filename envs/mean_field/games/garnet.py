@@ -11,6 +11,7 @@ from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.crowding import crowding_loop
 from envs.mean_field.kernel import Array, moving, sparse_kernel
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_whole
 
 
 def garnet(
@@ -28,8 +29,13 @@ def garnet(
     mu(s)) an agent goes to a state drawn for its own.
 
     Raises:
-        ValueError: for more successors than states.
+        ValueError: for a setting out of its range, or more successors than states.
     """
+    for setting, value in {"states": states, "actions": actions, "successors": successors}.items():
+        check_whole("garnet", setting, value, least=1)
+    check_number("garnet", "crowd", crowd)
+    check_number("garnet", "pull", pull, least=0)
+    check_whole("garnet", "seed", seed, least=0)
     if successors > states:
         raise ValueError(f"garnet: {successors} successors of {states} states; want at most as many")
     rng = np.random.default_rng(seed)

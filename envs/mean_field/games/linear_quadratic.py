@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, sparse_kernel
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_whole
 
 
 def linear_quadratic(
@@ -25,7 +26,14 @@ def linear_quadratic(
 
     r = -cost a^2 + q a (m - x) - kappa / 2 (m - x)^2, in the end -end / 2 (m - x)^2. Noise is -1, 0, 1 with probability
     1/4, 1/2, 1/4; the ends of the line stop.
+
+    Raises:
+        ValueError: for a setting out of its range.
     """
+    check_whole("linear-quadratic", "reach", reach, least=1)
+    check_whole("linear-quadratic", "push", push, least=0)
+    for setting, value in {"q": q, "kappa": kappa, "cost": cost, "end": end}.items():
+        check_number("linear-quadratic", setting, value)
     places = np.arange(-reach, reach + 1)
     actions = np.arange(-push, push + 1)
     noise = np.array([-1, 0, 1])

@@ -11,6 +11,7 @@ from scipy import stats
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, dense
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_numbers
 
 ORDER_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Of mean demand: the orders of the inventory market."""
@@ -62,13 +63,22 @@ def inventory_market(
         multiples: of demand, that can be ordered.
 
     Raises:
-        ValueError: for another lead time, or a demand that is not above 0.
+        ValueError: for a setting out of its range, or room for less than a unit.
     """
-    if lead not in (0, 1):
-        raise ValueError(f"inventory-market: lead is {lead}; want 0 or 1")
-    if not demand > 0:
-        raise ValueError(f"inventory-market: demand is {demand}; want a number above 0")
+    game = "inventory-market"
+    if isinstance(lead, bool) or lead not in (0, 1):
+        raise ValueError(f"{game}: lead is {lead!r}; want 0 or 1")
+    check_number(game, "demand", demand, above=0)
+    of_money = {"price": price, "cost": cost, "holding": holding, "lost": lost, "fixed": fixed, "handling": handling}
+    for setting, value in (of_money | {"congestion": congestion, "price_coupling": price_coupling}).items():
+        check_number(game, setting, value, least=0)
+    check_number(game, "stock_cap", stock_cap, above=0)
+    check_numbers(game, "multiples", multiples, least=0)
+    if initial_stock is not None:
+        check_number(game, "initial_stock", initial_stock, least=0, most=stock_cap)
     room = int(np.rint(stock_cap * demand))
+    if room < 1:
+        raise ValueError(f"{game}: stock_cap is {stock_cap} of demand {demand}; want room for a unit or more")
     orders = np.rint(np.asarray(multiples, float) * demand)
     first = min(int(np.rint((lead + 1 if initial_stock is None else initial_stock) * demand)), room)
     left_of, sold_of = _period(demand, room)

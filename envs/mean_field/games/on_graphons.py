@@ -8,6 +8,7 @@ from envs import UnknownName
 from envs.mean_field.games.crowd import beach_bar
 from envs.mean_field.games.epidemic import epidemic
 from envs.mean_field.graphon import GRAPHONS, Graphon, GraphonMFG, at_places, on_graphon
+from envs.mean_field.ranges import check_probability, check_whole
 
 
 def sis_graphon(
@@ -17,9 +18,15 @@ def sis_graphon(
 
     Out, one falls ill with probability `infection` x the share of ill around; the ill recover with probability .2, and
     half begin ill.
+
+    Raises:
+        ValueError: for a setting out of its range.
+        UnknownName: for a graphon that there is not; suggests the nearest.
     """
+    check_whole("sis-graphon", "places", places, least=1)
+    check_probability("sis-graphon", "infection", infection)
     rewards = np.array([[0.0, -0.5], [-2.0, -2.5]])
-    plain = epidemic(horizon, 0.5, rewards, infection=infection, recovery=0.2)
+    plain = epidemic(horizon, 0.5, rewards, infection=infection, recovery=0.2, name="sis-graphon")
     return on_graphon(plain, at_places(_graphon("sis-graphon", graphon), places), name="sis-graphon")
 
 
@@ -29,10 +36,14 @@ def beach_bar_graphon(
     """The bar of `beach_bar`, where agents mind those whom they see: - ln z_u(x), of the field at their place.
 
     How many they see does not change where they go (it adds a constant), only whom.
+
+    Raises:
+        ValueError: for a setting out of its range.
+        UnknownName: for a graphon that there is not; suggests the nearest.
     """
-    return on_graphon(
-        beach_bar(size, horizon), at_places(_graphon("beach-bar-graphon", graphon), places), name="beach-bar-graphon"
-    )
+    name = "beach-bar-graphon"
+    check_whole(name, "places", places, least=1)
+    return on_graphon(beach_bar(size, horizon, name=name), at_places(_graphon(name, graphon), places), name=name)
 
 
 def _graphon(game: str, name: str) -> Graphon:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, sparse_kernel
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_numbers, check_whole
 
 HIGHEST = 10.0
 """The price where next to nothing is offered."""
@@ -28,7 +29,14 @@ def equilibrium_price(
 
     r = (p - c0) q - c1 q^2 - c2 h - c3 max(q - s, 0) - c4 s with p = (demand / mean q)^(1 / elasticity), at most 10 (no
     offer has no price); s' = min(s - min(q, s) + h, capacity).
+
+    Raises:
+        ValueError: for a setting out of its range.
     """
+    check_whole("equilibrium-price", "capacity", capacity, least=1)
+    check_number("equilibrium-price", "demand", demand, above=0)
+    check_number("equilibrium-price", "elasticity", elasticity, above=0)
+    check_numbers("equilibrium-price", "costs", costs, 5)
     c0, c1, c2, c3, c4 = costs
     stock = np.arange(capacity + 1)
     offer, order = (g.ravel() for g in np.meshgrid(stock, stock, indexing="ij"))

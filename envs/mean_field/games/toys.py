@@ -20,6 +20,7 @@ from envs.mean_field.game import FiniteMFG
 from envs.mean_field.imitation import Bounds, ImitationErrors, imitation_bounds, imitation_errors
 from envs.mean_field.kernel import Array, moving
 from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_probability
 
 
 class _Toy(ABC):
@@ -51,8 +52,13 @@ class _Toy(ABC):
         leave = leave[..., None] if self.parameters == 1 else leave
         if leave.shape[-1:] != (self.parameters,):
             raise ValueError(f"{self.game.name}: alpha has shape {leave.shape}; want [..., {self.parameters}]")
-        if not ((leave >= 0) & (leave <= 1)).all() or (leave.sum(-1) > 1 + 1e-12).any():
-            raise ValueError(f"{self.game.name}: alpha is {leave.tolist()}; want probabilities, their sum at most 1")
+        # NaN compares false
+        fine = ((leave >= 0) & (leave <= 1)).all(-1) & (leave.sum(-1) <= 1 + 1e-12)
+        if not fine.all():
+            place = tuple(int(i) for i in np.argwhere(~fine)[0])
+            told = leave[place].tolist() if self.parameters > 1 else leave[place][0]
+            at = f"alpha{list(place)}" if place else "alpha"
+            raise ValueError(f"{self.game.name}: {at} is {told}; want probabilities, their sum at most 1")
         stay = np.maximum(0.0, 1 - leave.sum(-1, keepdims=True))
         row = np.concatenate([stay, leave], -1)
         return np.broadcast_to(row[..., None, None, :], (*row.shape[:-1], *self.game.shape)).copy()
@@ -90,7 +96,7 @@ class AttractorMFG(_Toy):
     @cached_property
     def game(self) -> FiniteMFG:
         """States s0, s1; actions stay, leave."""
-        L = _coupling("AttractorMFG", self.L)
+        L = _coupling("attractor", "L", self.L)
 
         def law(t: int, mu: Array) -> Array:
             dragged = np.minimum(1.0, L * mu[..., 1])
@@ -100,7 +106,7 @@ class AttractorMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("attractor", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), attractor_loop))
+        return _toy_game("attractor", self.horizon, 2, self.rho0, law, Loops(_outside_loop, (L,), attractor_loop))
 
     @property
     def L_P(self) -> float:
@@ -119,7 +125,7 @@ class CrowdAvoidanceMFG(_Toy):
     @cached_property
     def game(self) -> FiniteMFG:
         """States s0, s1; actions stay, go."""
-        L = _coupling("CrowdAvoidanceMFG", self.L)
+        L = _coupling("crowd-avoidance", "L", self.L)
 
         def law(t: int, mu: Array) -> Array:
             gone = np.maximum(0.0, 1 - L * mu[..., 1] ** 2)
@@ -129,7 +135,7 @@ class CrowdAvoidanceMFG(_Toy):
             out[..., 1, :, 1] = 1.0
             return out
 
-        return _two_states("crowd-avoidance", self.horizon, self.rho0, law, Loops(_outside_loop, (L,), blocked_loop))
+        return _toy_game("crowd-avoidance", self.horizon, 2, self.rho0, law, Loops(_outside_loop, (L,), blocked_loop))
 
     @property
     def L_P(self) -> float:
@@ -150,7 +156,8 @@ class TriStateCongestionMFG(_Toy):
     @cached_property
     def game(self) -> FiniteMFG:
         """States s0, s1, s2; actions stay, to s1, to s2. Mass `rho0` outside starts in s1."""
-        L1, L2 = _coupling("TriStateCongestionMFG", self.L1), _coupling("TriStateCongestionMFG", self.L2)
+        name = "tri-state-congestion"
+        L1, L2 = _coupling(name, "L1", self.L1), _coupling(name, "L2", self.L2)
 
         def law(t: int, mu: Array) -> Array:
             first = np.maximum(0.0, 1 - L1 * mu[..., 1])
@@ -162,9 +169,8 @@ class TriStateCongestionMFG(_Toy):
             out[..., 1, :, 1] = out[..., 2, :, 2] = 1.0
             return out
 
-        initial = np.array([1 - self.rho0, self.rho0, 0.0])
         loops = Loops(_outside_loop, (L1, L2), congested_loop)
-        return _toy_game("tri-state-congestion", self.horizon, initial, law, loops)
+        return _toy_game(name, self.horizon, 3, self.rho0, law, loops)
 
     @property
     def L_P(self) -> float:
@@ -177,18 +183,15 @@ class TriStateCongestionMFG(_Toy):
         return _Toy.policy(self, leave / np.maximum(1.0, leave.sum(-1, keepdims=True)))
 
 
-def _coupling(name: str, L: float) -> float:
-    if not (np.isfinite(L) and L >= 0):
-        raise ValueError(f"{name}: L is {L}; want a number, 0 or more")
+def _coupling(name: str, setting: str, L: float) -> float:
+    check_number(name, setting, L, least=0)
     return float(L)
 
 
-def _two_states(name: str, horizon: int, rho0: float, law: Any, loops: Loops) -> FiniteMFG:
-    return _toy_game(name, horizon, np.array([1 - rho0, rho0]), law, loops)
-
-
-def _toy_game(name: str, horizon: int, initial: Array, law: Any, loops: Loops) -> FiniteMFG:
-    S = len(initial)
+def _toy_game(name: str, horizon: int, S: int, rho0: float, law: Any, loops: Loops) -> FiniteMFG:
+    check_probability(name, "rho0", rho0)
+    initial = np.zeros(S)
+    initial[:2] = 1 - rho0, rho0
     successors = np.broadcast_to(np.arange(S), (S, S, S)).copy()
     outside = np.where(np.arange(S) > 0, -1.0, 0.0)
 

@@ -150,7 +150,7 @@ def test_populations_that_do_not_rest_are_refused() -> None:
 
 def test_bad_games_are_refused() -> None:
     kernel = dense(np.ones((1, 1, 1)))
-    with pytest.raises(ValueError, match="discount is 1; want 0 or more, below 1"):
+    with pytest.raises(ValueError, match="discount is 1; want a number 0 or more, below 1"):
         StationaryMFG(name="g", kernel=kernel, reward=lambda mu: mu[..., None], discount=1)
     with pytest.raises(ValueError, match=r"rewards have shape \(1,\)"):
         StationaryMFG(name="g", kernel=kernel, reward=lambda mu: mu, discount=0.5)
