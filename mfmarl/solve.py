@@ -17,7 +17,7 @@ from mfmarl.runs.progress import Progress, duration, short
 from mfmarl.solvers import solve
 from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
-from mfmarl.solvers.saved import Saved, write_solution
+from mfmarl.solvers.saved import Saved, take_folder, write_solution
 from mfmarl.solvers.solution import Point, Solution
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -61,9 +61,10 @@ def solve_into(
 
     Raises:
         UserError: where the problem cannot be built.
-        StorageFailed: where the folder takes no file.
+        StorageFailed: where the folder takes no file, before anything is solved.
     """
     game, solver = problem.build()
+    take_folder(folder)
     found = None if resume_from is None else resume_from.solution
     shown = SolveProgress() if progress is None else progress
     lowest = float("inf") if found is None else found.measure

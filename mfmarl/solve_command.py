@@ -22,7 +22,7 @@ class Solve:
 
     The folder gets solution.safetensors (policy, flow, the solver's state), solution.json, convergence.png, flow.gif
     (flow.png of a game without an end) and audit.csv. Ctrl-C saves and ends; --resume goes on bit for bit, with the
-    tolerance and iterations that it had where no others are given.
+    tolerance and iterations that it had where no others are given. Exit codes: 0 within the tolerance, 1 not within it.
 
     Games: attractor, beach-bar, beach-bar-closing, beach-bar-graphon, braess, building-evacuation, crowd-1d,
     crowd-1d-stationary, crowd-2d, crowd-avoidance, equilibrium-price, garnet, inventory-market, left-right,
@@ -95,4 +95,4 @@ class Solve:
             return 130
         for path in [*solved.paths, *load(JOBS, "solution files")(folder, solved.game, solved.saved)]:
             print(path)
-        return 0
+        return 0 if solved.saved.solution.converged else 1

@@ -23,6 +23,8 @@ from mfmarl.solvers.solution import Array, Point, Solution
 from mfmarl.solvers.state_tree import Arrays, put_together, taken_apart
 
 TENSORS, WORDS = "solution.safetensors", "solution.json"
+DRAWN = ("convergence.png", "flow.gif", "flow.png", "audit.csv")
+"""What `analysis.solution` makes of a solution when solving has ended."""
 SCHEMA = 1
 LARGEST = 4 << 30
 """Bytes of a file that is read."""
@@ -46,8 +48,6 @@ def write_solution(folder: Path, game: Game, saved: Saved) -> list[Path]:
     Raises:
         StorageFailed: where the folder cannot be made or takes no file.
     """
-    with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     state, arrays = taken_apart(saved.solution.state, "state")
     arrays |= _named(game, saved.solution)
     told = _told(game, saved)
@@ -57,6 +57,21 @@ def write_solution(folder: Path, game: Game, saved: Saved) -> list[Path]:
     write_whole(paths[0], bytes(safetensors.numpy.save(arrays, metadata)))
     write_whole(paths[1], to_json(told, indent=1).encode() + b"\n")
     return paths
+
+
+def take_folder(folder: Path) -> None:
+    """Make the folder, see that it takes a file, and take away what was drawn of a solution that is gone on with.
+
+    Raises:
+        StorageFailed: where it does not: before the work and not after it.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in DRAWN:
+            (folder / name).unlink(missing_ok=True)
+    probe = folder / ".solving"
+    write_whole(probe, b"")
+    probe.unlink()
 
 
 def read_solution(folder: Path) -> Saved:

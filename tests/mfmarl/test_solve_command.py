@@ -34,10 +34,36 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2
     return err
 
 
+def test_within_the_tolerance_is_0(tmp_path: Path) -> None:
+    assert run_command(["solve", "left-right", "--out", str(tmp_path / "solved")]) == 0
+
+
+def test_a_folder_that_takes_no_file_is_told_before_solving(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("mfmarl.solve.solve", None)
+    assert "file" in told(capsys, ["crowd-1d", "--out", str(tmp_path / "file")], code=4)
+
+
+def test_pictures_of_an_earlier_state_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "beach"
+    small = ["--set", "size=5", "horizon=4", "--out", str(out)]
+    assert run_command(["solve", "beach-bar", *small, "--max-iterations", "2"]) == 1
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mfmarl.solve.solve", killed)
+    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 130
+    assert sorted(path.name for path in out.iterdir()) == ["solution.json", "solution.safetensors"]
+
+
 def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "beach"
     command = ["solve", "beach-bar", "--set", "size=5", "horizon=4", "mirror_prox.growth=1.6", "--out", str(out)]
-    assert run_command([*command, "--max-iterations", "3", "--tol", "0"]) == 0
+    # 1: it is not within the tolerance
+    assert run_command([*command, "--max-iterations", "3", "--tol", "0"]) == 1
     printed = capsys.readouterr()
     assert sorted(Path(line).name for line in printed.out.splitlines()) == FILES
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -51,7 +77,7 @@ def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.Capture
     )
     assert (said["iterations"], said["reason"], said["converged"]) == (3, "iterations", False)
     assert [point[0] for point in said["history"]] == [0, 1, 2, 3]
-    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 0
+    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 1
     game = make("beach-bar", size=5, horizon=4)
     assert isinstance(game, FiniteMFG)
     whole = solve(game, "mirror_prox", tol=0, max_iterations=9, growth=1.6)
