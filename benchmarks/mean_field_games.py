@@ -124,8 +124,7 @@ class MFGLib:
         """Seconds, the algorithm and its lowest exploitability: the fastest of some, none of them tuned further."""
         from mfglib import alg
 
-        tried = [alg.OnlineMirrorDescent(alpha) for alpha in (1.0, 0.1, 0.01)]
-        tried += [alg.FictitiousPlay(), alg.PriorDescent()]
+        tried = [alg.OnlineMirrorDescent(1.0), alg.OnlineMirrorDescent(0.1), alg.FictitiousPlay()]
         found = []
         for solver in tried:
             rounds, gaps, seconds = 100, [np.inf], [0.0]
@@ -226,7 +225,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.peers:
         sys.path.append(str(options.peers))
-    table = pd.DataFrame([row for size in SIZES for row in measured(*size, solved=not options.no_solve)])
+    rows = []
+    for size in SIZES:
+        print(f"S, T = {size}", file=sys.stderr, flush=True)
+        rows += measured(*size, solved=not options.no_solve)
+    table = pd.DataFrame(rows)
     table["10^5, s"] = table["seconds"] * 1e5
     for peer in (MFGLib.__name__, OpenSpiel.__name__):
         theirs = table[table["way"] == peer].set_index("S")["seconds"]
