@@ -17,6 +17,10 @@ from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriState
 
 Toy = type[AttractorMFG] | type[CrowdAvoidanceMFG] | type[TriStateCongestionMFG]
 PROXIES = ("BC", "VAN", "MFC")
+BOUNDS = ("flows", *reversed(PROXIES))
+"""What the gap is bounded by, the tightest first: distances of flows, or the largest error of a proxy."""
+ROUNDING = 1e-14
+"""Of a gap, for each step."""
 
 
 def learners(model_cls: Toy, alphas: ArrayLike) -> NDArray[np.float64]:
@@ -76,10 +80,10 @@ def gap_growth(
     """How the gap outgrows the errors: columns coupling, proxy, n, NIG, error, loglog = ln ln(1 + NIG_n / err_n).
 
     NIG_n is the gap of the first n steps: that of the same learner in the game with horizon n, rewards of 0..n-1. err_n
-    is the largest error of those steps. Rows begin at the first n with NIG_n > 0; n = 1..horizon.
+    is the largest error of those steps. Rows begin at the first n with NIG_n above its rounding; n = 1..horizon.
 
     Raises:
-        ValueError: for more than one learner.
+        ValueError: for more than one learner, or one that never has a gap.
     """
     grid = learners(model_cls, alpha)
     if len(grid) > 1:
@@ -89,12 +93,24 @@ def gap_growth(
         steps = np.arange(1, horizon + 1)
         gaps = np.array([model_cls(int(n), **coupling).NIG(grid)[0] for n in steps])
         found = model_cls(horizon, **coupling).errors(grid)
-        begun = gaps > 0
+        # at n = 1 some gaps are sums of numbers that cancel
+        begun = gaps > ROUNDING * steps
+        if not begun.any():
+            raise ValueError(f"{model_cls.__name__}, {words(coupling)}: this learner has no gap, so none that grows")
         for proxy in PROXIES:
             error = np.maximum.accumulate(getattr(found, proxy)[0])
             table = pd.DataFrame({"coupling": words(coupling), "proxy": proxy, "n": steps, "NIG": gaps, "error": error})
             parts.append(table[begun].assign(loglog=np.log(np.log1p(gaps[begun] / error[begun]))))
     return pd.concat(parts, ignore_index=True)
+
+
+def gap_bounds(model_cls: Toy, param_grid: ArrayLike, horizon: int, extra_kwargs: Mapping[str, float]) -> pd.DataFrame:
+    """Columns learner, BC (its largest error), NIG, and the upper bound by each of BOUNDS."""
+    grid = learners(model_cls, param_grid)
+    model = model_cls(horizon, **extra_kwargs)
+    found = model.bounds(grid)
+    told = {"learner": np.arange(len(grid)), "BC error": model.errors(grid).max().BC, "NIG": model.NIG(grid)}
+    return pd.DataFrame(told | {by: getattr(found, by) for by in BOUNDS})
 
 
 def gap_surface(horizon: int, extra_kwargs: Mapping[str, float], points: int = 41) -> pd.DataFrame:

@@ -22,9 +22,11 @@ class UnknownName(ValueError):
     """A name that is not known here, with the nearest one that is."""
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        close = difflib.get_close_matches(name, known, 1, 0.6)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(known))}")
+        by_lower = {one.lower(): one for one in known}
+        close = difflib.get_close_matches(name.lower(), by_lower, 1, 0.6)
+        hint = f"did you mean {by_lower[close[0]]!r}? " if close else ""
+        there = f"known are {', '.join(sorted(known))}" if known else "there are none"
+        super().__init__(f"unknown {kind} {name!r}: {hint}{there}")
 
 
 class _Family(Protocol):

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 import numba
 from numba.core.caching import UserProvidedCacheLocator
+from numba.core.dispatcher import Dispatcher
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
@@ -21,7 +22,7 @@ def compiled(loop: Loop) -> Loop:
     """`loop` as machine code, the same arithmetic in the same order (no fast-math), so results do not depend on B.
 
     The code is kept in the user's cache, or beside the source; where nothing can be written it is compiled anew in
-    every process.
+    every process, and so is a loop that has compiled ones in its closure: numba names those anew each time.
     """
     return _compiled(loop, set())
 
@@ -34,7 +35,8 @@ def reordered(loop: Loop) -> Loop:
 def _compiled(loop: Loop, fastmath: set[str]) -> Loop:
     options = {"error_model": "numpy", "fastmath": fastmath}
     folder = _cache_folder(loop.__module__.split(".")[0])
-    if folder is None:
+    inner = [cell.cell_contents for cell in getattr(loop, "__closure__", None) or ()]
+    if folder is None or any(isinstance(value, Dispatcher) for value in inner):
         return cast(Loop, numba.njit(**options)(loop))
     config = numba.config
     before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES

@@ -7,17 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from envs.mean_field import FiniteMFG
+from envs.mean_field.protocol import Game
 from mfmarl.runs.progress import Progress, duration, short
 from mfmarl.solvers import solve
+from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
-from mfmarl.solvers.saved import Saved, write_solution
-from mfmarl.solvers.solution import Point
+from mfmarl.solvers.saved import Saved, take_folder, write_solution
+from mfmarl.solvers.solution import Point, Solution
 
 SECONDS_BETWEEN_SAVES = 30.0
 SECONDS_BETWEEN_SHOWN = 0.1
@@ -29,7 +30,7 @@ class Solved:
     """What came of it."""
 
     saved: Saved
-    game: FiniteMFG
+    game: Game
     paths: list[Path]
     interrupted: bool
 
@@ -39,12 +40,10 @@ class SolveProgress(Progress):
 
     def cells(self, line: Mapping[str, Any]) -> dict[str, str]:
         """Heading -> text."""
-        return {
-            "iteration": f"{line['iteration']:,}",
-            "exploitability": short(line["exploitability"]),
-            "lowest": short(line["lowest"]),
-            "seconds": f"{line['seconds']:.1f}",
-        }
+        own = {} if line["gap"] is None else {"first-order gap": short(line["gap"]), "lowest": short(line["lowest"])}
+        exploitability = {"exploitability": short(line["exploitability"])}
+        measures = own | exploitability if own else exploitability | {"lowest": short(line["lowest"])}
+        return {"iteration": f"{line['iteration']:,}"} | measures | {"seconds": f"{line['seconds']:.1f}"}
 
 
 def solve_into(
@@ -62,19 +61,20 @@ def solve_into(
 
     Raises:
         UserError: where the problem cannot be built.
-        StorageFailed: where the folder takes no file.
+        StorageFailed: where the folder takes no file, before anything is solved.
     """
     game, solver = problem.build()
+    take_folder(folder)
     found = None if resume_from is None else resume_from.solution
     shown = SolveProgress() if progress is None else progress
-    lowest = float("inf") if found is None else found.exploitability
+    lowest = float("inf") if found is None else found.measure
     saved_at, shown_at = time.monotonic(), float("-inf")
     with closing(shown), _ctrl_c() as interrupted:
         shown.start(max_iterations, f"{problem.game} by {problem.solver}, to {tol:g}")
 
         def tell(point: Point) -> bool:
             nonlocal lowest, shown_at
-            lowest = min(lowest, point.exploitability)
+            lowest = min(lowest, point.measure)
             now = time.monotonic()
             if now - shown_at >= SECONDS_BETWEEN_SHOWN:
                 shown_at = now
@@ -84,27 +84,28 @@ def solve_into(
         while True:
             found = solve(game, solver, tol=tol, max_iterations=max_iterations, callback=tell, resume_from=found)
             made = Saved(problem, tol, max_iterations, found)
-            paths = write_solution(folder, made)
+            paths = write_solution(folder, game, made)
             saved_at = time.monotonic()
             if found.reason != "stopped" or interrupted():
                 break
         last = found.history[-1]
-        shown.update(_line(last, found.exploitability))
+        shown.update(_line(last, found.measure))
         why = {"tolerance": "within", "iterations": "not within", "stopped": "interrupted before it was within"}
         shown.end(
-            f"exploitability {found.exploitability:.4g} after {last.iteration:,} iterations in "
-            f"{duration(last.seconds)}: {why[found.reason]} the tolerance {tol:g}"
+            f"{'exploitability' if found.gap is None else 'first-order gap'} {found.measure:.4g} after "
+            f"{last.iteration:,} iterations in {duration(last.seconds)}: {why[found.reason]} the tolerance {tol:g}"
+            + ("" if found.gap is None else f"; {_of_optimum(game, found)}")
         )
     return Solved(made, game, paths, found.reason == "stopped")
 
 
 def _line(point: Point, lowest: float) -> dict[str, Any]:
-    return {
-        "iteration": point.iteration,
-        "exploitability": point.exploitability,
-        "lowest": lowest,
-        "seconds": point.seconds,
-    }
+    return asdict(point) | {"lowest": lowest}
+
+
+def _of_optimum(game: Any, found: Solution) -> str:
+    """What it is worth, and whether agents would keep to it."""
+    return f"value {worth(game, found.pi):.6g}, exploitability {found.exploitability:.4g}"
 
 
 @contextmanager

@@ -21,22 +21,37 @@ class Solve:
     """Find an equilibrium of a finite mean-field game, and say how far from one the policy is (exploitability).
 
     The folder gets solution.safetensors (policy, flow, the solver's state), solution.json, convergence.png, flow.gif
-    and audit.csv. Ctrl-C saves and ends; --resume goes on bit for bit, with the tolerance and iterations that it had
-    where no others are given.
+    (flow.png of a game without an end) and audit.csv. Ctrl-C saves and ends; --resume goes on bit for bit, with the
+    tolerance and iterations that it had where no others are given. Exit codes: 0 within the tolerance, 1 not within it.
+
+    Games: attractor, beach-bar, beach-bar-closing, beach-bar-graphon, braess, building-evacuation, crowd-1d,
+    crowd-1d-stationary, crowd-2d, crowd-avoidance, equilibrium-price, garnet, inventory-market, left-right,
+    left-right-stationary, linear-quadratic, predator-prey, rock-paper-scissors, sis, sis-graphon, sis-stationary,
+    teleport-crowd, tri-state-congestion.
+
+    Solvers: boltzmann_iteration, control, entropy_continuation, fictitious_play, fixed_point, forward_sweep,
+    interior_point, mf_omo, mf_psro, mirror_descent, mirror_prox, munchausen, omi, policy_iteration, portfolio,
+    prior_descent.
+
+    control seeks what the population could reach together, no equilibrium: --tol is of its first-order gap, and the
+    optimum's exploitability is told beside it. Price of anarchy, of costs: "value" in the solution.json of an
+    equilibrium over that of control; of gains the other way round.
 
     Examples:
       mfmarl solve crowd-1d
-      mfmarl solve attractor --solver fictitious_play --tol 1e-4 --set L=0.8 horizon=40
+      mfmarl solve attractor --solver prior_descent --tol 1e-4 --set L=0.8 horizon=40
       mfmarl solve garnet --solver mirror_descent --set pull=1.0 mirror_descent.step_size=0.05 --out garnet
       mfmarl solve --resume garnet --tol 1e-6
+      mfmarl solve predator-prey --tol 1e-2
+      mfmarl solve braess --solver control --out optimum
     """
 
     game: Annotated[str | None, Positional, given("[GAME]")] = None
-    """Mean-field game; an unknown name lists them all."""
+    """Mean-field game, one of the above."""
     solver: Annotated[str | None, given("SOLVER", "mirror_prox")] = None
-    """What solves it; an unknown name lists them all."""
+    """What solves it, one of the above; games of some kinds are refused by some."""
     tol: Annotated[str | None, given("E", TOL)] = None
-    """Exploitability at which it ends."""
+    """Exploitability at which it ends; of control its first-order gap."""
     max_iterations: Annotated[str | None, given("N", MAX_ITERATIONS)] = None
     """Iterations at which it ends in any case, those before --resume included."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
@@ -80,4 +95,4 @@ class Solve:
             return 130
         for path in [*solved.paths, *load(JOBS, "solution files")(folder, solved.game, solved.saved)]:
             print(path)
-        return 0
+        return 0 if solved.saved.solution.converged else 1

@@ -5,6 +5,7 @@ Exits with 1 and the cell's traceback where one fails. --write puts what the cel
 
 from __future__ import annotations
 
+import argparse
 import ast
 import base64
 import io
@@ -53,7 +54,11 @@ def run_cell(source: str, namespace: dict[str, Any], number: int) -> list[dict[s
 
 def main() -> int:
     """Run them all."""
-    path = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--write", action="store_true", help="put what cells print and show back into the file")
+    options = parser.parse_args()
+    path = options.notebook
     notebook = json.loads(path.read_text(encoding="utf-8"))
     namespace: dict[str, Any] = {"__name__": "__main__"}
     codes = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -65,7 +70,7 @@ def main() -> int:
             print(f"{path}: cell {number} of {len(codes)} failed", file=sys.stderr)
             return 1
         cell["execution_count"] = number
-    if "--write" in sys.argv[2:]:
+    if options.write:
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{path}: {len(codes)} cells run")
     return 0

@@ -13,7 +13,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from analysis.figures.style import NARROW, WIDE, legend_above, looks, panels
-from analysis.imitation_gap import PROXIES, Toy, error_curves, gap_growth, gap_surface, pareto, pareto_grid, words
+from analysis.imitation_gap import (
+    BOUNDS,
+    PROXIES,
+    Toy,
+    error_curves,
+    gap_bounds,
+    gap_growth,
+    gap_surface,
+    pareto,
+    pareto_grid,
+    words,
+)
 
 NIG = "NIG (low is good)"
 """Of every axis that shows the Nash imitation gap: it is a gap, so 0 is best."""
@@ -97,6 +108,26 @@ def plot_gap_growth(model_cls: Toy, alpha: ArrayLike, horizon: int, couplings: S
         axis.tick_params(labelleft=proxy == PROXIES[0])
     axes[0].set_ylabel("ln ln(1 + NIG / error)\n(low is good)")
     legend_above(figure, axes[0], 6)
+    return figure
+
+
+def plot_gap_bounds(
+    model_cls: Toy, param_grid: ArrayLike, horizon: int, extra_kwargs: Mapping[str, float]
+) -> Figure:
+    """The NIG and its upper bounds against the BC error of the learners of `param_grid`, both axes logarithmic.
+
+    Example: `plot_gap_bounds(CrowdAvoidanceMFG, np.geomspace(1e-3, 1, 60), 10, {"L": 0.8})`.
+    """
+    table = gap_bounds(model_cls, param_grid, horizon, extra_kwargs)
+    table = table[(table["BC error"] > 0) & (table["NIG"] > 0)].sort_values("BC error")
+    figure, (axis,) = panels(1, 1, width=NARROW, height=3.2)
+    for by in BOUNDS:
+        style = _line(by) if by in LOOKS else {"color": "#555555", "linestyle": ":", "linewidth": 1.6}
+        axis.plot(table["BC error"], table[by], label=f"bound by {by}", **style)
+    axis.plot(table["BC error"], table["NIG"], color="#000000", linewidth=2.2, label="NIG")
+    axis.set(xscale="log", yscale="log", xlabel="BC error", ylabel=NIG)
+    axis.set_title(f"{model_cls.__name__}\nH = {horizon}, {words(extra_kwargs)}", loc="left")
+    legend_above(figure, axis, 3)
     return figure
 
 

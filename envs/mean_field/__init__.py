@@ -7,12 +7,15 @@ populations; `StationaryMFG` without an end, discounted; `CommonNoiseMFG` with a
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from envs import UnknownName
+from envs.mean_field.audit import Audit, CoupledAudit
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.common_noise import CommonNoiseMFG
-from envs.mean_field.game import Audit, BadPolicy, FiniteMFG
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.closing_bar import closing_bar
 from envs.mean_field.games.crowd import beach_bar, crowd_1d, crowd_2d, teleport_crowd
 from envs.mean_field.games.epidemic import sis
@@ -35,6 +38,7 @@ __all__ = [
     "Audit",
     "BadPolicy",
     "CommonNoiseMFG",
+    "CoupledAudit",
     "CoupledMFG",
     "CrowdAvoidanceMFG",
     "FiniteMFG",
@@ -43,6 +47,7 @@ __all__ = [
     "TriStateCongestionMFG",
     "make",
     "names",
+    "settings",
 ]
 
 AnyGame = FiniteMFG | CoupledMFG | StationaryMFG | CommonNoiseMFG
@@ -70,9 +75,9 @@ GAMES: dict[str, Callable[..., AnyGame]] = {
     "sis-graphon": sis_graphon,
     "sis-stationary": sis_stationary,
     "teleport-crowd": teleport_crowd,
-    "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: TriStateCongestionMFG(
-        horizon, L1, L2, rho0
-    ).game,
+    "tri-state-congestion": lambda horizon=10, L1=0.5, L2=0.5, rho0=0.0: (
+        TriStateCongestionMFG(horizon, L1, L2, rho0).game
+    ),
 }
 
 
@@ -81,13 +86,22 @@ def names() -> list[str]:
     return sorted(GAMES)
 
 
+def settings(name: str) -> list[str]:
+    """What `make` may be told of a game."""
+    return [setting for setting in inspect.signature(GAMES[name]).parameters if setting != "name"]
+
+
 def make(name: str, **parameters: Any) -> AnyGame:
     """A game by its name, with its parameters.
 
     Raises:
-        UnknownName: suggests the nearest.
-        TypeError: for a parameter that the game does not have.
+        UnknownName: for a game, or a parameter of it, that there is not; suggests the nearest.
+        ValueError: for a parameter out of its range.
     """
     if name not in GAMES:
         raise UnknownName("mean-field game", name, names())
+    known = settings(name)
+    for parameter in parameters:
+        if parameter not in known:
+            raise UnknownName(f"setting of {name}", parameter, known)
     return GAMES[name](**parameters)

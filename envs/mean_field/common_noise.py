@@ -8,16 +8,29 @@ the distribution at every history, then that after the last step of each of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import Audit, BadPolicy, check_simplex, listed
+from envs.mean_field.audit import Audit
+from envs.mean_field.checks import (
+    BadPolicy,
+    alike,
+    check_finite,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+    listed,
+    occupancy,
+)
 from envs.mean_field.histories import Histories, histories
 from envs.mean_field.kernel import Array, Kernel
+from envs.mean_field.mass import Law, check_laws, check_mass
+from envs.mean_field.ranges import check_whole
 from envs.mean_field.sweep import BestResponse
 
 NoisyReward = Callable[[NDArray[np.int64], Array, NDArray[np.int64]], Array]
@@ -55,24 +68,21 @@ class CommonNoiseMFG:
         Raises:
             BadPolicy: for an initial distribution, a mask or a noise that do not fit.
             TooManyHistories: for a tree of more than 100,000.
-            ValueError: for kernels that do not fit, rewards of a wrong shape, or that are not finite.
+            BadKernel: for transitions that are no probabilities where all play alike.
+            ValueError: for a horizon that is none, kernels that do not fit, rewards of a wrong shape, or not finite.
         """
-        N, S, A = self.shape
+        check_whole(self.name, "horizon", self.horizon, least=1)
+        _, S, A = self.shape
         if len(self.kernels) != len(self.noise):
             raise ValueError(f"{self.name}: {len(self.kernels)} kernels; want one for each of {len(self.noise)} noises")
         if any((k.num_states, k.num_actions) != (S, A) for k in self.kernels):
             raise ValueError(f"{self.name}: kernels differ in their states or actions; want {S} and {A} in all")
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
-        mask = self.action_mask
-        if mask is not None and (mask.shape != (S, A) or mask.dtype != bool or not mask.any(1).all()):
-            raise BadPolicy(f"{self.name}: the action mask has shape {mask.shape}; want bool {(S, A)}, one True a row")
-        found = self.rewards(self.flow(self.uniform_policy()), self.uniform_policy())
-        if found.shape != (N, S, A):
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {(N, S, A)}")
-        wrong = ~np.isfinite(found) if mask is None else ~np.isfinite(found) & mask
-        if wrong.any():
-            n, s, a = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"{self.name}: the reward of history {n}, s={s}, a={a} is {found[n, s, a]}")
+        check_mask(self.action_mask, (S, A), self.name)
+        mu = self.flow(self.uniform_policy())
+        check_laws(self._laws(mu), self.name)
+        found = self.rewards(mu, self.uniform_policy())
+        check_rewards(found, self.shape, self.action_mask, self.name, "where all play alike", "history")
 
     @cached_property
     def tree(self) -> Histories:
@@ -86,8 +96,7 @@ class CommonNoiseMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [N, S, A]."""
-        allowed = np.ones(self.shape[1:]) if self.action_mask is None else self.action_mask
-        return np.broadcast_to(allowed / allowed.sum(1, keepdims=True), self.shape).copy()
+        return np.broadcast_to(alike(self.action_mask, self.shape[1:]), self.shape).copy()
 
     def spread(self, pi: ArrayLike) -> Array:
         """A policy that sees only the present noise, pi[..., T, Z, S, A], at every history: [..., N, S, A].
@@ -116,9 +125,7 @@ class CommonNoiseMFG:
             )
         found = self.spread(found) if present else found
         check_simplex(found, self.shape, f"{self.name}: the policy by histories")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:
@@ -153,7 +160,15 @@ class CommonNoiseMFG:
                 mu[..., after, :] = pushed[..., tree.parent[after] - nodes.start, :]
             else:
                 mu[..., tree.number :, :] = pushed
+        if not all(kernel.fixed for kernel in self.kernels):
+            check_mass(mu, self._laws(mu if nu is None else nu), self.name)
         return mu
+
+    def _laws(self, mu: Array) -> Iterator[Law]:
+        """What moves a population whose flow is mu[..., N + E, S], step by step."""
+        for t in range(self.horizon):
+            for z, members in self._by_noise(t):
+                yield self.kernels[z], t, mu[..., self.tree.at(t).start + members, :]
 
     def _by_noise(self, t: int) -> list[tuple[int, NDArray[np.int64]]]:
         """(z, which nodes of step t have it, counted from its first), for the z that come at t."""
@@ -171,10 +186,7 @@ class CommonNoiseMFG:
             ValueError: where the reward sees actions and no policy is given.
         """
         seen = self.deciding(mu)
-        if self.sees_actions:
-            if pi is None:
-                raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-            seen = seen[..., None] * pi
+        seen = occupancy(seen, pi, self.name) if self.sees_actions else seen
         return self.reward(self.tree.step, seen, self.tree.z)
 
     def _backward(
@@ -182,6 +194,7 @@ class CommonNoiseMFG:
     ) -> tuple[Array, Array]:
         """Q[..., N, S, A] and V[..., N + E, S] where value(nodes, Q of them) is their V."""
         tree, r = self.tree, self.rewards(mu, population)
+        check_finite(r, self.action_mask, self.name, "against this flow", ("history", "s", "a"))
         N, S, A = self.shape
         q, values = np.empty((*lead, N, S, A)), np.empty((*lead, N + tree.ends, S))
         ends = mu[..., N:, :]
@@ -252,17 +265,18 @@ class CommonNoiseMFG:
         """Value, best response and exploitability of a population that plays pi; `per_state` is over z_0 too."""
         pi = self.check_policy(pi)
         mu = self._flow(pi, None)
+        check_laws(self._laws(mu), self.name)
         own, best = self._own(pi, mu, pi)[1], self.best_response(mu, pi)
         at = self.tree.at(0)
         gain = (self.tree.probability[at, None] * (best.values - own)[..., at, :]).sum(-2)
         largest = float(np.abs([own, best.values]).max())
         return Audit(
+            name=self.name,
             value=self.expected(own),
             best_response_value=self.expected(best.values),
             exploitability=np.asarray(gain @ self.initial),
             per_state=gain,
             best_response=best,
             mu=mu,
-            reached=mu > 0,
             rounding=float(np.finfo(float).eps) * largest * (self.horizon + 1) * sum(self.shape[1:]),
         )

@@ -7,47 +7,30 @@ initial distribution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.mean_field.audit import Audit, finite_audit
+from envs.mean_field.checks import (
+    alike,
+    check_finite,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+    occupancy,
+)
 from envs.mean_field.kernel import Array, Kernel
-from envs.mean_field.loops import SUM_TOLERANCE, Loops
-from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
+from envs.mean_field.loops import Loops
+from envs.mean_field.mass import Law, check_laws, check_mass
+from envs.mean_field.ranges import check_whole
+from envs.mean_field.sweep import BestResponse, Frozen, action_values_of, best_response_of, gains_of, values_of
 
 Reward = Callable[[NDArray[np.int64], Array], Array]
 """(t[T], x[..., T, S] or x[..., T, S, A]) -> r[..., T, S, A], for all steps at once."""
-
-
-class BadPolicy(ValueError):
-    """An array that is no policy, flow or distribution of the game: says which entry, or both shapes."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """How far a policy is from an equilibrium."""
-
-    value: Array
-    """V(pi, mu^pi), shape of the batch."""
-    best_response_value: Array
-    exploitability: Array
-    """Their difference: what one agent could gain."""
-    per_state: Array
-    """[..., S]: what it could gain from each initial state."""
-    best_response: BestResponse
-    mu: Array
-    """[..., T+1, S], the policy's own flow."""
-    reached: NDArray[np.bool_]
-    """[..., T+1, S]: states that the flow has mass in."""
-    rounding: float
-    """What of the exploitability may be rounding: it is never below minus this."""
-
-    @property
-    def nash_conv(self) -> Array:
-        """The exploitability; the sum over populations where there are several."""
-        return self.exploitability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,35 +56,29 @@ class FiniteMFG:
     action_mask: NDArray[np.bool_] | None = None
     """[S, A]: actions that a state has."""
     loops: Loops | None = None
-    """The reward as a loop, for machine code; without it that of NumPy is used between compiled sweeps."""
+    """Its arithmetic as loops, for machine code; without them NumPy's is used between compiled steps."""
 
     def __post_init__(self) -> None:
         """Check the game once.
 
         Raises:
             BadPolicy: for an initial distribution or a mask that do not fit.
-            ValueError: for rewards of a wrong shape, or that are not finite.
+            BadKernel: for transitions that are no probabilities, at the initial mu or later where all play alike.
+            ValueError: for a horizon that is none, rewards of a wrong shape, or that are not finite.
         """
         S, A = self.num_states, self.num_actions
-        if self.horizon < 1:
-            raise ValueError(f"{self.name}: horizon is {self.horizon}; want 1 or more decisions")
+        check_whole(self.name, "horizon", self.horizon, least=1)
         check_simplex(self.initial, (S,), f"{self.name}: the initial distribution")
-        if self.action_mask is not None:
-            if self.action_mask.shape != (S, A) or self.action_mask.dtype != bool:
-                raise BadPolicy(f"{self.name}: the action mask has shape {self.action_mask.shape}; want bool {(S, A)}")
-            if not self.action_mask.any(1).all():
-                raise BadPolicy(f"{self.name}: state {int(np.argmin(self.action_mask.any(1)))} has no action")
-        pi = self.uniform_policy()
-        found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), pi)
-        if found.shape != (self.horizon, S, A):
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {(self.horizon, S, A)}")
+        check_mask(self.action_mask, (S, A), self.name)
+        found = self.rewards(np.broadcast_to(self.initial, (self.horizon + 1, S)), self.uniform_policy())
+        check_rewards(found, self.shape, self.action_mask, self.name, "at the initial mu")
         last = self.terminals(self.initial)
-        if last.shape != (S,) or not np.isfinite(last).all():
-            raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}, finite")
-        allowed = found if self.action_mask is None else found[:, self.action_mask]
-        if not np.isfinite(allowed).all():
-            t, s, a = (int(i) for i in np.argwhere(~np.isfinite(found))[0])
-            raise ValueError(f"{self.name}: the reward of t={t}, s={s}, a={a} is {found[t, s, a]} at the initial mu")
+        if last.shape != (S,):
+            raise ValueError(f"{self.name}: terminal rewards have shape {last.shape}; want {(S,)}")
+        check_finite(last, None, self.name, "at the initial mu", ("s",))
+        check_laws([(self.kernel, 0, self.initial)], self.name)
+        if not self.kernel.fixed:
+            check_laws(self._laws(self._flow(self.uniform_policy(), None)), self.name)
 
     @property
     def num_states(self) -> int:
@@ -120,9 +97,7 @@ class FiniteMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [T, S, A]."""
-        allowed = np.ones((self.num_states, self.num_actions)) if self.action_mask is None else self.action_mask
-        row = allowed / allowed.sum(1, keepdims=True)
-        return np.broadcast_to(row, self.shape).copy()
+        return np.broadcast_to(alike(self.action_mask, self.shape[1:]), self.shape).copy()
 
     def flow(self, pi: ArrayLike) -> Array:
         """mu[..., T+1, S] of a population that plays pi.
@@ -148,7 +123,13 @@ class FiniteMFG:
             now = mu[..., t, :]
             seen = now if nu is None else nu[..., t, :]
             mu[..., t + 1, :] = self.kernel.push(t, now[..., None] * pi[..., t, :, :], seen)
+        if not self.kernel.fixed:
+            check_mass(mu, self._laws(mu if nu is None else nu), self.name)
         return mu
+
+    def _laws(self, mu: Array) -> Iterator[Law]:
+        """What moves a population whose flow is mu[..., T+1, S], step by step."""
+        return ((self.kernel, t, mu[..., t, :]) for t in range(self.horizon))
 
     def rewards(self, mu: Array, pi: Array | None = None) -> Array:
         """r[..., T, S, A] against the flow mu, and against its policy where the reward sees actions.
@@ -156,12 +137,8 @@ class FiniteMFG:
         Raises:
             ValueError: where the reward sees actions and no policy is given.
         """
-        steps = np.arange(self.horizon)
-        if not self.sees_actions:
-            return self.reward(steps, mu[..., :-1, :])
-        if pi is None:
-            raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-        return self.reward(steps, mu[..., :-1, :, None] * pi)
+        seen = self.deciding(mu)
+        return self.reward(np.arange(self.horizon), occupancy(seen, pi, self.name) if self.sees_actions else seen)
 
     def terminals(self, mu: Array) -> Array:
         """Rewards [..., S] of the states after the last decision, whose distribution is mu[..., S]."""
@@ -199,13 +176,7 @@ class FiniteMFG:
             BadPolicy: for what is no policy of this game.
         """
         pi = self.check_policy(pi)
-        mu = self._flow(pi, None)
-        values, r = self.evaluate(pi, mu, pi), self.rewards(mu, pi)
-        steps = [
-            r[..., t, :, :] + self.kernel.expect(t, values[..., t + 1, :], mu[..., t, :]) for t in range(self.horizon)
-        ]
-        q = np.stack(steps, -3)
-        return q if self.action_mask is None else np.where(self.action_mask, q, 0.0)
+        return action_values_of(self._frozen(self._flow(pi, None), pi), pi, pi.shape[:-3])
 
     def deciding(self, mu: Array) -> Array:
         """mu[..., T, S], the part of a flow in which agents decide."""
@@ -213,8 +184,10 @@ class FiniteMFG:
 
     def _frozen(self, mu: Array, population: ArrayLike | None) -> Frozen:
         pi = None if population is None else self.check_policy(population)
-        last = self.terminals(mu[..., -1, :])
-        return Frozen(self.kernel, self.rewards(mu, pi), lambda t: mu[..., t, :], last, self.action_mask)
+        r, last = self.rewards(mu, pi), self.terminals(mu[..., -1, :])
+        check_finite(r, self.action_mask, self.name, "against this flow")
+        check_finite(last, None, self.name, "against this flow", ("s",))
+        return Frozen(self.kernel, r, lambda t: mu[..., t, :], last, self.action_mask)
 
     def exploitability(self, pi: ArrayLike) -> Array:
         """max V(., mu^pi) - V(pi, mu^pi) from the initial distribution: shape of the batch.
@@ -233,22 +206,13 @@ class FiniteMFG:
 
         Raises:
             BadPolicy: for what is no policy of this game.
+            BadKernel: for transitions that are no probabilities along its flow, also of actions that are not played.
         """
         pi = self.check_policy(pi)
         mu = self._flow(pi, None)
-        own, best = self.evaluate(pi, mu, pi), self.best_response(mu, pi)
-        gain = best.values[..., 0, :] - own[..., 0, :]
-        largest = float(np.abs(np.concatenate([own, best.values], axis=-1)).max())
-        return Audit(
-            value=np.asarray(own[..., 0, :] @ self.initial),
-            best_response_value=np.asarray(best.values[..., 0, :] @ self.initial),
-            exploitability=np.asarray(gain @ self.initial),
-            per_state=gain,
-            best_response=best,
-            mu=mu,
-            reached=mu > 0,
-            rounding=float(np.finfo(float).eps) * largest * (self.horizon + 1) * (self.num_states + self.num_actions),
-        )
+        if not self.kernel.fixed:
+            check_laws(self._laws(mu), self.name)
+        return finite_audit(self.name, self.evaluate(pi, mu, pi), self.best_response(mu, pi), mu, self.initial)
 
     def check_policy(self, pi: ArrayLike) -> Array:
         """A policy of this game as float64.
@@ -258,9 +222,7 @@ class FiniteMFG:
         """
         found = np.asarray(pi, float)
         check_simplex(found, self.shape, f"{self.name}: the policy")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:
@@ -272,32 +234,3 @@ class FiniteMFG:
         found = np.asarray(mu, float)
         check_simplex(found, (self.horizon + 1, self.num_states), f"{self.name}: the flow")
         return found
-
-
-def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
-    """Refuse rows[..., *shape] whose last axis is no distribution.
-
-    Raises:
-        BadPolicy: prints both shapes, or the first row that is wrong and what is wrong with it.
-    """
-    if rows.shape[rows.ndim - len(shape) :] != shape:
-        raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{listed(shape)}]")
-    total = rows.sum(-1)
-    # NaN compares false
-    if rows.size and rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
-        return
-    wrong = ~((rows >= 0).all(-1) & (np.abs(total - 1) <= SUM_TOLERANCE))
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    row = rows[place]
-    told = f"sums to {row.sum():.12g}"
-    if not np.isfinite(row).all():
-        told = f"holds {row[~np.isfinite(row)][0]}"
-    elif (row < 0).any():
-        told = f"holds {row[row < 0][0]:.12g}"
-    at = f" at {list(place)}" if place else ""
-    raise BadPolicy(f"{what}{at} {told}; want a distribution (0 or more, sum 1 within {SUM_TOLERANCE:g})")
-
-
-def listed(shape: tuple[int, ...]) -> str:
-    """A shape without its brackets, for messages."""
-    return ", ".join(map(str, shape))

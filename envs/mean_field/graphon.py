@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import FiniteMFG, check_simplex
+from envs.mean_field.checks import check_simplex
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.graphon_loops import loops_at_places
 from envs.mean_field.kernel import Array, BadKernel, Kernel, Seen
 
 Graphon = Callable[[Array, Array], Array]
@@ -51,7 +53,17 @@ def at_places(graphon: Graphon, places: int) -> Array:
     return np.asarray(graphon(middle[:, None], middle[None, :]), float)
 
 
-def on_graphon(game: FiniteMFG, W: ArrayLike, initial: ArrayLike | None = None, name: str = "") -> FiniteMFG:
+@dataclass(frozen=True, kw_only=True)
+class GraphonMFG(FiniteMFG):
+    """A finite game whose states are (u, s), made by `on_graphon`."""
+
+    plain: FiniteMFG
+    """The game at each place."""
+    W: Array
+    """[M, M]"""
+
+
+def on_graphon(game: FiniteMFG, W: ArrayLike, initial: ArrayLike | None = None, name: str = "") -> GraphonMFG:
     """The game at places that see each other by W[M, M]: states s at place u are u S + s, values means over places.
 
     Args:
@@ -92,7 +104,7 @@ def on_graphon(game: FiniteMFG, W: ArrayLike, initial: ArrayLike | None = None, 
             return np.zeros(mu.shape)
         return np.asarray(terminal(kernel.fields(mu, 1))).reshape(mu.shape)
 
-    return FiniteMFG(
+    return GraphonMFG(
         name=name,
         horizon=game.horizon,
         initial=mu0,
@@ -101,6 +113,9 @@ def on_graphon(game: FiniteMFG, W: ArrayLike, initial: ArrayLike | None = None, 
         sees_actions=game.sees_actions,
         terminal=None if terminal is None else last,
         action_mask=None if mask is None else np.tile(mask, (M, 1)),
+        loops=None if game.loops is None else loops_at_places(game.loops, weights, game.sees_actions),
+        plain=game,
+        W=weights,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mean_field.game import check_simplex
+from envs.mean_field.checks import check_simplex
 from envs.mean_field.kernel import Array
 
 MOST_NODES = 100_000

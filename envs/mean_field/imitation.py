@@ -74,7 +74,11 @@ def imitation_bounds(
 
     Raises:
         BadPolicy: for what is no policy of this game.
+        ValueError: for a constant below 0 or not finite.
     """
+    for name, constant in (("R", R), ("L_r", L_r), ("L_P", L_P)):
+        if not (np.isfinite(constant) and constant >= 0):
+            raise ValueError(f"{game.name}: {name} is {constant}; want a number, 0 or more")
     expert, pi = game.check_policy(expert), game.check_policy(pi)
     T = game.horizon
     mu_E, mu = game.flow(expert), game.flow(pi)

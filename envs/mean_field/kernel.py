@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 Array = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Kernel(Protocol):
         ...
 
     def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
-        """The sparse form at one distribution mu[S]: next[S, A, K], prob[S, A, K]."""
+        """The sparse form at mu[..., S]: next[S, A, K] and prob[..., S, A, K], without batch where it is fixed."""
         ...
 
 
@@ -166,7 +166,7 @@ class MovingKernel:
         return np.asarray((values[..., self.next] * prob).sum(-1))
 
     def rows(self, t: int, mu: Seen) -> tuple[NDArray[np.int64], Array]:
-        """next[S, A, K], prob[S, A, K] at mu[S]."""
+        """next[S, A, K], prob[..., S, A, K] at mu[..., S]."""
         return self.next, self.law(t, mu)
 
 
@@ -183,54 +183,63 @@ def dense(P: Array) -> FixedKernel:
     return sparse_kernel(np.ascontiguousarray(successors), P)
 
 
-def sparse_kernel(next: NDArray[np.int64], prob: Array) -> FixedKernel:
+def sparse_kernel(next: ArrayLike, prob: Array) -> FixedKernel:
     """A kernel from its successors next[S, A, K] and their probabilities prob[S, A, K].
 
     Raises:
         BadKernel: for wrong shapes, a successor that is no state, or a row that is no distribution; names it.
     """
-    check_successors(next)
+    next = whole_successors(next)
     prob = np.asarray(prob, float)
     if prob.shape != next.shape:
         raise BadKernel(f"prob has shape {prob.shape} and next {next.shape}; want the same [S, A, K]")
     check_rows(prob)
-    return FixedKernel(np.asarray(next, np.int64), prob)
+    return FixedKernel(next, prob)
 
 
-def moving(next: NDArray[np.int64], law: Law, uniform: Array | None = None) -> MovingKernel:
+def moving(next: ArrayLike, law: Law, uniform: Seen = None) -> MovingKernel:
     """A kernel whose probabilities follow the population: `law(t, mu[..., S]) -> [..., S, A, K]`.
 
-    Checked at the uniform distribution, or at `uniform`, when made; wherever it is used it is the game's to hold.
+    Checked at the uniform distribution, or at `uniform`, when made; games check it where their population is.
 
     Raises:
         BadKernel: for a successor that is no state, or a row that is no distribution; names it.
     """
-    check_successors(next)
+    next = whole_successors(next)
     at = np.full(next.shape[0], 1 / next.shape[0]) if uniform is None else uniform
     prob = np.asarray(law(0, at), float)
     if prob.shape != next.shape:
         raise BadKernel(f"the law gives shape {prob.shape} at one distribution; want {next.shape} as of next")
     check_rows(prob)
-    return MovingKernel(np.asarray(next, np.int64), law)
+    return MovingKernel(next, law)
 
 
-def check_successors(next: NDArray[np.int64]) -> None:
-    """Refuse what are no states."""
-    if next.ndim != 3:
-        raise BadKernel(f"next has shape {next.shape}; want [S, A, K]")
-    bad = np.argwhere((next < 0) | (next >= next.shape[0]))
+def whole_successors(next: ArrayLike) -> NDArray[np.int64]:
+    """Successors [S, A, K] as integers; refuses what are no states."""
+    found = np.asarray(next)
+    if found.ndim != 3 or not found.size:
+        raise BadKernel(f"next has shape {found.shape}; want [S, A, K], 1 or more of each")
+    # NaN is not 0 or more
+    bad = np.argwhere(~((found >= 0) & (found < len(found)) & (found == np.floor(found))))
     if len(bad):
         s, a, k = (int(i) for i in bad[0])
-        raise BadKernel(f"next[{s}, {a}, {k}] is {next[s, a, k]}; want a state, 0 to {next.shape[0] - 1}")
+        raise BadKernel(f"next[{s}, {a}, {k}] is {found[s, a, k]}; want a state, 0 to {len(found) - 1}")
+    return found.astype(np.int64)
 
 
-def check_rows(prob: Array) -> None:
-    """Refuse rows prob[..., S, A, K] that are no distributions; names the first state and action."""
-    wrong = ~np.isfinite(prob).all(-1) | (prob < 0).any(-1) | (np.abs(prob.sum(-1) - 1) > ROW_TOLERANCE)
+def check_rows(prob: Array, game: str = "", at: str = "", slack: float = 0.0) -> None:
+    """Refuse rows prob[..., S, A, K] that are no distributions; names the first state and action.
+
+    `game` and `at` say whose and when; `slack` is for laws, whose populations are distributions but for rounding.
+    """
+    with np.errstate(invalid="ignore"):
+        near = np.abs(prob.sum(-1) - 1) <= ROW_TOLERANCE + slack
+    # NaN and infinity compare false
+    wrong = ~(near & (prob >= -slack).all(-1))
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         row = prob[place]
         told = "has NaN or infinity" if not np.isfinite(row).all() else f"sums to {row.sum():.15g}"
         told = "has a negative probability" if (row < 0).any() else told
-        where = f"P(. | s={place[-2]}, a={place[-1]})"
-        raise BadKernel(f"{where} {told}; want a distribution (sum 1 within {ROW_TOLERANCE:g})")
+        where = f"{game}P(. | s={place[-2]}, a={place[-1]}){at}"
+        raise BadKernel(f"{where} {told}; want a distribution (sum 1 within {ROW_TOLERANCE + slack:g})")

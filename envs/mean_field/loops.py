@@ -72,7 +72,8 @@ def exploitability_loop(
 ) -> Callable[..., bool]:
     """The compiled loop of one game's functions, for A actions of K successors each, which it unrolls.
 
-    It returns whether all rows of all policies are distributions, and stops at the first policy of which one is not.
+    It returns whether all is well, and stops at the first policy with a row that is no distribution, a flow that gains
+    or loses mass, or a result that is not finite.
     """
     fill_reward = compiled(reward)
     moves, ends = law is not None, terminal is not None
@@ -92,7 +93,9 @@ def exploitability_loop(
         probs = np.empty((T if moves else 1, S, actions, width))
         best, after = np.empty(S), np.empty(S)
         for b in range(B):
-            mu[:] = initial
+            # element by element: slices would have numba compile their error messages too, for seconds
+            for s in range(S):
+                mu[s] = initial[s]
             own = 0.0
             for t in range(T):
                 for s in range(S):
@@ -117,17 +120,22 @@ def exploitability_loop(
                             earned += x[s, a] * r[t, s, a]
                     own += earned
                 row = probs[t].reshape(entries) if moves else arriving
+                mass = 0.0
                 for s in range(S):
                     arrived = 0.0
                     for j in range(first[s], first[s + 1]):
                         arrived += flat[origin[j]] * (row[entry[j]] if moves else row[j])
                     mu[s] = arrived
+                    mass += arrived
+                if moves and not abs(mass - 1.0) <= SUM_TOLERANCE:
+                    return False
             if ends:
                 fill_terminal(mu, params, after)
                 for s in range(S):
                     own += mu[s] * after[s]
             else:
-                after[:] = 0.0
+                for s in range(S):
+                    after[s] = 0.0
             for t in range(T - 1, -1, -1):
                 prob = probs[t] if moves else fixed
                 for s in range(S):
@@ -145,6 +153,8 @@ def exploitability_loop(
             for s in range(S):
                 reached += after[s] * initial[s]
             out[b] = reached - own
+            if not np.isfinite(out[b]):
+                return False
         return True
 
     return compiled(loop)

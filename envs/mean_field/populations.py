@@ -5,15 +5,26 @@ Policies, flows, values are mappings name -> array, shaped as in games of one po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from envs.mean_field.game import BadPolicy, check_simplex
+from envs.mean_field.audit import CoupledAudit, finite_audit
+from envs.mean_field.checks import (
+    BadPolicy,
+    alike,
+    check_finite,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+)
 from envs.mean_field.kernel import Array, Kernel
-from envs.mean_field.sweep import BestResponse, Frozen, best_response_of, gains_of, values_of
+from envs.mean_field.mass import Law, check_laws, check_mass
+from envs.mean_field.ranges import check_whole
+from envs.mean_field.sweep import BestResponse, Frozen, action_values_of, best_response_of, gains_of, values_of
 
 Arrays = Mapping[str, Array]
 CoupledReward = Callable[[NDArray[np.int64], Arrays], Array]
@@ -37,27 +48,6 @@ class Population:
         return self.kernel.num_states, self.kernel.num_actions
 
 
-@dataclass(frozen=True)
-class CoupledAudit:
-    """How far policies are from an equilibrium."""
-
-    per_population: Mapping[str, Array]
-    """What one agent of each could gain, shape of the batch."""
-    values: Mapping[str, Array]
-    best_responses: Mapping[str, BestResponse]
-    mu: Arrays
-
-    @property
-    def nash_conv(self) -> Array:
-        """The sum of the gains: the exploitability."""
-        return np.asarray(sum(self.per_population.values()))
-
-    @property
-    def exploitability(self) -> Array:
-        """The same number."""
-        return self.nash_conv
-
-
 @dataclass(frozen=True, kw_only=True)
 class CoupledMFG:
     """A mean-field game of several populations with the same decisions 0..T-1."""
@@ -67,32 +57,31 @@ class CoupledMFG:
     populations: Mapping[str, Population]
 
     def __post_init__(self) -> None:
-        """Check shapes and initial distributions once.
+        """Check the game once.
 
         Raises:
-            BadPolicy: for an initial distribution that is none.
-            ValueError: for no population, or rewards of a wrong shape.
+            BadPolicy: for an initial distribution or a mask that do not fit.
+            BadKernel: for transitions that are no probabilities where all play alike.
+            ValueError: for a horizon that is none, no population, rewards of a wrong shape, or that are not finite.
         """
+        check_whole(self.name, "horizon", self.horizon, least=1)
         if not self.populations:
             raise ValueError(f"{self.name}: no population")
         for name, population in self.populations.items():
             check_simplex(population.initial, population.shape[:1], f"{self.name}: the initial distribution of {name}")
+            check_mask(population.action_mask, population.shape, f"{self.name}, {name}")
         flows = self.flow(self.uniform_policy())
         for name, population in self.populations.items():
-            found = self._rewards(population, flows)
-            want = (self.horizon, *population.shape)
-            if found.shape != want:
-                raise ValueError(f"{self.name}: rewards of {name} have shape {found.shape}; want {want}")
+            check_laws(self._laws(name, flows), f"{self.name}, {name}")
+            found, want = self._rewards(population, flows), (self.horizon, *population.shape)
+            check_rewards(found, want, population.action_mask, f"{self.name}, {name}", "where all play alike")
 
     def uniform_policy(self) -> dict[str, Array]:
         """Every action that a state has, equally often."""
-        found = {}
-        for name, population in self.populations.items():
-            mask = population.action_mask
-            allowed = np.ones(population.shape) if mask is None else mask.astype(float)
-            row = allowed / allowed.sum(1, keepdims=True)
-            found[name] = np.broadcast_to(row, (self.horizon, *population.shape)).copy()
-        return found
+        return {
+            name: np.broadcast_to(alike(p.action_mask, p.shape), (self.horizon, *p.shape)).copy()
+            for name, p in self.populations.items()
+        }
 
     def flow(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """mu[..., T+1, S] of each population when all play pi.
@@ -118,7 +107,15 @@ class CoupledMFG:
             for name, population in self.populations.items():
                 x = flows[name][..., t, :, None] * pi[name][..., t, :, :]
                 flows[name][..., t + 1, :] = population.kernel.push(t, x, seen)
+        for name, population in self.populations.items():
+            if not population.kernel.fixed:
+                check_mass(flows[name], self._laws(name, flows if nu is None else nu), f"{self.name}, {name}")
         return flows
+
+    def _laws(self, name: str, flows: Arrays) -> Iterator[Law]:
+        """What moves a population step by step; the laws of a bad one are told bad masses of others after it."""
+        kernel = self.populations[name].kernel
+        return ((kernel, t, {other: mu[..., t, :] for other, mu in flows.items()}) for t in range(self.horizon))
 
     def _rewards(self, population: Population, flows: Arrays) -> Array:
         return population.reward(np.arange(self.horizon), {name: mu[..., :-1, :] for name, mu in flows.items()})
@@ -127,9 +124,12 @@ class CoupledMFG:
         population = self.populations[name]
         ends = {other: mu[..., -1, :] for other, mu in flows.items()}
         terminal = np.zeros(ends[name].shape) if population.terminal is None else population.terminal(ends)
+        r, told = self._rewards(population, flows), f"{self.name}, {name}"
+        check_finite(r, population.action_mask, told, "against these flows")
+        check_finite(terminal, None, told, "against these flows", ("s",))
         return Frozen(
             population.kernel,
-            self._rewards(population, flows),
+            r,
             lambda t: {other: mu[..., t, :] for other, mu in flows.items()},
             terminal,
             population.action_mask,
@@ -153,18 +153,10 @@ class CoupledMFG:
         """Q[..., T, S, A] of one agent of each population who plays pi as all do; 0 for actions a state has not."""
         policies = self.check_policy(pi)
         flows = self._flow(policies, None)
-        found = {}
-        for name, policy in policies.items():
-            process, mask = self._frozen(name, flows), self.populations[name].action_mask
-            lead = np.broadcast_shapes(policy.shape[:-3], flows[name].shape[:-2])
-            values = values_of(process, policy, lead)
-            steps = [
-                process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
-                for t in range(self.horizon)
-            ]
-            q = np.stack(steps, -3)
-            found[name] = q if mask is None else np.where(mask, q, 0.0)
-        return found
+        return {
+            name: action_values_of(self._frozen(name, flows), policy, flows[name].shape[:-2])
+            for name, policy in policies.items()
+        }
 
     def exploitability(self, pi: Mapping[str, ArrayLike]) -> Array:
         """The sum over populations of what one agent of each could gain: shape of the batch.
@@ -184,17 +176,20 @@ class CoupledMFG:
         }
 
     def audit(self, pi: Mapping[str, ArrayLike]) -> CoupledAudit:
-        """Values, best responses and gains of every population."""
+        """Values, best responses and gains of every population.
+
+        Raises:
+            BadPolicy: for a population without a policy, or what is no policy of it.
+            BadKernel: for transitions that are no probabilities along the flows, also of actions that are not played.
+        """
         policies = self.check_policy(pi)
         flows = self._flow(policies, None)
         best, own = self.best_response(flows), self.evaluate(policies, flows)
-        start = {name: population.initial for name, population in self.populations.items()}
-        return CoupledAudit(
-            {n: np.asarray((best[n].values[..., 0, :] - own[n][..., 0, :]) @ start[n]) for n in policies},
-            {n: np.asarray(own[n][..., 0, :] @ start[n]) for n in policies},
-            best,
-            flows,
-        )
+        parts = {}
+        for name, population in self.populations.items():
+            check_laws(self._laws(name, flows), f"{self.name}, {name}")
+            parts[name] = finite_audit(name, own[name], best[name], flows[name], population.initial)
+        return CoupledAudit(parts)
 
     def check_policy(self, pi: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Policies of all populations as float64.
@@ -205,10 +200,7 @@ class CoupledMFG:
         """
         found = self._checked(pi, lambda p: (self.horizon, *p.shape), "policy")
         for name, population in self.populations.items():
-            mask = population.action_mask
-            if mask is not None and (played := (found[name] > 0) & ~mask).any():
-                s, a = (int(i) for i in np.argwhere(played)[0][-2:])
-                raise BadPolicy(f"{self.name}: the policy of {name} plays action {a} in state {s}, which has it not")
+            check_played(found[name], population.action_mask, f"{self.name}: the policy of {name}")
         return found
 
     def check_flow(self, flows: Mapping[str, ArrayLike]) -> dict[str, Array]:

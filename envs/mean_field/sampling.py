@@ -34,12 +34,12 @@ def sample_trajectories(game: FiniteMFG, pi: ArrayLike, number: int, rng: np.ran
     mu = game.flow(policy)
     T = game.horizon
     states, actions = np.empty((number, T + 1), np.int64), np.empty((number, T), np.int64)
-    states[:, 0] = _drawn(rng, np.broadcast_to(game.initial, (number, game.num_states)))
+    states[:, 0] = drawn(np.broadcast_to(game.initial, (number, game.num_states)), rng.random(number))
     for t in range(T):
         now = states[:, t]
-        actions[:, t] = _drawn(rng, policy[t, now])
+        actions[:, t] = drawn(policy[t, now], rng.random(number))
         successors, prob = game.kernel.rows(t, mu[t])
-        chosen = _drawn(rng, prob[now, actions[:, t]])
+        chosen = drawn(prob[now, actions[:, t]], rng.random(number))
         states[:, t + 1] = successors[now, actions[:, t], chosen]
     return Trajectories(states, actions)
 
@@ -58,9 +58,9 @@ def empirical_flow(game: FiniteMFG, seen: Trajectories) -> Array:
     return np.bincount(index.ravel(), minlength=steps * S).reshape(steps, S) / len(seen.states)
 
 
-def _drawn(rng: np.random.Generator, rows: Array) -> NDArray[np.int64]:
-    """One index of each row [M, K], with its probabilities."""
+def drawn(rows: Array, u: Array) -> NDArray[np.int64]:
+    """The index of each row [..., K] that the uniform number u[...] in [0, 1) draws with its probabilities."""
     total = rows.cumsum(-1)
     # the last entry is then exactly 1, above any draw, so that what has probability 0 is never drawn
-    total = total / total[:, -1:]
-    return np.asarray((total <= rng.random((len(rows), 1))).sum(-1), np.int64)
+    total = total / total[..., -1:]
+    return np.asarray((total <= u[..., None]).sum(-1), np.int64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.mean_field.game import BadPolicy, listed
+from envs.mean_field.checks import BadPolicy, listed
 from envs.mean_field.kernel import Array
 from envs.mean_field.populations import CoupledMFG
 from envs.mean_field.sweep import BestResponse
@@ -82,7 +82,7 @@ class StackedMFG:
             start += S
         return found
 
-    def _rows(self, parts: Mapping[str, Array]) -> Array:
+    def joined_rows(self, parts: Mapping[str, Array]) -> Array:
         """Flows or values [..., T+1, S_k] by name, as one array."""
         return np.concatenate([parts[name] for name in self.game.populations], -1)
 
@@ -92,11 +92,11 @@ class StackedMFG:
 
     def flow(self, pi: ArrayLike) -> Array:
         """mu[..., T+1, S] of populations that play pi; raises BadPolicy for what is no policy."""
-        return self._rows(self.game.flow(self.split(pi)))
+        return self.joined_rows(self.game.flow(self.split(pi)))
 
     def flow_against(self, pi: ArrayLike, nu: ArrayLike) -> Array:
         """mu[..., T+1, S] of agents who play pi while the populations have the flow nu; raises BadPolicy."""
-        return self._rows(self.game.flow_against(self.split(pi), self.split_flow(nu)))
+        return self.joined_rows(self.game.flow_against(self.split(pi), self.split_flow(nu)))
 
     def deciding(self, mu: Array) -> Array:
         """mu[..., T, S], the part of a flow in which agents decide."""
@@ -107,7 +107,7 @@ class StackedMFG:
         found = self.game.best_response(self.split_flow(mu))
         return BestResponse(
             self.joined({name: best.policy for name, best in found.items()}),
-            self._rows({name: best.values for name, best in found.items()}),
+            self.joined_rows({name: best.values for name, best in found.items()}),
             self.joined({name: best.q for name, best in found.items()}, -np.inf),
         )
 

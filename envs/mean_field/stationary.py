@@ -14,9 +14,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from envs.mean_field.audit import Audit
 from envs.mean_field.chain import long_run, stationary
-from envs.mean_field.game import Audit, BadPolicy, FiniteMFG, check_simplex
-from envs.mean_field.kernel import Array, Kernel
+from envs.mean_field.checks import (
+    alike,
+    check_finite,
+    check_mask,
+    check_played,
+    check_rewards,
+    check_simplex,
+    occupancy,
+)
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.kernel import Array, Kernel, check_rows
+from envs.mean_field.loops import SUM_TOLERANCE
+from envs.mean_field.ranges import check_number, check_whole
 from envs.mean_field.settle import settled
 from envs.mean_field.sweep import BestResponse
 
@@ -50,21 +62,11 @@ class StationaryMFG:
             BadPolicy: for a mask that does not fit.
             ValueError: for a discount out of range, rewards of a wrong shape, or that are not finite.
         """
-        if not 0 <= self.discount < 1:
-            raise ValueError(f"{self.name}: discount is {self.discount}; want 0 or more, below 1")
-        mask = self.action_mask
-        if mask is not None:
-            if mask.shape != self.shape or mask.dtype != bool:
-                raise BadPolicy(f"{self.name}: the action mask has shape {mask.shape}; want bool {self.shape}")
-            if not mask.any(1).all():
-                raise BadPolicy(f"{self.name}: state {int(np.argmin(mask.any(1)))} has no action")
+        check_number(self.name, "discount", self.discount, least=0, below=1)
+        check_whole(self.name, "most_solves", self.most_solves, least=1)
+        check_mask(self.action_mask, self.shape, self.name)
         found = self.rewards(np.full(self.num_states, 1 / self.num_states), self.uniform_policy())
-        if found.shape != self.shape:
-            raise ValueError(f"{self.name}: rewards have shape {found.shape}; want {self.shape}")
-        wrong = ~np.isfinite(found) if mask is None else ~np.isfinite(found) & mask
-        if wrong.any():
-            s, a = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"{self.name}: the reward of s={s}, a={a} is {found[s, a]} at the uniform mu")
+        check_rewards(found, self.shape, self.action_mask, self.name, "at the uniform mu")
 
     @property
     def num_states(self) -> int:
@@ -83,8 +85,7 @@ class StationaryMFG:
 
     def uniform_policy(self) -> Array:
         """Every action that a state has, equally often: [S, A]."""
-        allowed = np.ones(self.shape) if self.action_mask is None else self.action_mask.astype(float)
-        return np.asarray(allowed / allowed.sum(1, keepdims=True))
+        return alike(self.action_mask, self.shape)
 
     def flow(self, pi: ArrayLike) -> Array:
         """mu[..., S] at rest when all play pi: one solve, or solves from the uniform distribution until it rests.
@@ -135,8 +136,16 @@ class StationaryMFG:
         return np.moveaxis(self.kernel.expect(0, np.eye(self.num_states), mu[..., None, :]), -3, -1)
 
     def transitions(self, mu: Array | None) -> Array:
-        """P[..., S, A, S'] at mu[..., S]; without batch where it does not follow the population."""
-        return self._fixed if self.kernel.fixed or mu is None else self._matrix(mu)
+        """P[..., S, A, S'] at mu[..., S]; without batch where it does not follow the population.
+
+        Raises:
+            BadKernel: for rows that are no distributions there.
+        """
+        if self.kernel.fixed or mu is None:
+            return self._fixed
+        found = self._matrix(mu)
+        check_rows(found, f"{self.name}: ", slack=SUM_TOLERANCE)
+        return found
 
     def _chain(self, pi: Array, mu: Array | None) -> Array:
         """[..., S, S']: of an agent who plays pi."""
@@ -148,15 +157,12 @@ class StationaryMFG:
         Raises:
             ValueError: where the reward sees actions and no policy is given.
         """
-        if not self.sees_actions:
-            return self.reward(mu)
-        if pi is None:
-            raise ValueError(f"{self.name}: rewards depend on the population's actions too; give its policy")
-        return self.reward(mu[..., None] * pi)
+        return self.reward(occupancy(mu, pi, self.name) if self.sees_actions else mu)
 
     def _seen(self, mu: Array, population: ArrayLike | None) -> Array:
         """Rewards, 0 for actions that a state has not."""
         r = self.rewards(mu, None if population is None else self.check_policy(population))
+        check_finite(r, self.action_mask, self.name, "in this population", ("s", "a"))
         return r if self.action_mask is None else np.where(self.action_mask, r, 0.0)
 
     def evaluate(self, pi: ArrayLike, mu: ArrayLike, population: ArrayLike | None = None) -> Array:
@@ -230,13 +236,13 @@ class StationaryMFG:
         largest = float(np.abs([own, best.values]).max())
         solved = (self.num_states + self.num_actions) / (1 - self.discount)
         return Audit(
+            name=self.name,
             value=np.asarray((mu * own).sum(-1)),
             best_response_value=np.asarray((mu * best.values).sum(-1)),
             exploitability=np.asarray((mu * gain).sum(-1)),
             per_state=gain,
             best_response=best,
             mu=mu,
-            reached=mu > 0,
             rounding=float(np.finfo(float).eps) * largest * solved,
         )
 
@@ -248,9 +254,7 @@ class StationaryMFG:
         """
         found = np.asarray(pi, float)
         check_simplex(found, self.shape, f"{self.name}: the policy")
-        if self.action_mask is not None and (played := (found > 0) & ~self.action_mask).any():
-            place = np.argwhere(played)[0]
-            raise BadPolicy(f"{self.name}: the policy plays action {place[-1]} in state {place[-2]}, which has it not")
+        check_played(found, self.action_mask, f"{self.name}: the policy")
         return found
 
     def check_flow(self, mu: ArrayLike) -> Array:

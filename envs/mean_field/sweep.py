@@ -49,6 +49,16 @@ def values_of(process: Frozen, pi: Array, lead: tuple[int, ...]) -> Array:
     return values
 
 
+def action_values_of(process: Frozen, pi: Array, lead: tuple[int, ...]) -> Array:
+    """Q[..., T, S, A] of who plays pi; 0 for actions that a state has not."""
+    values = values_of(process, pi, lead)
+    steps = [
+        process.rewards[..., t, :, :] + process.kernel.expect(t, values[..., t + 1, :], process.seen(t))
+        for t in range(process.rewards.shape[-3])
+    ]
+    return _without(np.stack(steps, -3), process.mask, 0.0)
+
+
 def best_response_of(process: Frozen, lead: tuple[int, ...]) -> BestResponse:
     """The best values, and the first of the best actions in each state."""
     T, S = process.rewards.shape[-3], process.kernel.num_states

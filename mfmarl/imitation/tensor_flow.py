@@ -1,4 +1,4 @@
-"""The flow of a policy as tensors, with exact gradients through any game's kernel."""
+"""The flow of a policy as tensors, with gradients through any game's kernel: exact where torch knows its law."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, Kernel
+from mfmarl.solvers.torch_kernel import FixedTransitions, MovingTransitions, transitions
 
 PROBE = 1e-5
 """By how much a population is moved to find the slope of a law in it; exact but for rounding where it is quadratic."""
@@ -18,9 +19,9 @@ PROBE = 1e-5
 class _Push(torch.autograd.Function):
     """`kernel.push(t, x, mu)` with its derivatives in the occupancy x and in the population mu that the law sees.
 
-    In x it is the kernel's other half, `expect`. Laws are NumPy functions, so in mu it is taken by central differences
-    along each of the S states; they leave the simplex by PROBE. At the kink of a law (min, max) it is the mean of both
-    sides.
+    In x it is the kernel's other half, `expect`. The law is a NumPy function, so in mu it is taken by central
+    differences along each of the S states; they leave the simplex by PROBE. At the kink of a law (min, max) it is the
+    mean of both sides.
     """
 
     @staticmethod
@@ -47,14 +48,25 @@ class _Push(torch.autograd.Function):
 def occupancies(game: FiniteMFG, pi: Tensor, frozen: Array | None = None) -> Tensor:
     """x[..., T, S, A] of agents who play pi[..., T, S, A], float64, differentiable in pi.
 
-    They live in their own population, or, where it is given, in one of flow frozen[..., T+1, S].
+    They live in their own population, or, where it is given, in one of flow frozen[..., T+1, S]. Slopes of a law that
+    torch does not know are central differences.
     """
     mu = torch.from_numpy(game.initial).expand(*pi.shape[:-3], game.num_states)
+    moves = None if game.kernel.fixed else transitions(game)
     found = []
     for t in range(game.horizon):
         x = mu[..., None] * pi[..., t, :, :]
         found.append(x)
         if t < game.horizon - 1:
             seen = mu if frozen is None else torch.from_numpy(np.ascontiguousarray(frozen[..., t, :]))
-            mu = _Push.apply(x, seen, game.kernel, t)  # type: ignore[no-untyped-call]
+            mu = _pushed(game.kernel, moves, t, x, seen)
     return torch.stack(found, -3)
+
+
+def _pushed(
+    kernel: Kernel, moves: FixedTransitions | MovingTransitions | None, t: int, x: Tensor, seen: Tensor
+) -> Tensor:
+    if moves is not None:
+        return moves.push(x, moves.at(t, seen))
+    found: Tensor = _Push.apply(x, seen, kernel, t)  # type: ignore[no-untyped-call]
+    return found

@@ -62,7 +62,8 @@ def ppo_expert(
         with torch.no_grad():
             out = module.forward_inference({Columns.OBS: torch.from_numpy(states)})[Columns.ACTION_DIST_INPUTS]
         if not spaces.continuous:
-            return out.argmax(-1).numpy()
+            chosen: NDArray[Any] = out.argmax(-1).numpy()
+            return chosen
         # means come first, and RLlib's stand for -1 to 1 of the range
         low, high = np.array(spaces.low), np.array(spaces.high)
         mean = out[:, : spaces.action_dim].numpy().clip(-1.0, 1.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from envs.mean_field.game import FiniteMFG
-from envs.mean_field.sweep import Frozen, gains_of, values_of
+from envs.mean_field.sweep import Frozen, action_values_of, gains_of
 from mfmarl.solvers.mirror_descent import centred, softmax
+from mfmarl.solvers.ranges import check_number
 from mfmarl.solvers.slopes import law_slopes, reward_slopes, terminal_slopes
 from mfmarl.solvers.solution import Array, Solution
 
@@ -19,52 +20,80 @@ DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """The best policy for all that was found, if all play it."""
+class ControlState:
+    """A policy, what it is worth if all play it, and how it would be raised."""
 
-    pi: Array
+    logits: Array
     """[T, S, A]"""
-    mu: Array
-    """[T+1, S]"""
+    pi: Array
     value: float
     """V(pi, mu^pi)"""
+    q: Array
+    """[T, S, A], action values of marginal rewards."""
     gap: float
-    """What V would still gain to first order. With transitions that do not follow the population and x r(mu) concave
-    in the occupancy x no policy is better by more; elsewhere it says that the policy is stationary."""
-    iterations: int
-    converged: bool
+    """What V would still gain to first order."""
+    step_size: float
+    """The next to try."""
 
 
-def social_optimum(game: FiniteMFG, tol: float = 1e-3, max_iterations: int = 2000) -> Optimum:
+@dataclass(frozen=True)
+class Control:
     """A maximum of V(pi, mu^pi), by mirror ascent on marginal values with steps that raise it.
 
-    ln pi += step Q, Q of the marginal rewards: what one more agent in a place gets, and adds to what others get. Where
-    the problem is not concave the maximum may be a local one, the nearest to the uniform policy.
+    logits += step Q, Q of the marginal rewards: what one more agent in a place gets, and adds to what others get. A
+    step is halved until V gains at least `share` of what it promised to first order (Armijo 1966), and grows by
+    `growth`.
+
+    What is brought down is the first-order gap, not the exploitability. With transitions that do not follow the
+    population and x r(mu) concave in the occupancy x no policy is better by more than it; elsewhere it says that the
+    policy is stationary, and the maximum may be a local one, the nearest to the uniform policy.
     """
-    logits = np.where(game.uniform_policy() > 0, 0.0, -np.inf)
-    pi, size = softmax(logits), 1.0
-    value = float(game.value(pi, game.flow(pi), pi))
-    for iteration in range(max_iterations + 1):
-        process, mu = marginal(game, pi)
-        gap = float(gains_of(process, pi, mu, game.initial))
-        if gap <= tol or iteration == max_iterations:
-            break
-        values = values_of(process, pi, ())
-        q = np.stack([process.rewards[t] + game.kernel.expect(t, values[t + 1], mu[t]) for t in range(game.horizon)])
-        if game.action_mask is not None:
-            q = np.where(game.action_mask, q, 0.0)
+
+    share: float = 0.3
+    growth: float = 1.5
+    name: str = "control"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "share", self.share, above=0, below=1)
+        check_number(self.name, "growth", self.growth, least=1)
+
+    def init(self, game: FiniteMFG) -> ControlState:
+        """The uniform policy."""
+        pi = game.uniform_policy()
+        return _state(game, np.where(pi > 0, 0.0, -np.inf), pi, worth(game, pi), 1.0)
+
+    def step(self, game: FiniteMFG, state: ControlState) -> ControlState:
+        """One step that raises the value; a policy that no step raises stays."""
+        size, mu = state.step_size, game.flow(state.pi)
         while size > LEAST:
-            raised = centred(logits + size * q)
-            tried = softmax(raised)
-            gained = float(game.value(tried, game.flow(tried), tried)) - value
-            if gained >= 0.3 * float((mu[:-1, :, None] * (tried - pi) * q).sum()):
-                break
+            logits = centred(state.logits + size * state.q)
+            pi = softmax(logits)
+            value = worth(game, pi)
+            promised = float((mu[:-1, :, None] * (pi - state.pi) * state.q).sum())
+            if value - state.value >= self.share * promised:
+                return _state(game, logits, pi, value, min(size * self.growth, LARGEST))
             size /= 2
-        else:
-            break
-        logits, pi, value, size = raised, tried, value + gained, min(1.5 * size, LARGEST)
-    mu = game.flow(pi)
-    return Optimum(pi, mu, float(game.value(pi, mu, pi)), gap, iteration, gap <= tol)
+        return replace(state, step_size=size)
+
+    def policy(self, game: FiniteMFG, state: ControlState) -> Array:
+        """The last iterate."""
+        return state.pi
+
+    def gap(self, game: FiniteMFG, state: ControlState) -> float:
+        """What V would still gain to first order."""
+        return state.gap
+
+
+def _state(game: FiniteMFG, logits: Array, pi: Array, value: float, size: float) -> ControlState:
+    process, mu = marginal(game, pi)
+    gap = float(gains_of(process, pi, mu, game.initial))
+    return ControlState(logits, pi, value, action_values_of(process, pi, ()), gap, size)
+
+
+def worth(game: FiniteMFG, pi: Array) -> float:
+    """V(pi, mu^pi): what each gets if all play pi."""
+    return float(game.value(pi, game.flow(pi), pi))
 
 
 def marginal(game: FiniteMFG, pi: Array) -> tuple[Frozen, Array]:
@@ -93,14 +122,14 @@ def marginal(game: FiniteMFG, pi: Array) -> tuple[Frozen, Array]:
     return Frozen(game.kernel, rewards, lambda t: mu[t], last, game.action_mask), mu
 
 
-def price_of_anarchy(game: FiniteMFG, equilibrium: Solution, optimum: Optimum) -> float:
+def price_of_anarchy(game: FiniteMFG, equilibrium: Solution, optimum: Solution) -> float:
     """How many times worse an equilibrium is than the optimum: the ratio of costs, or of the optimum's gain to its.
 
     Raises:
         ValueError: where values are not both costs (negative) or both gains (positive).
     """
-    selfish = float(game.value(equilibrium.pi, equilibrium.mu, equilibrium.pi))
-    if selfish * optimum.value <= 0:
-        told = f"values are {selfish:.6g} (equilibrium) and {optimum.value:.6g} (optimum)"
+    selfish, social = worth(game, equilibrium.pi), worth(game, optimum.pi)
+    if selfish * social <= 0:
+        told = f"values are {selfish:.6g} (equilibrium) and {social:.6g} (optimum)"
         raise ValueError(f"{game.name}: {told}; a ratio wants both negative or both positive")
-    return selfish / optimum.value if selfish < 0 else optimum.value / selfish
+    return selfish / social if selfish < 0 else social / selfish

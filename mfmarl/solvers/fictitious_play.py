@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envs.mean_field.protocol import Game
+from mfmarl.solvers.ranges import check_number, check_word
 from mfmarl.solvers.solution import Array
 
 
@@ -28,6 +29,11 @@ class FictitiousPlay:
     weight: Literal["harmonic", "constant"] = "harmonic"
     damping: float = 0.1
     name: str = "fictitious_play"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_word(self.name, "weight", self.weight, ("harmonic", "constant"))
+        check_number(self.name, "damping", self.damping, above=0, most=1)
 
     def init(self, game: Game) -> FictitiousState:
         """The uniform policy."""

@@ -8,7 +8,11 @@ import numpy as np
 
 from envs.mean_field.protocol import Game
 from mfmarl.solvers.mirror_descent import centred, softmax
+from mfmarl.solvers.ranges import check_number, check_whole
 from mfmarl.solvers.solution import Array
+
+COLDEST = 1e-12
+"""Temperature at which lowering ends: values over one of 1e-310 would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,10 @@ class FixedPoint:
 
     damping: float = 0.1
     name: str = "fixed_point"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "damping", self.damping, above=0, most=1)
 
     def init(self, game: Game) -> Array:
         """The uniform policy."""
@@ -37,6 +45,10 @@ class PolicyIteration:
 
     damping: float = 0.1
     name: str = "policy_iteration"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "damping", self.damping, above=0, most=1)
 
     def init(self, game: Game) -> Array:
         """The uniform policy."""
@@ -75,6 +87,11 @@ class PriorDescent:
     every: int = 10
     name: str = "prior_descent"
 
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "temperature", self.temperature, above=0)
+        check_whole(self.name, "every", self.every, least=0)
+
     def init(self, game: Game) -> SoftState:
         """The uniform policy, and prior."""
         pi = game.uniform_policy()
@@ -100,6 +117,12 @@ class EntropyContinuation:
     still: float = 1e-3
     name: str = "entropy_continuation"
 
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "start", self.start, above=0)
+        check_number(self.name, "factor", self.factor, above=0, below=1)
+        check_number(self.name, "still", self.still, above=0)
+
     def init(self, game: Game) -> tuple[Array, float]:
         """The uniform policy and the first temperature."""
         return game.uniform_policy(), self.start
@@ -109,7 +132,7 @@ class EntropyContinuation:
         pi, temperature = state
         found = 0.5 * pi + 0.5 * soft_answer(game, pi, game.uniform_policy(), temperature)
         moved = np.abs(found - pi).sum(-1).max()
-        return found, temperature * self.factor if moved < self.still else temperature
+        return found, max(temperature * self.factor, COLDEST) if moved < self.still else temperature
 
     def policy(self, game: Game, state: tuple[Array, float]) -> Array:
         """The last one."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.fictitious_play import averaged
+from mfmarl.solvers.ranges import check_whole
 from mfmarl.solvers.solution import Array
 
 
@@ -30,6 +31,10 @@ class ForwardSweep:
 
     whole: int = 20
     name: str = "forward_sweep"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_whole(self.name, "whole", self.whole, least=0)
 
     def init(self, game: FiniteMFG) -> SweepState:
         """The uniform policy."""

@@ -9,6 +9,7 @@ import numpy as np
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.newton_system import newton_step
 from mfmarl.solvers.omi import entropic, from_log
+from mfmarl.solvers.ranges import check_number, check_whole
 from mfmarl.solvers.solution import Array
 
 TO_THE_EDGE = 0.99
@@ -49,6 +50,12 @@ class InteriorPoint:
     centring: float = 0.1
     """Of the duality gap, what a first Newton step leaves."""
     name: str = "interior_point"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_whole(self.name, "warm", self.warm, least=0)
+        check_number(self.name, "share", self.share, least=0, most=1)
+        check_number(self.name, "centring", self.centring, above=0, below=1)
 
     def init(self, game: FiniteMFG) -> CentralState:
         """The uniform policy."""

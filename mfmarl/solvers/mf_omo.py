@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.polytope import policy_of
+from mfmarl.solvers.ranges import check_number
 from mfmarl.solvers.slopes import law_slopes, reward_slopes, terminal_slopes
 from mfmarl.solvers.solution import Array
 
@@ -38,11 +39,17 @@ class MFOMO:
     """Adam on |A x - b|^2 + |V - r - E V' - z|^2 + z x, whose zeros are the equilibria, monotone or not.
 
     x is an occupancy that need not be consistent on the way, z >= 0 a slack and V values; theorem 4 of the paper.
-    Distributions and signs are held by parametrisation. The policy is that of x.
+    Distributions and signs are held by parametrisation. The policy is that of x. Gradients are torch's where it knows
+    the game's functions, as of all that ship; of others rewards and transitions are differentiated by differences,
+    which are wrong for logarithms of masses below 1e-9.
     """
 
     rate: float = 0.05
     name: str = "mf_omo"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "rate", self.rate, above=0)
 
     def init(self, game: FiniteMFG) -> OMOState:
         """The uniform policy's occupancy, and the best values against it."""
@@ -61,7 +68,7 @@ class MFOMO:
     def step(self, game: FiniteMFG, state: OMOState) -> OMOState:
         """One step of Adam."""
         k = state.iteration + 1
-        _, slopes = objective(game, state)
+        _, slopes = exact_or_not(game, state)
         first, second = BETAS
         mean = tuple(first * m + (1 - first) * g for m, g in zip(state.mean, slopes, strict=True))
         square = tuple(second * v + (1 - second) * g**2 for v, g in zip(state.square, slopes, strict=True))
@@ -88,8 +95,19 @@ def occupancy_of(game: FiniteMFG, logits: Array) -> Array:
     return found
 
 
+def exact_or_not(game: FiniteMFG, state: OMOState) -> tuple[float, tuple[Array, Array, Array]]:
+    """The objective and its gradient, exact where torch knows the game."""
+    # torch takes seconds to import, and no other solver needs it
+    from mfmarl.solvers.torch_omo import exact_objective, taken_over
+
+    there = taken_over(game)
+    if there is None:
+        return objective(game, state)
+    return exact_objective(there, state.logits, state.roots, state.values, state.scale)
+
+
 def objective(game: FiniteMFG, state: OMOState) -> tuple[float, tuple[Array, Array, Array]]:
-    """The objective, and its gradient in (logits, roots, values)."""
+    """The objective, and its gradient in (logits, roots, values), with rewards and transitions by differences."""
     T, S, A = game.shape
     x, z = occupancy_of(game, state.logits), state.roots**2
     allowed = np.ones((S, A), bool) if game.action_mask is None else game.action_mask

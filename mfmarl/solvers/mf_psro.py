@@ -15,6 +15,7 @@ import numpy as np
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.sweep import Frozen, best_response_of
 from mfmarl.solvers.polytope import check_fixed, gains, policy_of
+from mfmarl.solvers.ranges import check_whole, check_word
 from mfmarl.solvers.solution import Array
 
 SAME = 1e-9
@@ -62,6 +63,11 @@ class MFPSRO:
     meta: Literal["cce", "ce"] = "cce"
     rounds: int = 20
     name: str = "mf_psro"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_word(self.name, "meta", self.meta, ("cce", "ce"))
+        check_whole(self.name, "rounds", self.rounds, least=1)
 
     def init(self, game: FiniteMFG) -> PSROState:
         """The uniform policy alone.

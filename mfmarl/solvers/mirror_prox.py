@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.mean_field.protocol import Game
 from mfmarl.solvers.mirror_descent import centred, softmax
+from mfmarl.solvers.ranges import check_number
 from mfmarl.solvers.solution import Array
 
 LEAST, LARGEST = 1e-9, 1e4
@@ -36,6 +37,11 @@ class MirrorProx:
     smoothness: float = 0.7
     growth: float = 1.5
     name: str = "mirror_prox"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_number(self.name, "smoothness", self.smoothness, above=0)
+        check_number(self.name, "growth", self.growth, least=1)
 
     def init(self, game: Game) -> ProxState:
         """The uniform policy."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.mean_field.game import FiniteMFG
 from mfmarl.solvers.polytope import check_fixed, constraints, divergence, entropic_step, gains, policy_of, project
+from mfmarl.solvers.ranges import check_number, check_word
 from mfmarl.solvers.solution import Array
 
 LEAST, LARGEST = 1e-9, 1e4
@@ -40,6 +41,13 @@ class OMI:
     smoothness: float = 0.9
     growth: float = 1.5
     name: str = "omi"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range (UserError)."""
+        check_word(self.name, "geometry", self.geometry, ("entropic", "euclidean"))
+        check_word(self.name, "extra", self.extra, (True, False))
+        check_number(self.name, "smoothness", self.smoothness, above=0)
+        check_number(self.name, "growth", self.growth, least=1)
 
     def init(self, game: FiniteMFG) -> OMIState:
         """The uniform policy.

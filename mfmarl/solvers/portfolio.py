@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envs.mean_field.game import FiniteMFG
+from mfmarl.errors import UserError
 from mfmarl.solvers.forward_sweep import ForwardSweep, SweepState
 from mfmarl.solvers.interior_point import CentralState, InteriorPoint
 from mfmarl.solvers.mirror_prox import MirrorProx, ProxState
@@ -33,6 +34,14 @@ class Portfolio:
 
     members: tuple[Solver, ...] = (ForwardSweep(), MirrorProx(), InteriorPoint())
     name: str = "portfolio"
+
+    def __post_init__(self) -> None:
+        """Refuse members that are no solvers (UserError)."""
+        # callers without types may give anything
+        given: Any = self.members
+        solvers = isinstance(given, tuple) and all(hasattr(member, "step") for member in given)
+        if not (solvers and given):
+            raise UserError(f"portfolio: members is {given!r}; want a tuple of solvers, one or more; in Python only")
 
     def init(self, game: FiniteMFG) -> PortfolioState:
         """All of them at their beginnings."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from envs import UnknownName
-from envs.mean_field import GAMES, FiniteMFG, make, names
+from envs.mean_field import GAMES, CoupledMFG, make, names
+from envs.mean_field.protocol import Game
+from envs.mean_field.stacked import StackedMFG
 from mfmarl.errors import UserError
 from mfmarl.registry import suggestion
-from mfmarl.solvers import SOLVERS
+from mfmarl.solvers import SOLVERS, check_takes
 from mfmarl.solvers.solution import Solver
 
 
@@ -40,21 +42,20 @@ class Problem:
         _check(GAMES[self.game], self.parameters, self.game)
         _check(SOLVERS[self.solver], self.settings, self.solver)
 
-    def build(self) -> tuple[FiniteMFG, Solver]:
-        """The game and the solver.
+    def build(self) -> tuple[Game, Solver]:
+        """The game, several populations stacked, and the solver.
 
         Raises:
-            UserError: where values are out of range, or the game is of a kind that files do not hold.
+            UserError: where values are out of range, or the solver does not take a game of this kind.
         """
+        solver = SOLVERS[self.solver](**self.settings)
         try:
-            game = make(self.game, **self.parameters)
-            solver = SOLVERS[self.solver](**self.settings)
+            made = make(self.game, **self.parameters)
         except (ValueError, TypeError, ArithmeticError, LookupError, MemoryError) as error:
-            given = " ".join(f"{key}={value}" for key, value in {**self.parameters, **self.settings}.items())
+            given = " ".join(f"{key}={value}" for key, value in self.parameters.items())
             raise UserError(f"{self.game} cannot be made with {given or 'its defaults'}: {error}") from error
-        if not isinstance(game, FiniteMFG):
-            kind = type(game).__name__
-            raise UserError(f"{self.game} is a {kind}; files hold games of one population and a last decision")
+        game = StackedMFG(made) if isinstance(made, CoupledMFG) else made
+        check_takes(solver, game)
         return game, solver
 
 
@@ -79,15 +80,11 @@ def problem_of(game: str, solver: str, given: Mapping[str, Any]) -> Problem:
 def _check(make_it: Callable[..., Any], given: Mapping[str, Any], what: str) -> None:
     """Refuse settings that `make_it` does not have, and values of another kind than its defaults."""
     known = {k: p for k, p in inspect.signature(make_it).parameters.items() if k != "name"}
-    hints = get_type_hints(make_it)
     for key, value in given.items():
         if key not in known:
             there = f"there are {', '.join(known)}" if known else "it has none"
             raise UserError(f"{what} has no setting {key!r}{suggestion(key, known)}; {there}")
         default = known[key].default
-        words = get_args(hints.get(key)) if get_origin(hints.get(key)) is Literal else ()
-        if words and value not in words:
-            raise UserError(f"{what}: {key} is {value!r}; want {' or '.join(map(repr, words))}")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(default, float) and not number:
             raise UserError(f"{what}: {key} is {value!r}; want a number, such as {default}")

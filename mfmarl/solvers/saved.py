@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
+from envs.mean_field.game import FiniteMFG
+from envs.mean_field.protocol import Game
+from envs.mean_field.stacked import StackedMFG
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
-from mfmarl.solvers.solution import Point, Solution
+from mfmarl.solvers.solution import Array, Point, Solution
 from mfmarl.solvers.state_tree import Arrays, put_together, taken_apart
 
 TENSORS, WORDS = "solution.safetensors", "solution.json"
+DRAWN = ("convergence.png", "flow.gif", "flow.png", "audit.csv")
+"""What `analysis.solution` makes of a solution when solving has ended."""
 SCHEMA = 1
 LARGEST = 4 << 30
 """Bytes of a file that is read."""
@@ -35,25 +40,38 @@ class Saved:
     solution: Solution
 
 
-def write_solution(folder: Path, saved: Saved) -> list[Path]:
-    """Write both files into `folder`, each whole or not at all.
+def write_solution(folder: Path, game: Game, saved: Saved) -> list[Path]:
+    """Write both files of a solution of `game`, which is what `saved.problem` builds, each whole or not at all.
 
     The tensors' file has everything in it, and a SHA-256 of it all, so that a killed write leaves the last one good.
 
     Raises:
         StorageFailed: where the folder cannot be made or takes no file.
     """
-    with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     state, arrays = taken_apart(saved.solution.state, "state")
-    arrays |= {"pi": np.array(saved.solution.pi, order="C"), "mu": np.array(saved.solution.mu, order="C")}
-    told = _told(saved)
+    arrays |= _named(game, saved.solution)
+    told = _told(game, saved)
     text = to_json(told | {"state": state})
     metadata = {"solution": text, "sha256": _digest(text, arrays)}
     paths = [folder / TENSORS, folder / WORDS]
     write_whole(paths[0], bytes(safetensors.numpy.save(arrays, metadata)))
     write_whole(paths[1], to_json(told, indent=1).encode() + b"\n")
     return paths
+
+
+def take_folder(folder: Path) -> None:
+    """Make the folder, see that it takes a file, and take away what was drawn of a solution that is gone on with.
+
+    Raises:
+        StorageFailed: where it does not: before the work and not after it.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in DRAWN:
+            (folder / name).unlink(missing_ok=True)
+    probe = folder / ".solving"
+    write_whole(probe, b"")
+    probe.unlink()
 
 
 def read_solution(folder: Path) -> Saved:
@@ -82,23 +100,43 @@ def read_solution(folder: Path) -> Saved:
     if told.get("schema") != SCHEMA:
         raise DamagedFile(f"{path} has schema {told.get('schema')!r}; this version reads {SCHEMA}")
     problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
+    game, solver = problem.build()
+    pi, mu = _unnamed(game, arrays)
     # dataclasses of a state stand beside their solver
-    module = sys.modules[type(problem.build()[1]).__module__]
+    module = sys.modules[type(solver).__module__]
     solution = Solution(
-        pi=arrays["pi"],
-        mu=arrays["mu"],
+        pi=pi,
+        mu=mu,
         exploitability=told["exploitability"],
         history=tuple(Point(*point) for point in told["history"]),
         converged=told["converged"],
         reason=told["reason"],
+        solver=told["solver"],
         state=put_together(told["state"], arrays, module),
+        gap=told.get("gap"),
     )
     return Saved(problem, told["tol"], told["max_iterations"], solution)
 
 
-def _told(saved: Saved) -> dict[str, Any]:
+def _named(game: Game, solution: Solution) -> Arrays:
+    """Policy and flow as `pi` and `mu`; those of several populations each by its own name, `pi.fox`."""
+    if not isinstance(game, StackedMFG):
+        return {"pi": np.array(solution.pi, order="C"), "mu": np.array(solution.mu, order="C")}
+    parts = {"pi": game.split(solution.pi), "mu": game.split_flow(solution.mu)}
+    return {f"{what}.{name}": np.array(part, order="C") for what in parts for name, part in parts[what].items()}
+
+
+def _unnamed(game: Game, arrays: Arrays) -> tuple[Array, Array]:
+    """Policy and flow as solvers take them, bit for bit, from what `_named` gives."""
+    if not isinstance(game, StackedMFG):
+        return arrays["pi"], arrays["mu"]
+    pi, mu = ({name: arrays[f"{what}.{name}"] for name in game.game.populations} for what in ("pi", "mu"))
+    return game.joined(pi), game.joined_rows(mu)
+
+
+def _told(game: Game, saved: Saved) -> dict[str, Any]:
     problem, solution = saved.problem, saved.solution
-    return {
+    told: dict[str, Any] = {
         "schema": SCHEMA,
         "game": problem.game,
         "parameters": dict(problem.parameters),
@@ -107,11 +145,18 @@ def _told(saved: Saved) -> dict[str, Any]:
         "tol": saved.tol,
         "max_iterations": saved.max_iterations,
         "exploitability": solution.exploitability,
+        **({} if solution.gap is None else {"gap": solution.gap}),
         "iterations": solution.iterations,
         "converged": solution.converged,
         "reason": solution.reason,
-        "history": [[p.iteration, p.exploitability, p.seconds] for p in solution.history],
+        "history": [[v for v in astuple(p) if v is not None] for p in solution.history],
     }
+    if isinstance(game, FiniteMFG):
+        told["value"] = worth(game, solution.pi)
+    if isinstance(game, StackedMFG):
+        gains = game.game.gains(game.split(solution.pi))
+        told["per_population"] = {name: float(gain) for name, gain in gains.items()}
+    return told
 
 
 def _metadata(data: bytes) -> dict[str, str]:
@@ -121,7 +166,7 @@ def _metadata(data: bytes) -> dict[str, str]:
     return found
 
 
-def _digest(text: str, arrays: Arrays | dict[str, NDArray[Any]]) -> str:
+def _digest(text: str, arrays: Arrays) -> str:
     sha = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())

@@ -9,6 +9,7 @@ import pytest
 from analysis.figures.imitation_gap import (
     NIG,
     plot_error_curves,
+    plot_gap_bounds,
     plot_gap_growth,
     plot_gap_surface,
     plot_pareto_eps_vs_nig,
@@ -18,6 +19,7 @@ from analysis.figures.imitation_samples import imitation_samples
 from analysis.imitation_gap import (
     PROXIES,
     error_curves,
+    gap_bounds,
     gap_differences,
     gap_growth,
     gap_intervals,
@@ -59,6 +61,14 @@ def test_growth_is_of_games_with_the_first_steps() -> None:
     np.testing.assert_allclose(mine["loglog"], np.log(np.log(1 + mine["NIG"] / error)), atol=1e-12)
     with pytest.raises(ValueError, match="2 learners"):
         gap_growth(CrowdAvoidanceMFG, [0.1, 0.2], 3, [{"L": 0.5}])
+    with pytest.raises(ValueError, match="has no gap"):
+        gap_growth(AttractorMFG, 0.0, 3, [{"L": 0.5}])
+
+
+def test_growth_begins_where_a_gap_is_more_than_rounding() -> None:
+    table = gap_growth(AttractorMFG, 0.1, 4, [{"L": 0.5, "rho0": 0.3}])
+    assert table["n"].min() == 2
+    assert table["loglog"].min() > -5
 
 
 def test_surface_is_zero_where_nobody_leaves() -> None:
@@ -88,6 +98,13 @@ def test_figures_show_the_tables() -> None:
     assert len(plot_error_curves(AttractorMFG, [0.1, 0.2], 4, {"L": 0.5}).axes) == 2
     growth = plot_gap_growth(AttractorMFG, 0.1, 5, [{"L": 0.2}, {"L": 0.9}])
     assert [len(axis.get_lines()) for axis in growth.axes] == [2, 2, 2]
+    table = gap_bounds(CrowdAvoidanceMFG, [0.1, 0.5], 6, {"L": 0.8})
+    axis = plot_gap_bounds(CrowdAvoidanceMFG, [0.0, 0.1, 0.5], 6, {"L": 0.8}).axes[0]
+    # who never leaves has no gap, and no place on a logarithmic axis
+    drawn = {str(line.get_label()): line.get_xydata() for line in axis.get_lines()}
+    assert len(drawn) == 5
+    np.testing.assert_array_equal(drawn["NIG"], table[["BC error", "NIG"]])
+    np.testing.assert_array_equal(drawn["bound by VAN"], table[["BC error", "VAN"]])
     surface = plot_gap_surface(5, {"L1": 0.5, "L2": 0.7}, points=4)
     assert surface.axes[1].get_ylabel() == NIG
     image = surface.axes[0].images[0].get_array()

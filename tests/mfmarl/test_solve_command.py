@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from envs.mean_field import FiniteMFG, make
+from envs.mean_field import FiniteMFG, make, names
 from mfmarl.cli import run_command
 from mfmarl.errors import DamagedFile
 from mfmarl.solve import SolveProgress, solve_into
+from mfmarl.solve_command import Solve
 from mfmarl.solvers import SOLVERS, fixed_point, solve
 from mfmarl.solvers.problem import Problem, problem_of
 from mfmarl.solvers.saved import Saved, read_solution, write_solution
@@ -33,10 +34,36 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2
     return err
 
 
+def test_within_the_tolerance_is_0(tmp_path: Path) -> None:
+    assert run_command(["solve", "left-right", "--out", str(tmp_path / "solved")]) == 0
+
+
+def test_a_folder_that_takes_no_file_is_told_before_solving(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("mfmarl.solve.solve", None)
+    assert "file" in told(capsys, ["crowd-1d", "--out", str(tmp_path / "file")], code=4)
+
+
+def test_pictures_of_an_earlier_state_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "beach"
+    small = ["--set", "size=5", "horizon=4", "--out", str(out)]
+    assert run_command(["solve", "beach-bar", *small, "--max-iterations", "2"]) == 1
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mfmarl.solve.solve", killed)
+    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 130
+    assert sorted(path.name for path in out.iterdir()) == ["solution.json", "solution.safetensors"]
+
+
 def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "beach"
     command = ["solve", "beach-bar", "--set", "size=5", "horizon=4", "mirror_prox.growth=1.6", "--out", str(out)]
-    assert run_command([*command, "--max-iterations", "3", "--tol", "0"]) == 0
+    # 1: it is not within the tolerance
+    assert run_command([*command, "--max-iterations", "3", "--tol", "0"]) == 1
     printed = capsys.readouterr()
     assert sorted(Path(line).name for line in printed.out.splitlines()) == FILES
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -50,7 +77,7 @@ def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.Capture
     )
     assert (said["iterations"], said["reason"], said["converged"]) == (3, "iterations", False)
     assert [point[0] for point in said["history"]] == [0, 1, 2, 3]
-    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 0
+    assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 1
     game = make("beach-bar", size=5, horizon=4)
     assert isinstance(game, FiniteMFG)
     whole = solve(game, "mirror_prox", tol=0, max_iterations=9, growth=1.6)
@@ -74,7 +101,7 @@ def test_every_solver_goes_on_bit_for_bit_from_its_file(solver: str, tmp_path: P
     game, made = problem.build()
     whole = solve(game, made, tol=0, max_iterations=8)
     half = solve(game, made, tol=0, max_iterations=4)
-    write_solution(tmp_path, Saved(problem, 0.0, 8, half))
+    write_solution(tmp_path, game, Saved(problem, 0.0, 8, half))
     read = read_solution(tmp_path)
     assert read.solution.history == half.history
     rest = solve(game, made, tol=0, max_iterations=8, resume_from=read.solution)
@@ -100,7 +127,7 @@ def test_states_of_every_kind_come_back() -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     problem = Problem("left-right")
     game, solver = problem.build()
-    write_solution(tmp_path, Saved(problem, 0.0, 5, solve(game, solver, tol=0, max_iterations=2)))
+    write_solution(tmp_path, game, Saved(problem, 0.0, 5, solve(game, solver, tol=0, max_iterations=2)))
     path = tmp_path / "solution.safetensors"
     good = path.read_bytes()
     path.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
@@ -122,9 +149,15 @@ def test_one_line_for_each_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "there is no 'mirror_descent' here" in told(capsys, ["crowd-1d", "--set", "mirror_descent.step_size=1"])
     weight = ["crowd-1d", "--solver", "fictitious_play", "--set", "solver.weight=slow"]
     assert "want 'harmonic' or 'constant'" in told(capsys, weight)
-    assert "size is 2; want 3 cells or more" in told(capsys, ["crowd-1d", "--set", "size=2"])
+    assert "size is 2; want a whole number, 3 or more" in told(capsys, ["crowd-1d", "--set", "size=2"])
     assert "L is -1" in told(capsys, ["attractor", "--set", "L=-1"])
-    assert "predator-prey is a CoupledMFG; files hold games of one population" in told(capsys, ["predator-prey"])
+    several = told(capsys, ["predator-prey", "--solver", "omi", "--out", str(tmp_path / "new")])
+    assert "omi takes games of one population" in several
+    assert "these take it: boltzmann_iteration, " in several
+    followed = told(capsys, ["garnet", "--solver", "omi", "--set", "pull=1.0", "--out", str(tmp_path / "new")])
+    assert "omi takes games whose transitions do not follow the population" in followed
+    assert "interior_point" in followed
+    assert not (tmp_path / "new").exists()
     assert "give a GAME" in told(capsys, [])
     assert "--tol: got -1" in told(capsys, ["crowd-1d", "--tol=-1"])
     assert "--max-iterations" in told(capsys, ["crowd-1d", "--max-iterations", "0"])
@@ -133,6 +166,12 @@ def test_one_line_for_each_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "solution.safetensors").touch()
     assert f"--resume {tmp_path}" in told(capsys, ["left-right", "--out", str(tmp_path)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["solution.safetensors"]
+
+
+def test_the_help_lists_all_games_and_solvers() -> None:
+    said = " ".join((Solve.__doc__ or "").split())
+    assert f"Games: {', '.join(names())}." in said
+    assert f"Solvers: {', '.join(sorted(SOLVERS))}." in said
 
 
 def test_settings_by_the_solvers_name_or_that_word() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from envs.mean_field.common_noise import CommonNoiseMFG
 from envs.mean_field.games.crowd import beach_bar
 from envs.mean_field.kernel import Array
+from envs.mean_field.ranges import check_probability
 
 OPEN, CLOSED = 0, 1
 
@@ -19,11 +20,10 @@ def closing_bar(size: int = 10, horizon: int = 10, noise: float = 0.1, closes: f
     which it closed: T (T + 1) / 2 in all.
 
     Raises:
-        ValueError: for what is no probability.
+        ValueError: for a setting out of its range.
     """
-    if not 0 <= closes <= 1:
-        raise ValueError(f"beach-bar-closing: closes is {closes}; want a probability")
-    plain = beach_bar(size, horizon, noise)
+    check_probability("beach-bar-closing", "closes", closes)
+    plain = beach_bar(size, horizon, noise, "beach-bar-closing")
     way = np.abs(np.arange(size) - size // 2)[:, None] / size
 
     def reward(t: NDArray[np.int64], mu: Array, z: NDArray[np.int64]) -> Array:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.games.crowding import crowding_loop
 from envs.mean_field.kernel import Array, moving, sparse_kernel
+from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_whole
 
 
 def garnet(
@@ -24,8 +29,13 @@ def garnet(
     mu(s)) an agent goes to a state drawn for its own.
 
     Raises:
-        ValueError: for more successors than states.
+        ValueError: for a setting out of its range, or more successors than states.
     """
+    for setting, value in {"states": states, "actions": actions, "successors": successors}.items():
+        check_whole("garnet", setting, value, least=1)
+    check_number("garnet", "crowd", crowd)
+    check_number("garnet", "pull", pull, least=0)
+    check_whole("garnet", "seed", seed, least=0)
     if successors > states:
         raise ValueError(f"garnet: {successors} successors of {states} states; want at most as many")
     rng = np.random.default_rng(seed)
@@ -34,13 +44,17 @@ def garnet(
     prob /= prob.sum(-1, keepdims=True)
     base = rng.uniform(-1, 1, (states, actions))
     initial = rng.dirichlet(np.ones(states))
+    slope = np.full(states, -float(crowd))
 
     def reward(t: NDArray[np.int64], mu: Array) -> Array:
         return base - crowd * mu[..., None]
 
     if pull == 0:
         kernel = sparse_kernel(order, prob)
-        return FiniteMFG(name="garnet", horizon=horizon, initial=initial, kernel=kernel, reward=reward)
+        loops = Loops(crowding_loop, (base, slope))
+        return FiniteMFG(
+            name="garnet", horizon=horizon, initial=initial, kernel=kernel, reward=reward, local=True, loops=loops
+        )
     drawn = np.broadcast_to(rng.integers(states, size=(states, 1, 1)), (states, actions, 1))
 
     def law(t: int, mu: Array) -> Array:
@@ -51,4 +65,19 @@ def garnet(
         )
 
     moved = moving(np.concatenate([order, drawn], -1), law)
-    return FiniteMFG(name="garnet", horizon=horizon, initial=initial, kernel=moved, reward=reward)
+    loops = Loops(crowding_loop, (base, slope, prob, float(pull)), pulled_loop)
+    return FiniteMFG(
+        name="garnet", horizon=horizon, initial=initial, kernel=moved, reward=reward, local=True, loops=loops
+    )
+
+
+def pulled_loop(t: int, mu: Array, params: Any, out: Array) -> None:
+    """By min(1, pull mu(s)) to the last successor, else by prob; params: the rewards', then prob[S, A, K], pull."""
+    prob, pull = params[2], params[3]
+    states, actions, last = prob.shape
+    for s in range(states):
+        pulled = min(1.0, pull * mu[s])
+        for a in range(actions):
+            for k in range(last):
+                out[s, a, k] = (1 - pulled) * prob[s, a, k]
+            out[s, a, last] = pulled

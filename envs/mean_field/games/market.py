@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array, dense
+from envs.mean_field.loops import Loops
+from envs.mean_field.ranges import check_number, check_numbers
 
 ORDER_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Of mean demand: the orders of the inventory market."""
@@ -59,13 +63,22 @@ def inventory_market(
         multiples: of demand, that can be ordered.
 
     Raises:
-        ValueError: for another lead time, or a demand that is not above 0.
+        ValueError: for a setting out of its range, or room for less than a unit.
     """
-    if lead not in (0, 1):
-        raise ValueError(f"inventory-market: lead is {lead}; want 0 or 1")
-    if not demand > 0:
-        raise ValueError(f"inventory-market: demand is {demand}; want a number above 0")
+    game = "inventory-market"
+    if isinstance(lead, bool) or lead not in (0, 1):
+        raise ValueError(f"{game}: lead is {lead!r}; want 0 or 1")
+    check_number(game, "demand", demand, above=0)
+    of_money = {"price": price, "cost": cost, "holding": holding, "lost": lost, "fixed": fixed, "handling": handling}
+    for setting, value in (of_money | {"congestion": congestion, "price_coupling": price_coupling}).items():
+        check_number(game, setting, value, least=0)
+    check_number(game, "stock_cap", stock_cap, above=0)
+    check_numbers(game, "multiples", multiples, least=0)
+    if initial_stock is not None:
+        check_number(game, "initial_stock", initial_stock, least=0, most=stock_cap)
     room = int(np.rint(stock_cap * demand))
+    if room < 1:
+        raise ValueError(f"{game}: stock_cap is {stock_cap} of demand {demand}; want room for a unit or more")
     orders = np.rint(np.asarray(multiples, float) * demand)
     first = min(int(np.rint((lead + 1 if initial_stock is None else initial_stock) * demand)), room)
     left_of, sold_of = _period(demand, room)
@@ -77,6 +90,7 @@ def inventory_market(
     else:
         P = np.stack([left_of @ np.eye(room + 1)[joined[:, a]] for a in range(len(orders))], 1)
         sold, left = np.repeat(sold_of[:, None], len(orders), 1), np.repeat((left_of @ stock)[:, None], len(orders), 1)
+    numbers = (float(demand), float(price), float(cost), float(congestion), float(price_coupling))
     own = -fixed * (orders > 0) - handling * orders**2 / 2 - holding * left - lost * (demand - sold)
 
     def reward(t: NDArray[np.int64], x: Array) -> Array:
@@ -92,7 +106,24 @@ def inventory_market(
         kernel=dense(P),
         reward=reward,
         sees_actions=True,
+        loops=Loops(market_loop, (own, np.ascontiguousarray(sold), orders, *numbers)),
     )
+
+
+def market_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+    """r = own + p sold - w q, of own[S, A], sold[S, A], orders[A], demand, price, cost and both couplings."""
+    own, sold, orders, demand, price, cost, congestion, coupling = params
+    states, actions = own.shape
+    ordered = sales = 0.0
+    for s in range(states):
+        for a in range(actions):
+            ordered += x[s, a] * orders[a]
+            sales += x[s, a] * sold[s, a]
+    wholesale = cost * (1 + congestion * (ordered / demand - 1))
+    retail = price * max(1 - coupling * (sales / demand - 1), 0.0)
+    for s in range(states):
+        for a in range(actions):
+            out[s, a] = own[s, a] + retail * sold[s, a] - wholesale * orders[a]
 
 
 def _period(demand: float, room: int) -> tuple[Array, Array]:

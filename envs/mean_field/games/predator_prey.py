@@ -9,6 +9,7 @@ from envs.mean_field.games.crowd import EPSILON
 from envs.mean_field.games.grid import MOVES, moves_on
 from envs.mean_field.kernel import Array, sparse_kernel
 from envs.mean_field.populations import Arrays, CoupledMFG, CoupledReward, Population
+from envs.mean_field.ranges import check_probability, check_whole
 
 HUNTS = {"fox": "hen", "hen": "snake", "snake": "fox"}
 
@@ -17,7 +18,12 @@ def predator_prey(size: int = 5, horizon: int = 10, noise: float = 0.1) -> Coupl
     """Foxes hunt hens, hens snakes, snakes foxes: r = mu_prey(x) - mu_hunter(x) - ln mu_own(x), on a torus.
 
     Each starts in a corner of its own.
+
+    Raises:
+        ValueError: for a setting out of its range.
     """
+    check_whole("predator-prey", "size", size, least=2)
+    check_probability("predator-prey", "noise", noise)
     _, successors, prob = moves_on(np.ones((size, size), bool), noise, ring=True)
     kernel = sparse_kernel(successors, prob)
     hunter = {prey: name for name, prey in HUNTS.items()}

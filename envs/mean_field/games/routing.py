@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.games.crowding import crowding_loop
 from envs.mean_field.kernel import Array, sparse_kernel
+from envs.mean_field.loops import Loops
 
 HOME, AB, AC, BC, WAIT, BD, CD, GONE = range(8)
 
@@ -38,4 +40,6 @@ def braess() -> FiniteMFG:
         initial=np.eye(8)[HOME],
         kernel=sparse_kernel(after[..., None], np.ones((8, 2, 1))),
         reward=reward,
+        local=True,
+        loops=Loops(crowding_loop, (np.repeat(fixed[:, None], 2, 1), shared)),
     )

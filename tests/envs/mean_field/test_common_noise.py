@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from envs.mean_field import make
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.common_noise import CommonNoiseMFG
-from envs.mean_field.game import BadPolicy, FiniteMFG
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.histories import TooManyHistories, histories
 from envs.mean_field.kernel import moving
 

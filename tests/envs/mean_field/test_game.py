@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from envs.mean_field.batch import exploitabilities, machine_code
-from envs.mean_field.game import BadPolicy, FiniteMFG
+from envs.mean_field.batch import machine_code
+from envs.mean_field.checks import BadPolicy
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.crowd import crowd_1d
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.games.one_shot import left_right, rock_paper_scissors
 from envs.mean_field.games.routing import braess
-from envs.mean_field.games.toys import AttractorMFG, CrowdAvoidanceMFG, TriStateCongestionMFG
 from envs.mean_field.kernel import dense, sparse_kernel
 
 
@@ -102,21 +102,6 @@ def test_exploitability_is_never_below_its_rounding() -> None:
         assert found.rounding < 1e-10
 
 
-@pytest.mark.parametrize(
-    "game",
-    [
-        crowd_1d(9, 7),
-        AttractorMFG(6, 0.7).game,
-        CrowdAvoidanceMFG(6, 2.0).game,
-        TriStateCongestionMFG(6, 0.5, 0.7).game,
-    ],
-    ids=lambda g: g.name,
-)
-def test_compiled_loops_equal_numpy(game: FiniteMFG) -> None:
-    pi = random_policies(game, np.random.default_rng(0), 11)
-    np.testing.assert_allclose(exploitabilities(game, pi), game.exploitability(pi), atol=1e-10)
-
-
 def test_compiled_loops_refuse_what_is_no_policy() -> None:
     game = crowd_1d(9, 7)
     exploitability = machine_code(game)
@@ -127,11 +112,6 @@ def test_compiled_loops_refuse_what_is_no_policy() -> None:
             exploitability(pi)
     with pytest.raises(BadPolicy, match=r"shape \(7, 9\); want \[..., 7, 9, 3\]"):
         exploitability(np.zeros((7, 9)))
-
-
-def test_a_game_without_loops_says_so() -> None:
-    with pytest.raises(ValueError, match="garnet has no loops"):
-        exploitabilities(garnet(), garnet().uniform_policy())
 
 
 def test_actions_that_a_state_has_not() -> None:
@@ -172,6 +152,4 @@ def test_bad_games_are_refused() -> None:
     with pytest.raises(ValueError, match=r"rewards have shape \(1, 1\)"):
         FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu)
     with pytest.raises(ValueError, match="t=0, s=0, a=0 is nan"):
-        FiniteMFG(
-            name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu[..., None] * np.nan
-        )
+        FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu[..., None] * np.nan)

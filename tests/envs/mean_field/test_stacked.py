@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.mean_field import make
-from envs.mean_field.game import BadPolicy
+from envs.mean_field.checks import BadPolicy
 from envs.mean_field.kernel import dense
 from envs.mean_field.populations import CoupledMFG, Population
 from envs.mean_field.stacked import StackedMFG

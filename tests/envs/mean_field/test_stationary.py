@@ -5,7 +5,8 @@ import pytest
 
 from envs.mean_field import make
 from envs.mean_field.chain import NoStationary
-from envs.mean_field.game import BadPolicy, FiniteMFG
+from envs.mean_field.checks import BadPolicy
+from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.garnet import garnet
 from envs.mean_field.kernel import dense, moving
 from envs.mean_field.settle import Unsettled, settled
@@ -149,7 +150,7 @@ def test_populations_that_do_not_rest_are_refused() -> None:
 
 def test_bad_games_are_refused() -> None:
     kernel = dense(np.ones((1, 1, 1)))
-    with pytest.raises(ValueError, match="discount is 1; want 0 or more, below 1"):
+    with pytest.raises(ValueError, match="discount is 1; want a number 0 or more, below 1"):
         StationaryMFG(name="g", kernel=kernel, reward=lambda mu: mu[..., None], discount=1)
     with pytest.raises(ValueError, match=r"rewards have shape \(1,\)"):
         StationaryMFG(name="g", kernel=kernel, reward=lambda mu: mu, discount=0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,7 @@ GAMES = {
     "fixed garnet": garnet(states=5, actions=3, successors=3, horizon=6),
     "pulled garnet": garnet(states=5, actions=3, successors=3, horizon=6, pull=1.5),
     "sis": SIS,
+    "sis whose law is not known": replace(SIS, loops=None),
 }
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from envs.mean_field import make
-from mfmarl.solvers import OF_FINITE_GAMES, SOLVERS, solve
+from mfmarl.errors import UserError
+from mfmarl.solvers import OF_FINITE_GAMES, OF_FIXED_TRANSITIONS, OF_OPTIMA, SOLVERS, solve
 
 KINDS = {
     "beach-bar-closing": {"size": 6, "horizon": 4},
@@ -31,13 +32,24 @@ def test_general_solvers_make_policies_of_every_kind(name: str, solver: str) -> 
     assert [p.exploitability for p in rest.history] == [p.exploitability for p in found.history]
 
 
-@pytest.mark.parametrize("solver", sorted(OF_FINITE_GAMES))
+@pytest.mark.parametrize("solver", sorted(OF_FINITE_GAMES - OF_OPTIMA))
 def test_solvers_of_finite_games_refuse_other_kinds(solver: str) -> None:
-    told = f"{solver} takes games of one population and a last decision; crowd-1d-stationary is a StationaryMFG"
-    with pytest.raises(ValueError, match=told):
-        solve(make("crowd-1d-stationary"), solver)
-    with pytest.raises(ValueError, match="predator-prey is a CoupledMFG"):
-        solve(make("predator-prey"), solver)
+    told = f"{solver} takes games of one population with a last decision and no common noise, and"
+    for name in ("beach-bar-closing", "crowd-1d-stationary", "predator-prey"):
+        with pytest.raises(UserError, match=f"{told} {name} is another kind; these take it: {', '.join(GENERAL)}$"):
+            solve(make(name), solver)
+
+
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+def test_solvers_of_occupancies_refuse_transitions_that_follow_the_population(solver: str) -> None:
+    game = make("garnet", pull=1.0, states=4, horizon=2)
+    if solver not in OF_FIXED_TRANSITIONS:
+        assert solve(game, solver, max_iterations=1).iterations <= 1
+        return
+    with pytest.raises(UserError, match="those of garnet do; these take it: boltzmann_iteration") as refused:
+        solve(game, solver)
+    named = str(refused.value).split("these take it: ")[1].split(", ")
+    assert named == sorted(set(SOLVERS) - OF_FIXED_TRANSITIONS - OF_OPTIMA)
 
 
 @pytest.mark.parametrize("name", ["beach-bar-closing", "beach-bar-graphon", "inventory-market"])

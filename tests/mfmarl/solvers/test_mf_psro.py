@@ -52,5 +52,5 @@ def test_rewards_that_come_last_count() -> None:
 
 
 def test_transitions_that_follow_the_population_are_refused() -> None:
-    with pytest.raises(ValueError, match="attractor: transitions depend on the population"):
+    with pytest.raises(ValueError, match=r"^mf_psro takes games whose transitions .* those of attractor do; these"):
         solve(game_of("attractor"), "mf_psro")

@@ -1,10 +1,13 @@
 """Solvers find the equilibria that are known, resume bit for bit, and are one where theory says so."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from envs import UnknownName
 from envs.mean_field import make
+from envs.mean_field.stacked import StackedMFG
 from mfmarl.solvers import SOLVERS, solve
 
 FIXED_KERNELS = {"mf_psro", "omi"}
@@ -34,14 +37,50 @@ def test_equilibria_that_are_known() -> None:
     assert game.audit(solve(game, tol=1e-6).pi).value == pytest.approx(-3.75, abs=1e-5)
 
 
-def test_munchausen_is_mirror_descent() -> None:
-    game = make("crowd-1d")
-    one = solve(game, "mirror_descent", tol=0, max_iterations=60)
-    other = solve(game, "munchausen", tol=0, max_iterations=60)
+@pytest.mark.parametrize("steps", ["controlled", "fixed"])
+@pytest.mark.parametrize("name", ["crowd-1d", "predator-prey"])
+def test_munchausen_is_mirror_descent(name: str, steps: str) -> None:
+    game: Any = make(name, **{"predator-prey": {"size": 3, "horizon": 4}}.get(name, {}))
+    one, other = (
+        solve(StackedMFG(game) if name == "predator-prey" else game, solver, tol=0, max_iterations=60, steps=steps)
+        for solver in ("mirror_descent", "munchausen")
+    )
     np.testing.assert_allclose(one.pi, other.pi, atol=1e-10)
     np.testing.assert_allclose(
         [p.exploitability for p in one.history], [p.exploitability for p in other.history], atol=1e-10
     )
+    assert one.state.step_size == other.state.step_size
+
+
+@pytest.mark.parametrize("solver", ["mirror_descent", "munchausen"])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("attractor", {}), ("beach-bar", {"size": 10, "horizon": 8}), ("beach-bar-closing", {"size": 6, "horizon": 4}),
+        ("braess", {}), ("building-evacuation", {"size": 3, "horizon": 8}), ("crowd-1d-stationary", {"size": 5}),
+        ("crowd-2d", {"size": 5, "horizon": 8}), ("equilibrium-price", {}), ("garnet", {}),
+        ("inventory-market", {"demand": 2.0, "horizon": 5}), ("linear-quadratic", {}), ("sis-stationary", {}),
+        ("predator-prey", {"size": 3, "horizon": 6}),
+    ],
+)  # fmt: skip
+def test_controlled_steps_solve_most_games_untuned(name: str, parameters: dict[str, Any], solver: str) -> None:
+    # by a fixed step of .1 five of them are not solved within 1,000
+    assert solve(make(name, **parameters), solver, tol=1e-3, max_iterations=120).converged
+
+
+def test_each_step_raises_the_potential_by_what_it_keeps() -> None:
+    # of left-right, -L^2 / 2 - R^2: what is left of a gain <Q, pi+ - pi> after the step is at least half of it
+    game, solver = make("left-right"), SOLVERS["mirror_descent"](step_size=50.0)
+    state = solver.init(game)
+    for _ in range(6):
+        after = solver.step(game, state)
+        moved = after.pi - state.pi
+        promised, kept = float((state.q * moved).sum()), float((after.q * moved).sum())
+        potential = [float(-(s.pi**2 * np.array([0.5, 1.0])).sum()) for s in (state, after)]
+        assert potential[1] - potential[0] >= kept - 1e-15 >= 0.5 * promised - 2e-15
+        state = after
+    # 50 was halved at once: from there left takes all, and right would gain
+    assert after.step_size < 25
 
 
 @pytest.mark.parametrize("solver", sorted(SOLVERS))

@@ -1,4 +1,9 @@
-"""Exploitability on torch is that of NumPy, and its gradient that of differences."""
+"""Exploitability on torch: its gradient is that of differences, and what it cannot know it is given.
+
+That it is NumPy's is in `test_backends`.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,20 +26,20 @@ def policies(game: FiniteMFG, number: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("crowd-1d", {}), ("beach-bar", {}), ("crowd-2d", {"size": 5, "horizon": 8}), ("teleport-crowd", {}),
-        ("braess", {}), ("building-evacuation", {"size": 2, "horizon": 5}), ("garnet", {"crowd": 2.0}),
-        ("left-right", {}), ("rock-paper-scissors", {}),
+        # fixed transitions
+        ("garnet", {}), ("beach-bar", {"size": 6, "horizon": 4}),
+        # transitions that follow the population
+        ("garnet", {"pull": 2.0}), ("sis", {"horizon": 6}), ("attractor", {"rho0": 0.1}),
+        ("crowd-avoidance", {"rho0": 0.1}), ("tri-state-congestion", {"rho0": 0.1}),
+        # terminal rewards
+        ("linear-quadratic", {"reach": 3, "horizon": 4}),
+        # rewards that see actions
+        ("equilibrium-price", {}), ("inventory-market", {"demand": 2.0, "horizon": 3}), ("rock-paper-scissors", {}),
+        ("sis-graphon", {"places": 3, "horizon": 5}), ("beach-bar-graphon", {"places": 2, "size": 5, "horizon": 4}),
     ],
 )  # fmt: skip
-def test_it_is_that_of_numpy(name: str, parameters: dict[str, float]) -> None:
-    game = game_of(name, **parameters)
-    pi = policies(game, 5)
-    found = exploitability(torch_game(game), torch.as_tensor(pi))
-    np.testing.assert_allclose(found.numpy(), game.exploitability(pi), atol=1e-10)
-
-
-def test_the_gradient_is_that_of_differences() -> None:
-    game, rng = game_of("garnet"), np.random.default_rng(1)
+def test_the_gradient_is_that_of_differences(name: str, parameters: dict[str, float]) -> None:
+    game, rng = game_of(name, **parameters), np.random.default_rng(1)
     logits = np.log(policies(game, 2))
     way = rng.normal(size=logits.shape)
 
@@ -45,6 +50,7 @@ def test_the_gradient_is_that_of_differences() -> None:
     z = torch.as_tensor(logits).requires_grad_()
     (slope,) = torch.autograd.grad(exploitability(torch_game(game), z.softmax(-1)).sum(), z)
     want = (gaps(logits + 1e-5 * way) - gaps(logits - 1e-5 * way)) / 2e-5
+    assert (np.abs(want) > 1e-3).all()
     np.testing.assert_allclose((slope.numpy() * way).sum((1, 2, 3)), want, rtol=1e-5)
 
 
@@ -59,9 +65,9 @@ def test_descending_it_solves_a_game() -> None:
     np.testing.assert_allclose(logits.softmax(-1)[:, 0, 0, 0].detach(), 2 / 3, atol=0.02)
 
 
-def test_an_own_reward() -> None:
-    game = game_of("equilibrium-price")
-    with pytest.raises(ValueError, match=r"equilibrium-price: rewards are not affine .* give `reward`"):
+def test_an_own_reward_and_law() -> None:
+    game = replace(game_of("equilibrium-price"), loops=None)
+    with pytest.raises(ValueError, match=r"equilibrium-price: rewards are not known, nor affine .* give `reward`"):
         torch_game(game)
     # price min(10, 1 / sold); what does not depend on others is the reward at a price of 1, less the offer
     offer = torch.as_tensor(np.repeat(np.arange(4.0), 4))
@@ -76,12 +82,31 @@ def test_an_own_reward() -> None:
     pi = policies(game, 3)
     found = exploitability(torch_game(game, reward=reward), torch.as_tensor(pi))
     np.testing.assert_allclose(found.numpy(), game.exploitability(pi), atol=1e-10)
+    with pytest.raises(ValueError, match=r"equilibrium-price: `reward` is off by 0\.\d+ of the game's own"):
+        torch_game(game, reward=lambda x: 1.1 * reward(x))
+
+    toy = replace(game_of("attractor"), loops=None)
+    with pytest.raises(ValueError, match=r"attractor: transitions follow the population, .* give `law`"):
+        torch_game(toy)
+    still = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]], dtype=torch.float64)
+    moved = torch.tensor([[[-0.5, 0.5], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
+    there = torch_game(toy, law=lambda t, mu: still + mu[..., 1, None, None, None] * moved)
+    pi = policies(toy, 3)
+    np.testing.assert_allclose(exploitability(there, torch.as_tensor(pi)), toy.exploitability(pi), atol=1e-10)
+    with pytest.raises(ValueError, match="attractor: `law` is off by"):
+        torch_game(toy, law=lambda t, mu: still)
+
+
+def test_an_own_end() -> None:
+    game = replace(game_of("linear-quadratic"), reward=lambda t, mu: np.zeros((*mu.shape, 5)), loops=None)
+    with pytest.raises(ValueError, match=r"linear-quadratic: terminal rewards are not known, .* give `terminal`"):
+        torch_game(game)
+    places = torch.arange(-10.0, 11.0, dtype=torch.float64)
+    there = torch_game(game, terminal=lambda mu: -0.5 * ((mu @ places)[..., None] - places) ** 2)
+    pi = policies(game, 3)
+    np.testing.assert_allclose(exploitability(there, torch.as_tensor(pi)), game.exploitability(pi), atol=1e-10)
 
 
 def test_what_it_refuses() -> None:
-    with pytest.raises(ValueError, match="attractor: transitions depend on the population"):
-        torch_game(game_of("attractor"))
-    with pytest.raises(ValueError, match="linear-quadratic: has terminal rewards"):
-        torch_game(game_of("linear-quadratic"))
     with pytest.raises(ValueError, match=r"have shape \(1, 2\); want \[B, 1, 1, 2\]"):
         exploitability(torch_game(game_of("left-right")), torch.ones(1, 2))
