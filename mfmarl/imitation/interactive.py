@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -207,7 +208,7 @@ class InteractiveAgent(ABC, Generic[Config]):
                 chosen = self.choose(collector.states[active])
                 actions = np.zeros((len(running), *chosen.actions.shape[1:]), chosen.actions.dtype)
                 actions[active] = chosen.actions
-                step = collector.collect(lambda _, a=actions: a, 1)
+                step = collector.collect(partial(_given, actions), 1)
                 rows.append(
                     Steps(
                         active,
@@ -268,6 +269,10 @@ class InteractiveAgent(ABC, Generic[Config]):
         agent.rounds, agent.counts = words["rounds"], Counts(**words["counts"])
         agent.learner.counts = Counts(**words["learner"])
         return agent
+
+
+def _given(actions: NDArray[Any], _: NDArray[np.float32]) -> NDArray[Any]:
+    return actions
 
 
 def answered(expert: Act, states: NDArray[np.float32], spaces: Spaces, name: str = "the expert") -> NDArray[Any]:
