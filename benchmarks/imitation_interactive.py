@@ -130,7 +130,7 @@ CASES: dict[str, Callable[[int], Run]] = {
         for name, settings in (
             ("DAgger .95^i", {}),
             ("DAgger 1[i=0]", {"beta": "first"}),
-            ("MEGA-DAgger", {"tau": 0.1}),
+            ("MEGA-DAgger", {}),
         )
     },
 }
