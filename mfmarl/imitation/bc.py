@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mfmarl.core.losses import weighted_mean
 from mfmarl.errors import TrainingFailed, UserError
+from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.ensemble import Ensemble
 from mfmarl.imitation.laws import Gaussian
@@ -78,11 +79,14 @@ class BCAgent:
         self.actors = [_actor(self.config, stream(seed, "actor", k)) for k in range(self.config.members)]
         self.policy: Policy = self.actors[0] if len(self.actors) == 1 else Ensemble(self.actors)
         weights = [p for actor in self.actors for p in actor.net.parameters()]
-        spreads = [a.log_std for a in self.actors if a.log_std is not None]
+        spreads = [a.log_std for a in self.actors if a.log_std is not None and a.log_std.requires_grad]
+        decay = self.config.weight_decay
+        # a spread of 1 is nothing to decay to
+        groups = [{"params": weights, "weight_decay": decay}, {"params": spreads, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(
-            # a spread of 1 is nothing to decay to
-            [{"params": weights, "weight_decay": self.config.weight_decay}, {"params": spreads, "weight_decay": 0.0}],
+            groups if decay and spreads else weights + spreads,
             self.config.learning_rate,
+            weight_decay=decay,
             fused=True,
         )
         self.generator = generator(stream(seed, "draws"))
@@ -183,9 +187,13 @@ class BCAgent:
             group["lr"] = self.config.learning_rate * share
 
     def _step(self, rows: Tensor, actions: Tensor, weights: Tensor | None = None) -> Tensor:
-        loss = self.loss(rows, actions, weights)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if weights is None and not self.config.dropout:
+            squared = self.config.loss == "mse"
+            loss = sum((fill_gradients(a, rows, actions, squared) for a in self.actors), torch.zeros(()))
+        else:
+            self.optimiser.zero_grad(set_to_none=True)
+            loss = self.loss(rows, actions, weights)
+            loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return loss.detach()
 

@@ -114,16 +114,14 @@ def sliced_wasserstein(one: ArrayLike, other: ArrayLike, rng: np.random.Generato
 
 
 def visitation_distance(one: ArrayLike, other: ArrayLike, bins: int = 10) -> float:
-    """Total variation of rows [n, d] and [m, d] on a grid of `bins` in each entry, from the least to the most of all."""
+    """Total variation of rows [n, d] and [m, d] on a grid: `bins` in each entry, from the least to the most of both."""
     x, y = np.asarray(one, float), np.asarray(other, float)
     both = np.concatenate([x, y])
     low, span = both.min(0), np.ptp(both, axis=0)
     cells = np.minimum(((both - low) / np.where(span > 0, span, 1.0) * bins).astype(int), bins - 1)
     _, cell = np.unique(cells, axis=0, return_inverse=True)
-    number = int(cell.max()) + 1
-    shares = [
-        np.bincount(part, minlength=number) / len(part) for part in (cell.ravel()[: len(x)], cell.ravel()[len(x) :])
-    ]
+    number, cell = int(cell.max()) + 1, cell.ravel()
+    shares = [np.bincount(part, minlength=number) / len(part) for part in np.split(cell, [len(x)])]
     return float(0.5 * np.abs(shares[0] - shares[1]).sum())
 
 

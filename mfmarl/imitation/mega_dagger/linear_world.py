@@ -25,7 +25,7 @@ class LinearWorld:
         if sigma <= 0 or ridge <= 0:
             raise ValueError(f"sigma is {sigma} and ridge {ridge}; want both above 0")
         self.sigma = sigma
-        self.gram: Array = np.asarray(ridge * np.eye(features), np.float64)
+        self.gram = np.diag(np.full(features, ridge, np.float64))
         """[d, d]: Phi'Phi + lambda I."""
         self.moments: Array = np.zeros((features, outputs))
         """[d, D]: Phi'Y."""
@@ -33,7 +33,7 @@ class LinearWorld:
     def take_in(self, phi: ArrayLike, y: ArrayLike) -> None:
         """Rows [n, d] and outputs [n, D]."""
         rows = np.atleast_2d(np.asarray(phi, float))
-        self.gram = np.asarray(self.gram + rows.T @ rows, np.float64)
+        self.gram = self.gram + rows.T @ rows
         self.moments = self.moments + rows.T @ np.atleast_2d(np.asarray(y, float))
 
     @property

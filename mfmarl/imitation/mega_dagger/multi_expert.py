@@ -97,7 +97,7 @@ def together(actions: NDArray[Any], weights: ArrayLike, spaces: Spaces) -> NDArr
         mean: NDArray[np.float32] = np.tensordot(share, actions, 1).astype(np.float32)
         return mean
     votes = np.tensordot(share, actions[..., None] == np.arange(spaces.action_dim), 1)
-    return votes.argmax(-1).astype(np.int64)
+    return np.asarray(votes.argmax(-1), np.int64)
 
 
 def reweighted(log_weights: ArrayLike, returns: ArrayLike, rate: float) -> Array:

@@ -7,6 +7,7 @@ import torch
 
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.bc import BCAgent, BCConfig
+from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Transitions
 from mfmarl.imitation.ensemble import Ensemble
 
@@ -77,6 +78,23 @@ def test_a_doubled_weight_is_a_doubled_step(config: dict[str, object]) -> None:
     one.update(data.states, data.actions, [1, 2, 1, 1])
     other.update(data.states[twice], data.actions[twice])
     torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("config", [DISCRETE, CONTINUOUS, {**CONTINUOUS, "loss": "mse"}])
+def test_the_gradient_by_hand_is_autograds(config: dict[str, object], activation: str) -> None:
+    data = steps(9, "low" in config)
+    agent = BCAgent({**config, "hidden_dims": (8, 7), "activation": activation}, seed=1)
+    rows, actions = torch.from_numpy(data.states), torch.from_numpy(data.actions)
+    loss = agent.loss(rows, actions)
+    loss.backward()
+    wanted = {n: p.grad for n, p in agent.policy.named_parameters() if p.requires_grad}
+    agent.optimiser.zero_grad()
+    found = fill_gradients(agent.actors[0], rows, actions, config.get("loss") == "mse")
+    torch.testing.assert_close(found, loss.detach())
+    for name, parameter in agent.policy.named_parameters():
+        if parameter.requires_grad:
+            torch.testing.assert_close(parameter.grad, wanted[name])
 
 
 def test_too_little_data_makes_batches_smaller_and_says_so() -> None:

@@ -33,14 +33,14 @@ def test_mmd_by_hand() -> None:
 
 def test_wasserstein_of_a_shift_is_its_length() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 2))
-    assert wasserstein(rows, rows + [3, 4]) == pytest.approx(5)
+    assert wasserstein(rows, rows + np.array([3, 4])) == pytest.approx(5)
     with pytest.raises(ValueError, match="301 and 301 rows; want at most 300"):
         wasserstein(np.zeros((301, 1)), np.zeros((301, 1)))
 
 
 def test_sliced_wasserstein_of_a_shift_is_its_mean_projection() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 2))
-    found = sliced_wasserstein(rows, rows + [3, 4], np.random.default_rng(1), 4000)
+    found = sliced_wasserstein(rows, rows + np.array([3, 4]), np.random.default_rng(1), 4000)
     # |cos| of a random direction in the plane has mean 2 / pi
     assert found == pytest.approx(5 * 2 / math.pi, rel=0.03)
     assert sliced_wasserstein(rows[:, :1], rows[:, :1] + 2, np.random.default_rng(1)) == pytest.approx(2)
