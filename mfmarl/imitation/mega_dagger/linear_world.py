@@ -39,8 +39,7 @@ class LinearWorld:
     @property
     def weights(self) -> Array:
         """The posterior's mean W [d, D]."""
-        found: Array = np.linalg.solve(self.gram, self.moments)
-        return found
+        return np.asarray(np.linalg.solve(self.gram, self.moments), np.float64)
 
     def uncertainty(self, phi: ArrayLike) -> Array:
         """u = sigma^2 phi' (Phi'Phi + lambda I)^-1 phi of rows [n, d], of one entry of y: [n]."""
