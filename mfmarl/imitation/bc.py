@@ -20,6 +20,7 @@ from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.ensemble import Ensemble
+from mfmarl.imitation.labels import checked_steps
 from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.networks import Activation, Actor, Policy
 from mfmarl.imitation.result import Counts, Result, generator
@@ -278,25 +279,3 @@ def _steps(demonstrations: Demonstrations | Transitions | None, spaces: Spaces) 
         return demonstrations
     demonstrations.check_fits(spaces, "the agent")
     return demonstrations.transitions
-
-
-def checked_steps(
-    spaces: Spaces, states: ArrayLike, actions: ArrayLike
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[Any]]]:
-    """States [n, D] and actions [n] or [n, A] as arrays of their kind.
-
-    Raises:
-        UserError: names the field, what it has, and what is wanted.
-    """
-    rows = np.asarray(states, np.float32)
-    labels = np.asarray(actions, np.float32 if spaces.continuous else np.int64)
-    if rows.ndim != 2 or not len(rows) or rows.shape[1] != spaces.state_dim:
-        raise UserError(f"states have shape {rows.shape}; want (n, {spaces.state_dim}) with n of 1 or more")
-    if labels.shape != (len(rows), *spaces.action_shape()):
-        raise UserError(f"actions have shape {labels.shape}; want {(len(rows), *spaces.action_shape())}")
-    for name, values in (("states", rows), ("actions", labels)):
-        if not np.isfinite(values).all():
-            raise UserError(f"{name} have NaN or infinity in row {int(np.argwhere(~np.isfinite(values))[0, 0])}")
-    if not spaces.continuous and (labels.min() < 0 or labels.max() >= spaces.action_dim):
-        raise UserError(f"actions go from {labels.min()} to {labels.max()}; want 0 to {spaces.action_dim - 1}")
-    return rows, labels

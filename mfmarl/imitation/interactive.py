@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.bc import BCAgent, BCConfig, checked_steps
+from mfmarl.imitation.bc import BCAgent, BCConfig
 from mfmarl.imitation.demonstrations import Demonstrations
+from mfmarl.imitation.labels import answered, checked_steps
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
 from mfmarl.imitation.saved import Arrays, read_agent, write_agent
-from mfmarl.imitation.spaces import Spaces
 from mfmarl.seeding import stream
 
 
@@ -273,23 +273,3 @@ class InteractiveAgent(ABC, Generic[Config]):
 
 def _given(actions: NDArray[Any], _: NDArray[np.float32]) -> NDArray[Any]:
     return actions
-
-
-def answered(expert: Act, states: NDArray[np.float32], spaces: Spaces, name: str = "the expert") -> NDArray[Any]:
-    """What an expert does in states [n, D], within bounds.
-
-    Raises:
-        UserError: for actions of another shape, NaN, or numbers that there are not.
-    """
-    found = np.asarray(expert(states))
-    want = (len(states), *spaces.action_shape())
-    if found.shape != want:
-        raise UserError(f"{name} gave actions of shape {found.shape} for states of shape {states.shape}; want {want}")
-    if not np.isfinite(found).all():
-        at = states[np.argwhere(~np.isfinite(found))[0, 0]].tolist()
-        raise UserError(f"{name} gave NaN or infinity in state {at}")
-    if spaces.continuous:
-        return spaces.clipped(found)
-    if (found < 0).any() or (found >= spaces.action_dim).any():
-        raise UserError(f"{name} gave actions {found.min()} to {found.max()}; want 0 to {spaces.action_dim - 1}")
-    return found.astype(np.int64)
