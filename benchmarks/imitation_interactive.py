@@ -131,6 +131,7 @@ CASES: dict[str, Callable[[int], Run]] = {
             ("DAgger .95^i", {}),
             ("DAgger 1[i=0]", {"beta": "first"}),
             ("MEGA-DAgger", {}),
+            ("MEGA-DAgger tau .05", {"tau": 0.05}),
         )
     },
 }
