@@ -1,1 +1,28 @@
-"""Learning to play as an expert population does, from sampled trajectories of it."""
+"""Learning to play as an expert does: from demonstrations, by asking, or by being told apart from it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfmarl.imitation.bc import BCAgent as BCAgent
+    from mfmarl.imitation.dagger import DAggerAgent as DAggerAgent
+    from mfmarl.imitation.mega_dagger.model_based import MEGADAggerAgent as MEGADAggerAgent
+    from mfmarl.imitation.mega_dagger.multi_expert import MultiExpertAgent as MultiExpertAgent
+    from mfmarl.imitation.mega_dagger.safety_filter import SafetyFilterAgent as SafetyFilterAgent
+
+# by name, so that what needs no torch comes without it
+AGENTS = {
+    "BCAgent": "mfmarl.imitation.bc",
+    "DAggerAgent": "mfmarl.imitation.dagger",
+    "MEGADAggerAgent": "mfmarl.imitation.mega_dagger.model_based",
+    "MultiExpertAgent": "mfmarl.imitation.mega_dagger.multi_expert",
+    "SafetyFilterAgent": "mfmarl.imitation.mega_dagger.safety_filter",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in AGENTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(AGENTS[name]), name)

@@ -53,6 +53,29 @@ class RunningNorm(nn.Module):
         return ((rows - self.mean) / (self.variance + 1e-8).sqrt()).clamp(-CLIP, CLIP)
 
 
+class Dropout(nn.Module):
+    """Hidden units left out in training, the others scaled up: PyTorch's own draws from the global generator."""
+
+    def __init__(self, rate: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.rate, self.generator = rate, generator
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[..., units] -> [..., units]"""
+        if not self.training:
+            return rows
+        kept = torch.rand(rows.shape, generator=self.generator) >= self.rate
+        return rows * kept / (1 - self.rate)
+
+    def get_extra_state(self) -> Tensor:
+        """Where its generator is, so that saved networks go on as they would have."""
+        return self.generator.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """What `get_extra_state` gave."""
+        self.generator.set_state(state)
+
+
 def perceptron(
     inputs: int,
     hidden: Sequence[int],
@@ -81,12 +104,34 @@ def perceptron(
         if not last:
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU())
             if dropout:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout, generator))
     return nn.Sequential(*layers)
 
 
-class Actor(nn.Module):
-    """A policy: states -> the law of actions."""
+class Policy(nn.Module):
+    """States -> the law of actions."""
+
+    spaces: Spaces
+
+    def law(self, states: Tensor) -> ActionLaw:
+        """Of states [R, D]."""
+        raise NotImplementedError
+
+    def mode(self, states: Tensor) -> Tensor:
+        """The likeliest actions of states [R, D]: [R] or [R, A]."""
+        law = self.law(states)
+        return law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def act(self, states: NDArray[np.float32], generator: torch.Generator | None = None) -> NDArray[np.generic]:
+        """Actions for an environment, clipped: [B] or [B, A]; drawn where a generator is given, else the likeliest."""
+        rows = torch.from_numpy(np.asarray(states, np.float32))
+        actions = self.mode(rows) if generator is None else self.law(rows).sample(generator)
+        return self.spaces.clipped(actions.numpy())
+
+
+class Actor(Policy):
+    """A policy that is one network."""
 
     log_std: nn.Parameter | None
 
@@ -103,7 +148,8 @@ class Actor(nn.Module):
     ) -> None:
         """Args:
         last_gain: small, so that all actions start alike.
-        log_std: of continuous actions at the start, in halves of their range; one parameter per entry.
+        log_std: of continuous actions at the start, in halves of their range; one parameter per entry. At -inf
+            draws are the mean itself: a deterministic policy.
         """
         super().__init__()
         self.spaces = spaces
@@ -128,30 +174,20 @@ class Actor(nn.Module):
 
     def law(self, states: Tensor) -> ActionLaw:
         """Of states [R, D]."""
-        out = self.net(self.norm(states))
+        return self.law_of(self.norm(states))
+
+    def law_of(self, rows: Tensor) -> ActionLaw:
+        """Of states [R, D] that are normalised already."""
+        out = self.net(rows)
         if self.log_std is None:
             return Categorical(torch.log_softmax(out, -1))
         return Gaussian(self.centre + self.reach * out, self.log_std + self.reach.log())
-
-    def mode(self, states: Tensor) -> Tensor:
-        """The likeliest actions of states [R, D]: [R] or [R, A]."""
-        law = self.law(states)
-        return law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)  # type: ignore[attr-defined]
-
-    @torch.no_grad()
-    def act(self, states: NDArray[np.float32], generator: torch.Generator | None = None) -> NDArray[np.generic]:
-        """Actions for an environment, clipped: [B] or [B, A]; drawn where a generator is given, else the likeliest."""
-        rows = torch.from_numpy(np.asarray(states, np.float32))
-        actions = self.mode(rows) if generator is None else self.law(rows).sample(generator)
-        return self.spaces.clipped(actions.numpy())
 
 
 class Critic(nn.Module):
     """States -> values; `norm` is the actor's own, which sees the same states."""
 
-    def __init__(
-        self, norm: RunningNorm, hidden: Sequence[int], seed: int, *, activation: Activation = "tanh"
-    ) -> None:
+    def __init__(self, norm: RunningNorm, hidden: Sequence[int], seed: int, *, activation: Activation = "tanh") -> None:
         super().__init__()
         self.norm = norm
         self.net = perceptron(len(norm.mean), hidden, 1, torch.Generator().manual_seed(seed), activation=activation)

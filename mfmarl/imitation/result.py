@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mfmarl.imitation.networks import Actor
+from mfmarl.imitation.networks import Policy
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Counts:
 class Result:
     """An imitator after training."""
 
-    policy: Actor
+    policy: Policy
     history: list[dict[str, Any]] = field(repr=False)
     """A row for each round: the counts by then, and the method's own figures."""
     counts: Counts = field(default_factory=Counts)

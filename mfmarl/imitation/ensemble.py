@@ -1,0 +1,42 @@
+"""Several policies as one: they are trained alike from different first weights, and act by their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mfmarl.core.laws import ActionLaw, Categorical
+from mfmarl.imitation.laws import Gaussian
+from mfmarl.imitation.networks import Actor, Policy
+
+
+class Ensemble(Policy):
+    """A deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017)."""
+
+    def __init__(self, members: Sequence[Actor]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.spaces = members[0].spaces
+
+    def law(self, states: Tensor) -> ActionLaw:
+        """The mean of the members' probabilities; of Gaussians, the one with the mixture's mean and variance."""
+        laws = [member.law(states) for member in self.members]  # type: ignore[operator]
+        if isinstance(laws[0], Gaussian):
+            means = torch.stack([law.mean for law in laws])
+            spreads = torch.stack([law.log_std.exp().expand_as(law.mean) for law in laws]).square()
+            return Gaussian(means.mean(0), (spreads.mean(0) + means.var(0, correction=0)).sqrt().log())
+        return Categorical(torch.stack([law.log_probs for law in laws]).logsumexp(0) - torch.tensor(len(laws)).log())
+
+    @torch.no_grad()
+    def disagreement(self, states: Tensor) -> Tensor:
+        """[R]: the variance over members of what they play, summed over entries.
+
+        Of probabilities where actions are numbered, else of mean actions in halves of their range.
+        """
+        laws = [member.law(states) for member in self.members]  # type: ignore[operator]
+        if isinstance(laws[0], Gaussian):
+            reach = self.members[0].reach
+            return (torch.stack([law.mean for law in laws]) / reach).var(0, correction=0).sum(-1)  # type: ignore[operator]
+        return torch.stack([law.probs for law in laws]).var(0, correction=0).sum(-1)

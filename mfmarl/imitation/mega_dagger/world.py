@@ -1,0 +1,150 @@
+"""World models: what an action does to a state, and how much their members disagree about it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from mfmarl.core.losses import weighted_mean
+from mfmarl.imitation.discriminator import Inputs
+from mfmarl.imitation.result import generator
+from mfmarl.imitation.saved import Arrays, load_module, load_optimiser, module_arrays, optimiser_arrays
+from mfmarl.imitation.spaces import Spaces
+from mfmarl.seeding import stream
+
+LOG_STD = (-5.0, 1.0)
+"""Bounds of the predicted log spreads, in spreads of the change: beyond them likelihoods run away."""
+
+
+class WorldModel(Protocol):
+    """What a plan is made in."""
+
+    def predict(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Of states [n, D] and actions: (expected next states [n, D], epistemic uncertainty u [n])."""
+        ...
+
+
+def disagreement(means: Tensor) -> Tensor:
+    """u = trace Cov_b[mu_b] of members' means [M, n, D]: [n]."""
+    return means.var(0).sum(-1)
+
+
+class WorldConfig(BaseModel):
+    """Settings of the ensemble of world models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: int = Field(5, ge=2, description="models, each on its own bootstrap of the labelled steps")
+    hidden_dims: tuple[int, ...] = Field((64, 64), description="widths of their hidden layers")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam")
+    batch_size: int = Field(64, ge=1, description="steps of one gradient step, the same for all members")
+    updates: int = Field(300, ge=1, description="gradient steps after a round")
+
+
+class StackedPerceptrons(nn.Module):
+    """M perceptrons of one shape, side by side."""
+
+    def __init__(self, members: int, widths: tuple[int, ...], seed: int) -> None:
+        super().__init__()
+        draws = generator(seed)
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for inputs, outputs in pairwise(widths):
+            # uniform by fan-in, as PyTorch's own layers start
+            drawn = (2 * torch.rand((members, inputs, outputs), generator=draws) - 1) * (3 / inputs) ** 0.5
+            self.weights.append(nn.Parameter(drawn))
+            self.biases.append(nn.Parameter((2 * torch.rand((members, 1, outputs), generator=draws) - 1) * 0.5))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[n, inputs] or [M, n, inputs] -> [M, n, outputs]"""
+        x = rows.expand(len(self.weights[0]), *rows.shape[-2:])
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            if i < len(self.weights) - 1:
+                x = torch.nn.functional.silu(x)
+        return x
+
+
+class EnsembleWorld:
+    """Members N(mu_b, Sigma_b) of the state's change, in its standard deviations, by likelihood on bootstraps.
+
+    (Chua et al. 2018.) A step's bootstrap weights are Poisson(1) draws that stay its own as data come in.
+    """
+
+    def __init__(self, spaces: Spaces, config: WorldConfig, seed: int) -> None:
+        self.spaces, self.config, self.seed = spaces, config, seed
+        self.inputs = Inputs(spaces)
+        widths = (self.inputs.width, *config.hidden_dims, 2 * spaces.state_dim)
+        self.net = StackedPerceptrons(config.members, widths, stream(seed, "world"))
+        self.optimiser = torch.optim.Adam(self.net.parameters(), config.learning_rate, fused=True)
+        self.generator = generator(stream(seed, "batches"))
+        self.change = torch.zeros(spaces.state_dim), torch.ones(spaces.state_dim)
+        self.fitted = torch.zeros((), dtype=torch.bool)
+
+    def _members(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log spreads [M, n, D]."""
+        mean, log_std = self.net(rows).chunk(2, -1)
+        low, high = LOG_STD
+        return mean, low + (high - low) * torch.sigmoid(log_std)
+
+    def fit(
+        self, states: NDArray[np.float32], actions: NDArray[np.generic], next_states: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Gradient steps of all members on all steps."""
+        before, after = torch.from_numpy(states), torch.from_numpy(next_states)
+        n, change = len(before), after - before
+        self.change = change.mean(0), change.std(0, correction=0) + 1e-6
+        norm = type(self.inputs.norm)(self.spaces.state_dim)
+        norm.update(before)
+        self.inputs.norm = norm
+        with torch.no_grad():
+            rows = self.inputs(before, torch.from_numpy(actions))
+        target = (change - self.change[0]) / self.change[1]
+        drawn = np.random.default_rng(stream(self.seed, "bootstrap")).poisson(1.0, (n, self.config.members))
+        weights = torch.from_numpy(drawn.T.astype(np.float32))
+        size, loss = min(n, self.config.batch_size), torch.zeros(())
+        for _ in range(self.config.updates):
+            some = torch.randint(n, (size,), generator=self.generator)
+            mean, log_std = self._members(rows[some])
+            each = (0.5 * ((target[some] - mean) * torch.exp(-log_std)).square() + log_std).sum(-1)
+            weight = weights[:, some]
+            loss = torch.stack([weighted_mean(e, w + 1e-9) for e, w in zip(each, weight, strict=True)]).sum()
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+        self.fitted = torch.ones((), dtype=torch.bool)
+        return {"world_loss": float(loss.detach()) / self.config.members}
+
+    @torch.no_grad()
+    def predict(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Before the first fit nothing is known: u is infinite."""
+        if not self.fitted:
+            return states, torch.full((len(states),), torch.inf)
+        means, _ = self._members(self.inputs(states, actions))
+        return states + self.change[0] + self.change[1] * means.mean(0), disagreement(means)
+
+    def arrays(self) -> Arrays:
+        """Networks, optimiser, generator and units."""
+        return {
+            **module_arrays("world", self.net),
+            **module_arrays("world_inputs", self.inputs),
+            **optimiser_arrays("world_optimiser", self.optimiser),
+            "world_generator": self.generator.get_state().numpy().copy(),
+            "world_change": torch.stack(self.change).numpy(),
+            "world_fitted": self.fitted.numpy(),
+        }
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        """What `arrays` gave."""
+        load_module("world", self.net, arrays)
+        load_module("world_inputs", self.inputs, arrays)
+        load_optimiser("world_optimiser", self.optimiser, arrays)
+        self.generator.set_state(torch.from_numpy(arrays["world_generator"].copy()))
+        mean, std = torch.from_numpy(arrays["world_change"].copy())
+        self.change = mean, std
+        self.fitted = torch.from_numpy(arrays["world_fitted"].copy())

@@ -1,0 +1,110 @@
+"""Imitators as files: `agent.safetensors`, which holds all that goes on, and the same words in `agent.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+
+TENSORS, WORDS = "agent.safetensors", "agent.json"
+SCHEMA = 1
+LARGEST = 16 << 30
+"""Bytes of a file that is read."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_agent(folder: Path, kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write both files into `folder`, each whole or not at all.
+
+    The tensors' file has everything in it and a SHA-256 of it all, so that a killed write leaves the last one good.
+
+    Raises:
+        StorageFailed: where the folder cannot be made or takes no file.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    told = {"schema": SCHEMA, "kind": kind, **words}
+    text = to_json(told)
+    own = {name: np.array(array, order="C") for name, array in arrays.items()}
+    data = safetensors.numpy.save(own, {"agent": text, "sha256": _digest(text, own)})
+    write_whole(folder / TENSORS, bytes(data))
+    write_whole(folder / WORDS, to_json(told, indent=1).encode() + b"\n")
+
+
+def read_agent(folder: Path, kind: str) -> tuple[dict[str, Any], Arrays]:
+    """(words, arrays) that `write_agent` has written.
+
+    Raises:
+        UserError: where the folder has no agent, or one of another kind.
+        DamagedFile: where the file was cut short or changed.
+        StorageFailed: where it cannot be read.
+    """
+    path = folder / TENSORS
+    if not path.exists():
+        raise UserError(f"{folder} has no {TENSORS}; `agent.save(folder)` writes one")
+    data = read_capped(path, LARGEST)
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        arrays = safetensors.numpy.load(data)
+        whole = header["sha256"] == _digest(header["agent"], arrays)
+        words: dict[str, Any] = json.loads(header["agent"])
+    except Exception as error:
+        # safetensors, json and the header's reader each have errors of their own for bytes that are none
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    if not whole:
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
+    if words.get("schema") != SCHEMA:
+        raise DamagedFile(f"{path} has schema {words.get('schema')!r}; this version reads {SCHEMA}")
+    if words.get("kind") != kind:
+        raise UserError(f"{path} holds a {words.get('kind')}; want a {kind}")
+    return words, arrays
+
+
+def module_arrays(prefix: str, module: nn.Module) -> Arrays:
+    """Parameters, buffers and generators of a module."""
+    return {f"{prefix}.{name}": value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def load_module(prefix: str, module: nn.Module, arrays: Arrays) -> None:
+    """What `module_arrays` gave, into a module of the same shape."""
+    module.load_state_dict(_tensors(prefix, arrays))
+
+
+def optimiser_arrays(prefix: str, optimiser: torch.optim.Optimizer) -> Arrays:
+    """The running averages of an optimiser; its rates come from the settings."""
+    state = optimiser.state_dict()["state"]
+    return {f"{prefix}.{i}.{name}": value.numpy().copy() for i, of in state.items() for name, value in of.items()}
+
+
+def load_optimiser(prefix: str, optimiser: torch.optim.Optimizer, arrays: Arrays) -> None:
+    """What `optimiser_arrays` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _tensors(prefix, arrays).items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _tensors(prefix: str, arrays: Arrays) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {name[len(start) :]: torch.from_numpy(a.copy()) for name, a in arrays.items() if name.startswith(start)}
+
+
+def _digest(text: str, arrays: Arrays) -> str:
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        sha.update(arrays[name].tobytes())
+    return sha.hexdigest()

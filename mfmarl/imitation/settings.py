@@ -1,0 +1,61 @@
+"""Settings that every imitator has: what is seen, what is done, and how wide its networks are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mfmarl.errors import UserError
+from mfmarl.imitation.spaces import Spaces
+from mfmarl.model_text import one_line
+
+
+class SpacesConfig(BaseModel):
+    """What is seen and done, in keys of a mapping."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_dim: int = Field(ge=1, description="entries of a state")
+    action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
+    low: tuple[float, ...] = Field((), description="of a continuous action's entries; empty for numbered actions")
+    high: tuple[float, ...] = Field((), description="of a continuous action's entries")
+    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Self:
+        want = self.action_dim if self.low or self.high else 0
+        for name, bounds in (("low", self.low), ("high", self.high)):
+            if len(bounds) != want:
+                raise ValueError(f"{name} has {len(bounds)} entries; want action_dim = {want}, or none of both")
+        if any(a >= b for a, b in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"low {list(self.low)} is not below high {list(self.high)}")
+        return self
+
+    @property
+    def spaces(self) -> Spaces:
+        """What is seen and done."""
+        return Spaces(self.state_dim, self.action_dim, self.low, self.high)
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
+    """Settings as given, or as a mapping.
+
+    Raises:
+        UserError: for a key that there is not, or a value out of range.
+    """
+    if isinstance(config, model):
+        return config
+    try:
+        return model.model_validate(config)
+    except ValidationError as error:
+        raise UserError(one_line(error, {}, model.__name__, model)) from None
+
+
+def of_spaces(spaces: Spaces) -> dict[str, Any]:
+    """The keys of a config that say what is seen and done."""
+    return {"state_dim": spaces.state_dim, "action_dim": spaces.action_dim, "low": spaces.low, "high": spaces.high}
