@@ -77,12 +77,34 @@ def perceptron(
         layer = nn.Linear(a, b)
         nn.init.orthogonal_(layer.weight, last_gain if last else 2.0**0.5, generator=generator)
         nn.init.zeros_(layer.bias)
-        layers.append(nn.utils.parametrizations.spectral_norm(layer) if spectral_norm else layer)
+        layers.append(_spectral(layer, generator) if spectral_norm else layer)
         if not last:
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU())
             if dropout:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout, generator))
     return nn.Sequential(*layers)
+
+
+def _spectral(layer: nn.Linear, generator: torch.Generator) -> nn.Module:
+    # the first guess of the singular vectors is drawn from the global generator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        return nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=2)
+
+
+class Dropout(nn.Module):
+    """`nn.Dropout` with a generator of its own: the global one would not be repeated."""
+
+    def __init__(self, share: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.share, self.generator = share, generator
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[..., units]; units of training rows are 0 with probability `share`, the others scaled up for it."""
+        if not self.training:
+            return rows
+        kept = torch.rand(rows.shape, generator=self.generator) >= self.share
+        return rows * kept / (1.0 - self.share)
 
 
 class Actor(nn.Module):
@@ -120,18 +142,24 @@ class Actor(nn.Module):
         entries = spaces.action_dim if spaces.continuous else 0
         self.register_parameter("log_std", nn.Parameter(torch.full((entries,), log_std)) if entries else None)
         low, high = torch.tensor(spaces.low), torch.tensor(spaces.high)
-        self.register_buffer("centre", (low + high) / 2, persistent=False)
-        self.register_buffer("reach", (high - low) / 2, persistent=False)
+        for name, of_range in (("low", low), ("high", high), ("centre", (low + high) / 2), ("reach", (high - low) / 2)):
+            self.register_buffer(name, of_range, persistent=False)
 
+    low: Tensor
+    high: Tensor
     centre: Tensor
     reach: Tensor
 
     def law(self, states: Tensor) -> ActionLaw:
         """Of states [R, D]."""
-        out = self.net(self.norm(states))
+        return self.law_of_normed(self.norm(states))
+
+    def law_of_normed(self, rows: Tensor) -> ActionLaw:
+        """Of states that are normalised already: [R, D]."""
+        out = self.net(rows)
         if self.log_std is None:
             return Categorical(torch.log_softmax(out, -1))
-        return Gaussian(self.centre + self.reach * out, self.log_std + self.reach.log())
+        return Gaussian(self.centre + self.reach * out, self.log_std + self.reach.log(), self.low, self.high)
 
     def mode(self, states: Tensor) -> Tensor:
         """The likeliest actions of states [R, D]: [R] or [R, A]."""
