@@ -30,6 +30,9 @@ class PPOConfig(BaseModel):
     clip: float = Field(0.2, gt=0, description="how far the ratio of probabilities may leave 1")
     entropy: float = Field(0.0, ge=0, description="weight of the entropy bonus, in nats")
     value_weight: float = Field(0.5, ge=0, description="of the critic's loss")
+    reward_scale: float = Field(
+        0.1, gt=0, description="rewards are learnt from times this; fixed, as a batch's own scale would amplify noise"
+    )
     epochs: int = Field(10, ge=1, description="passes over a rollout")
     minibatch: int = Field(256, ge=1, description="steps of one gradient step")
     max_grad_norm: float = Field(0.5, gt=0, description="gradients are scaled down to it")
@@ -65,7 +68,6 @@ class PPO:
         self.config, self.policy_lr = config, policy_lr
         self.actor = Actor(spaces, hidden, stream(seed, "actor"), activation=config.activation, log_std=config.log_std)
         self.critic = Critic(self.actor.norm, hidden, stream(seed, "critic"), activation=config.activation)
-        """Of values times 1 - gamma, which are of the size of one reward whatever gamma is."""
         self.parameters = [*self.actor.parameters(), *self.critic.net.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, policy_lr, eps=1e-5, fused=True)
         self.updates = 0
@@ -87,11 +89,10 @@ class PPO:
             progress: the share of the planned interactions that is over.
         """
         config = self.config
-        scale = 1.0 - config.discount if config.discount < 1.0 else 1.0
         with torch.no_grad():
             states = self.actor.norm(steps.states)
             values = self.critic(torch.cat([steps.states, steps.next_states]))
-            traced = advantages(*values.chunk(2), scale * rewards, rollout, config.discount, config.trace_decay)
+            traced = advantages(*values.chunk(2), config.reward_scale * rewards, rollout, config.discount, config.trace_decay)
             advantage, target = traced.advantage.flatten(), traced.target.flatten()
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         for group in self.optimiser.param_groups:
