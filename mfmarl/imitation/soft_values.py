@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from mfmarl.errors import UserError
 
@@ -46,11 +45,11 @@ def soft_values(transitions: Array, rewards: Array, discount: float, max_iterati
     V = np.zeros(states)
     for _ in range(max_iterations):
         Q = paid + discount * transitions @ V
-        before, V = V, logsumexp(Q, axis=1)
+        before, V = V, np.logaddexp.reduce(Q, axis=1)
         if np.abs(V - before).max() <= ROUNDING * (1 - discount) * max(1.0, np.abs(V).max()):
             break
     Q = paid + discount * transitions @ V
-    V = logsumexp(Q, axis=1)
+    V = np.logaddexp.reduce(Q, axis=1)
     return SoftValues(V, Q, np.exp(Q - V[:, None]))
 
 
