@@ -61,18 +61,13 @@ def load_agent(
     checkpoint = latest_valid(folder)
     if checkpoint is None:
         raise UserError(f"{folder} holds no saved agent; want a folder that {kind.__name__}.save wrote")
-    tensors = checkpoint.tensors
+    tensors, state = checkpoint.tensors, checkpoint.states.get("agent", {})
+    method = state.get("method")
+    if method != kind.__name__:
+        raise UserError(f"{folder} holds {method or 'no agent'}, no {kind.__name__}; load it by its own class")
     try:
-        state = checkpoint.states["agent"]
-        if state["method"] != kind.__name__:
-            raise UserError(f"{folder} holds a {state['method']}; load it with {state['method']}.load")
         agent = kind(state["config"], env, demonstrations, state["seed"])
         counts = Counts(**state["counts"])
-        if demonstrations is not None and counts.demonstrations != demonstrations.steps:
-            raise UserError(
-                f"{folder} was trained on {counts.demonstrations} steps of demonstrations; these have "
-                f"{demonstrations.steps}"
-            )
         agent.ppo.actor.load_state_dict(_tensors(tensors["actor"]))
         agent.ppo.critic.net.load_state_dict(_tensors(tensors["critic"]))
         agent.discriminator.load_state_dict(_tensors(tensors["discriminator"]))
@@ -86,6 +81,11 @@ def load_agent(
         agent.history = state["history"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
+    if demonstrations is not None and counts.demonstrations != demonstrations.steps:
+        raise UserError(
+            f"{folder} was trained on {counts.demonstrations} steps of demonstrations; these have "
+            f"{demonstrations.steps}"
+        )
     return agent
 
 
