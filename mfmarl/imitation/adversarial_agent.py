@@ -63,6 +63,8 @@ class AdversarialAgent(ABC, Generic[Config]):
         self.history: list[Row] = []
         self.past: deque[Steps] = deque(maxlen=config.past_rollouts + 1)
         self.ended = Ended(config.num_envs)
+        self.task_ends = demonstrations is None or bool(demonstrations.terminated.any())
+        """Whether the task was seen to end by anything but time."""
         self.places: list[Place] | None = None
         """Where the environments are, after `train` and between its rounds; None before them."""
 
@@ -111,14 +113,17 @@ class AdversarialAgent(ABC, Generic[Config]):
         return self.discriminator.logit(self.discriminator.rows(steps), steps)
 
     def reward(self, steps: Steps | Transitions) -> Tensor:
-        """What each step of the policy is paid: [n]. The task's end is paid with the endless stay that follows it."""
+        """What each step of the policy is paid: [n]; above what one in the absorbing state is, if that is told apart.
+
+        The endless stay after the task's end would be worth r_0 / (1 - gamma). With r_0 taken off every reward it is
+        worth nothing, as termination says, and the best policy is the same; the critic is spared a large value that
+        changes with the discriminator.
+        """
         steps = self._with_log_prob(steps)
-        if not self.config.absorbing:
+        if not (self.config.absorbing and self.task_ends):
             return reward_of(self.logit(steps), self.reward_form)
         paid = reward_of(self.logit(steps.beside(steps[:1].staying())), self.reward_form)
-        discount = self.config.ppo.discount
-        stay = discount / (1.0 - discount) * paid[-1]
-        return paid[:-1] + stay * (steps.terminated & ~steps.absorbing)
+        return paid[:-1] - paid[-1]
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
@@ -157,6 +162,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         for i in range(len(self.history), rounds):
             rollout = collector.collect(lambda states: ppo.actor.act(states, self.generator), config.rollout)
             steps = ppo.with_log_prob(Steps.of(rollout))
+            self.task_ends |= bool(steps.terminated.any())
             self.past.append(steps.with_absorbing() if config.absorbing else steps)
             figures = self._tell_apart(expert)
             before = ppo.updates

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
 from mfmarl.errors import UserError
@@ -40,12 +40,6 @@ class AdversarialConfig(BaseModel):
     num_envs: int = Field(8, ge=1, le=4096, description="environments played side by side")
     rollout: int = Field(128, ge=1, description="steps of each in one round")
     ppo: PPOConfig = Field(default_factory=PPOConfig, description="of the policy's learning")
-
-    @model_validator(mode="after")
-    def _worth_of_staying(self) -> AdversarialConfig:
-        if self.absorbing and self.ppo.discount == 1.0:
-            raise ValueError("absorbing=True needs ppo.discount below 1: an endless stay is worth r / (1 - discount)")
-        return self
 
     @property
     def spaces(self) -> Spaces:
