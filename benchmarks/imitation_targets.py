@@ -61,10 +61,18 @@ TASKS: dict[str, tuple[Callable[[States], NDArray[Any]], int]] = {
     "Pendulum-v1": (swing_up, 98_000),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {},
-    "Acrobot-v1": {},
-    "Pendulum-v1": {"gradient_penalty": 0.1, "ppo": {"discount": 0.95}},
-}
+    "CartPole-v1": {
+        "policy_lr": 2e-3, "discriminator_lr": 1e-3, "ppo": {"minibatch": 256, "epochs": 6},
+    },
+    "Acrobot-v1": {
+        "policy_lr": 2e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10, "gradient_penalty": 1.0,
+        "ppo": {"minibatch": 256, "epochs": 6},
+    },
+    "Pendulum-v1": {
+        "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10, "gradient_penalty": 0.1,
+        "num_envs": 16, "ppo": {"minibatch": 512, "discount": 0.95},
+    },
+}  # fmt: skip
 PROBE = "survival probe"
 
 

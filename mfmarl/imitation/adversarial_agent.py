@@ -17,8 +17,14 @@ from mfmarl.errors import UserError
 from mfmarl.imitation.adversarial_config import Config, checked
 from mfmarl.imitation.adversarial_state import load_agent, save_agent
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
-from mfmarl.imitation.discriminator import Discriminator, Inputs, RewardForm, discriminator_loss, gradient_penalty
-from mfmarl.imitation.discriminator import reward_of
+from mfmarl.imitation.discriminator import (
+    Discriminator,
+    Inputs,
+    RewardForm,
+    discriminator_loss,
+    gradient_penalty,
+    reward_of,
+)
 from mfmarl.imitation.ended import Ended, leak_of, lengths_warning
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.ppo import PPO
@@ -90,7 +96,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             own, theirs = discriminator.rows(policy), discriminator.rows(expert)
         discriminator.train()
         logit = discriminator.logit(torch.cat([theirs, own]), expert.beside(policy))
-        of_expert, of_policy = logit.split([len(expert), len(policy)])
+        of_expert, of_policy = logit[: len(expert)], logit[len(expert) :]
         loss = told = discriminator_loss(of_expert, of_policy, config.label_noise)
         figures = {
             "cross_entropy": told,
@@ -201,9 +207,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         save_agent(self, folder)
 
     @classmethod
-    def load(
-        cls, folder: Path, env: str | MakeEnv | None = None, demonstrations: Demonstrations | None = None
-    ) -> Self:
+    def load(cls, folder: Path, env: str | MakeEnv | None = None, demonstrations: Demonstrations | None = None) -> Self:
         """What `save` wrote last. Environment and demonstrations are not stored; give those that it had, to go on.
 
         Raises:

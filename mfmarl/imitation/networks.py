@@ -177,9 +177,7 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """States -> values; `norm` is the actor's own, which sees the same states."""
 
-    def __init__(
-        self, norm: RunningNorm, hidden: Sequence[int], seed: int, *, activation: Activation = "tanh"
-    ) -> None:
+    def __init__(self, norm: RunningNorm, hidden: Sequence[int], seed: int, *, activation: Activation = "tanh") -> None:
         super().__init__()
         self.norm = norm
         self.net = perceptron(len(norm.mean), hidden, 1, torch.Generator().manual_seed(seed), activation=activation)

@@ -91,8 +91,9 @@ class PPO:
         config = self.config
         with torch.no_grad():
             states = self.actor.norm(steps.states)
-            values = self.critic(torch.cat([steps.states, steps.next_states]))
-            traced = advantages(*values.chunk(2), config.reward_scale * rewards, rollout, config.discount, config.trace_decay)
+            value, after = self.critic(torch.cat([steps.states, steps.next_states])).chunk(2)
+            paid = config.reward_scale * rewards
+            traced = advantages(value, after, paid, rollout, config.discount, config.trace_decay)
             advantage, target = traced.advantage.flatten(), traced.target.flatten()
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         for group in self.optimiser.param_groups:

@@ -40,8 +40,8 @@ class Steps:
     def __len__(self) -> int:
         return len(self.states)
 
-    def __getitem__(self, rows: Tensor) -> Steps:
-        """Those at `rows` [m]: indices, or booleans [n]."""
+    def __getitem__(self, rows: Tensor | slice) -> Steps:
+        """Those at `rows` [m]: indices, booleans [n], or a slice."""
         return Steps(*(getattr(self, f.name)[rows] for f in fields(Steps)))
 
     def tensors(self) -> dict[str, Tensor]:

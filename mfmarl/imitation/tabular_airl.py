@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from mfmarl.errors import UserError
@@ -48,7 +49,9 @@ def shaped_reward(
     """
     S, A, _ = transitions.shape
     if not np.isfinite(log_pi[expert > 0]).all():
-        raise UserError("shaped_reward: the policy never plays an action that the expert does; log pi is infinite there")
+        raise UserError(
+            "shaped_reward: the policy never plays an action that the expert does; log pi is infinite there"
+        )
     of_expert, of_policy = expert[..., None] * transitions, policy[..., None] * transitions
     seen = np.nonzero(of_expert + of_policy > 0)
     rows = _design(S, A, seen, discount, state_only)
@@ -61,26 +64,28 @@ def shaped_reward(
 
     def curvature(x: Array) -> Array:
         D = expit(rows @ x - offset)
-        return (rows * ((own + theirs) * D * (1 - D))[:, None]).T @ rows
+        bends: Array = (rows * ((own + theirs) * D * (1 - D))[:, None]).T @ rows
+        return bends
 
-    start = np.linalg.lstsq(rows, offset, rcond=None)[0]
+    # least squares, as a pseudoinverse, takes the shortest of the steps that there are along flat directions
+    x: Array = np.linalg.pinv(rows) @ offset
     for _ in range(100):
-        slope = loss(start)[1]
+        now, slope = loss(x)
         if np.abs(slope).max() < 1e-14:
             break
-        step = np.linalg.lstsq(curvature(start), slope, rcond=1e-12)[0]
-        whole, by = loss(start)[0], 1.0
-        while loss(start - by * step)[0] > whole and by > 1e-9:
+        step: Array = np.linalg.pinv(curvature(x), rcond=1e-12) @ slope
+        by = 1.0
+        while loss(x - by * step)[0] > now and by > 1e-9:
             by /= 2
-        start = start - by * step
+        x = x - by * step
     width = S if state_only else S * A
-    g = start[:width] if state_only else start[:width].reshape(S, A)
-    h = start[width:]
+    g: Array = x[:width] if state_only else x[:width].reshape(S, A)
+    h: Array = x[width:]
     f = (g[:, None, None] if state_only else g[..., None]) + discount * h - h[:, None, None] + np.zeros((S, A, S))
-    return Shaped(g, h, f, loss(start)[0], _only_a_constant(rows, width))
+    return Shaped(g, h, f, loss(x)[0], _only_a_constant(rows, width))
 
 
-def _design(S: int, A: int, seen: tuple[Array, ...], discount: float, state_only: bool) -> Array:
+def _design(S: int, A: int, seen: tuple[NDArray[np.intp], ...], discount: float, state_only: bool) -> Array:
     """[n, S or S A, + S]: f of each (s, a, s') that was seen is its row times (g, h)."""
     s, a, after = seen
     n, width = len(s), S if state_only else S * A

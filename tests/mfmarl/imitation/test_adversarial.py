@@ -118,7 +118,9 @@ def test_weight_decay_shrinks_weights() -> None:
     assert decayed.norm() < free.norm() / 2
 
 
-def test_several_discriminator_steps_and_past_rollouts(balanced: Demonstrations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_discriminator_steps_and_past_rollouts(
+    balanced: Demonstrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Steps] = []
     update = GAILAgent.update
 
