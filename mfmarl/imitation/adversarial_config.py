@@ -37,8 +37,8 @@ class AdversarialConfig(BaseModel):
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty on the discriminator's weights")
     past_rollouts: int = Field(0, ge=0, description="earlier rollouts that the discriminator goes on to see")
     absorbing: bool = Field(True, description="whether what follows the task's end is told apart, and paid, as a state")
-    num_envs: int = Field(8, ge=1, le=4096, description="environments played side by side")
-    rollout: int = Field(128, ge=1, description="steps of each in one round")
+    num_envs: int = Field(32, ge=1, le=4096, description="environments played side by side")
+    rollout: int = Field(32, ge=1, description="steps of each in one round")
     ppo: PPOConfig = Field(default_factory=PPOConfig, description="of the policy's learning")
 
     @property
