@@ -89,9 +89,17 @@ class AdversarialAgent(ABC, Generic[Config]):
         return self.ppo.actor
 
     def update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
-        """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares."""
+        """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares.
+
+        Raises:
+            UserError: for sides of unequal size.
+        """
         config, discriminator = self.config, self.discriminator
         policy, expert = self._with_log_prob(policy_batch), self._with_log_prob(expert_batch)
+        if len(policy) != len(expert) or not len(policy):
+            raise UserError(
+                f"update: {len(policy)} steps of the policy and {len(expert)} of the expert; want as many of each"
+            )
         with torch.no_grad():
             own, theirs = discriminator.rows(policy), discriminator.rows(expert)
         discriminator.train()
@@ -145,24 +153,26 @@ class AdversarialAgent(ABC, Generic[Config]):
         """
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
+        rounds = max(1, -(-interactions // self.config.steps_a_round))
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
             self.demonstrations.check_fits(collector.spaces, str(self.env))
             if self.places is not None:
                 collector.go_to(self.places)
             with _one_thread():
-                self._rounds(collector, max(1, -(-interactions // self.config.steps_a_round)), callback)
+                self._rounds(collector, self.demonstrations, rounds, callback)
         finally:
             collector.close()
         return Result(self.ppo.actor, self.history, self.counts)
 
-    def _rounds(self, collector: Collector, rounds: int, callback: Callable[[Row], None] | None) -> None:
-        assert self.demonstrations is not None
+    def _rounds(
+        self, collector: Collector, demonstrations: Demonstrations, rounds: int, callback: Callable[[Row], None] | None
+    ) -> None:
         config, ppo = self.config, self.ppo
-        expert = Steps.of(self.demonstrations.transitions)
+        expert = Steps.of(demonstrations.transitions)
         if not self.history:
             ppo.actor.norm.update(expert.states)
-            self._warn(leak_of(self.demonstrations))
+            self._warn(leak_of(demonstrations))
         if config.absorbing:
             expert = expert.with_absorbing()
         for i in range(len(self.history), rounds):
@@ -176,7 +186,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             self.counts = self.counts.plus(interactions=len(steps), updates=ppo.updates - before)
             self.places = collector.places
             counted = {name: getattr(self.counts, name) for name in ("demonstrations", "interactions", "updates")}
-            ended = self.ended.take(rollout) | self.ended.apart(self.demonstrations)
+            ended = self.ended.take(rollout) | self.ended.apart(demonstrations)
             row = {"round": i + 1, **counted, **ended, **figures}
             self.history.append(row)
             if i + 1 == rounds and ended:
