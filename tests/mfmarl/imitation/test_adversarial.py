@@ -21,6 +21,7 @@ from mfmarl.imitation.ended import Ended, lengths_apart
 from mfmarl.imitation.gail import GAILAgent
 from mfmarl.imitation.rollout import Collector, Rollout, episodes, spaces_of
 from mfmarl.imitation.steps import Steps
+from mfmarl.imitation.survival import survival_probe
 
 CARTPOLE: dict[str, Any] = {"state_dim": 4, "action_dim": 2, "hidden_dims": (16,), "num_envs": 2, "rollout": 32}
 PENDULUM: dict[str, Any] = {**CARTPOLE, "state_dim": 3, "action_dim": 1, "low": (-2.0,), "high": (2.0,)}
@@ -278,3 +279,10 @@ def test_wrong_settings(balanced: Demonstrations) -> None:
 def test_any_function_that_makes_an_environment_will_do(balanced: Demonstrations) -> None:
     result = GAILAgent(CARTPOLE, lambda: gym.make("CartPole-v1", max_episode_steps=20), balanced).train(64)
     assert result.history[-1]["length"] <= 20
+
+
+def test_survival_probe_is_told_by_its_seed() -> None:
+    config = CARTPOLE | {"absorbing": True}
+    one, same = (survival_probe(GAILAgent, config, 64, seed=2, demonstrations=4) for _ in range(2))
+    assert one == same
+    assert 8 < one < 60, "two rounds change a random policy little"
