@@ -6,16 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mfmarl.imitation.airl import AIRLAgent as AIRLAgent
     from mfmarl.imitation.bc import BCAgent as BCAgent
     from mfmarl.imitation.dagger import DAggerAgent as DAggerAgent
+    from mfmarl.imitation.demonstrations import Demonstrations as Demonstrations
+    from mfmarl.imitation.gail import GAILAgent as GAILAgent
     from mfmarl.imitation.mega_dagger.model_based import MEGADAggerAgent as MEGADAggerAgent
     from mfmarl.imitation.mega_dagger.multi_expert import MultiExpertAgent as MultiExpertAgent
     from mfmarl.imitation.mega_dagger.safety_filter import SafetyFilterAgent as SafetyFilterAgent
 
 # by name, so that what needs no torch comes without it
 AGENTS = {
+    "AIRLAgent": "mfmarl.imitation.airl",
     "BCAgent": "mfmarl.imitation.bc",
     "DAggerAgent": "mfmarl.imitation.dagger",
+    "GAILAgent": "mfmarl.imitation.gail",
     "MEGADAggerAgent": "mfmarl.imitation.mega_dagger.model_based",
     "MultiExpertAgent": "mfmarl.imitation.mega_dagger.multi_expert",
     "SafetyFilterAgent": "mfmarl.imitation.mega_dagger.safety_filter",
@@ -23,6 +28,10 @@ AGENTS = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Demonstrations":
+        from mfmarl.imitation.demonstrations import Demonstrations
+
+        return Demonstrations
     if name not in AGENTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(AGENTS[name]), name)

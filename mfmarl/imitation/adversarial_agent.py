@@ -2,78 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.adversarial_config import Config, checked
+from mfmarl.imitation.adversarial_state import load_agent, save_agent
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
-from mfmarl.imitation.ppo import PPO, Played, PPOConfig
+from mfmarl.imitation.discriminator import (
+    Discriminator,
+    Inputs,
+    RewardForm,
+    discriminator_loss,
+    gradient_penalty,
+    reward_of,
+)
+from mfmarl.imitation.ended import Ended, leak_of, lengths_warning
+from mfmarl.imitation.networks import Actor
+from mfmarl.imitation.ppo import PPO
+from mfmarl.imitation.repeatable import Place
 from mfmarl.imitation.result import Counts, Result, generator
-from mfmarl.imitation.rollout import Collector, MakeEnv, Rollout
-from mfmarl.imitation.spaces import Spaces
-from mfmarl.model_text import one_line
+from mfmarl.imitation.rollout import Collector, MakeEnv
+from mfmarl.imitation.steps import Steps
 from mfmarl.seeding import stream
 
-
-class AdversarialConfig(BaseModel):
-    """Settings of adversarial imitation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    state_dim: int = Field(ge=1, description="entries of a state")
-    action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
-    low: tuple[float, ...] = Field((), description="of a continuous action's entries; empty for numbered actions")
-    high: tuple[float, ...] = Field((), description="of a continuous action's entries")
-    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers, of all networks")
-    policy_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the policy at the start")
-    discriminator_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the discriminator")
-    use_spectral_norm: bool = Field(False, description="weights of the discriminator over their largest singular value")
-    gradient_penalty: float = Field(10.0, ge=0, description="weight of (|grad logit| - 1)^2; 0 for none")
-    discriminator_steps: int = Field(5, ge=1, description="gradient steps of the discriminator in each round")
-    discriminator_batch: int = Field(1024, ge=1, description="steps of each side in one of them")
-    label_noise: float = Field(0.0, ge=0, lt=0.5, description="share of demonstrations that count as the policy's")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of the discriminator's hidden units")
-    weight_decay: float = Field(0.0, ge=0, description="of the discriminator's weights, a gradient step")
-    past_rollouts: int = Field(0, ge=0, description="earlier rollouts that the discriminator goes on to see")
-    num_envs: int = Field(8, ge=1, le=4096, description="environments played side by side")
-    rollout: int = Field(256, ge=1, description="steps of each in one round")
-    ppo: PPOConfig = Field(default_factory=PPOConfig, description="of the policy's learning")
-
-    @property
-    def spaces(self) -> Spaces:
-        """What is seen and done."""
-        return Spaces(self.state_dim, self.action_dim, self.low, self.high)
-
-
-Config = TypeVar("Config", bound=AdversarialConfig)
-
-
-def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
-    """Settings as given, or as a mapping.
-
-    Raises:
-        UserError: for a key that there is not, or a value out of range.
-    """
-    if isinstance(config, model):
-        return config
-    try:
-        return model.model_validate(config)
-    except ValidationError as error:
-        raise UserError(one_line(error, {}, model.__name__, model)) from None
+Row = dict[str, Any]
 
 
 class AdversarialAgent(ABC, Generic[Config]):
     """A policy, and a network that is paid to tell it from the expert."""
 
+    config_type: type[Config]
+
     def __init__(
         self,
-        config: Config,
+        config: Config | Mapping[str, Any],
         env: str | MakeEnv | None = None,
         demonstrations: Demonstrations | None = None,
         seed: int = 0,
@@ -82,131 +53,193 @@ class AdversarialAgent(ABC, Generic[Config]):
         env, demonstrations: what `train` plays and imitates; `update` and `reward` do without.
 
         Raises:
-            UserError: for demonstrations of other spaces.
+            UserError: for settings that are wrong, or demonstrations of other spaces.
         """
-        self.config, self.env, self.demonstrations, self.seed = config, env, demonstrations, seed
+        self.config = config = checked(self.config_type, config)
+        self.env, self.demonstrations, self.seed = env, demonstrations, seed
         if demonstrations is not None:
             demonstrations.check_fits(config.spaces, "the agent")
-        self.ppo = PPO(config.spaces, config.ppo, stream(seed, "ppo"), config.hidden_dims, config.policy_lr)
-        self.discriminator = self.networks(stream(seed, "discriminator"))
-        self.optimiser = torch.optim.Adam(
-            self.discriminator.parameters(), config.discriminator_lr, weight_decay=config.weight_decay
-        )
         self.generator = generator(stream(seed, "draws"))
+        self.ppo = PPO(config.spaces, config.ppo, stream(seed, "ppo"), config.hidden_dims, config.policy_lr)
+        self.discriminator = self.score(Inputs(config.spaces, self.ppo.actor.norm), self.generator).eval()
+        self.optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), config.discriminator_lr, weight_decay=config.weight_decay, fused=True
+        )
         self.counts = Counts(demonstrations=0 if demonstrations is None else demonstrations.steps)
+        self.history: list[Row] = []
+        self.past: deque[Steps] = deque(maxlen=config.past_rollouts + 1)
+        self.ended = Ended(config.num_envs)
+        self.task_ends = demonstrations is None or bool(demonstrations.terminated.any())
+        """Whether the task was seen to end by anything but time."""
+        self.places: list[Place] | None = None
+        """Where the environments are, after `train` and between its rounds; None before them."""
 
     @abstractmethod
-    def networks(self, seed: int) -> nn.Module:
-        """What tells steps apart."""
-
-    @abstractmethod
-    def loss(self, policy: Played, expert: Played) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of telling steps [n] from steps [n], and figures of it."""
-
-    @abstractmethod
-    def reward(self, steps: Played) -> Tensor:
-        """What each step of the policy is paid: [n]."""
-
-    @abstractmethod
-    def seen(self, states: Tensor) -> None:
-        """Take states of both sides into the normaliser."""
+    def score(self, inputs: Inputs, generator: torch.Generator) -> Discriminator:
+        """The network that tells steps apart."""
 
     @property
-    def policy(self) -> nn.Module:
-        """The policy's network, an `Actor`."""
+    @abstractmethod
+    def reward_form(self) -> RewardForm:
+        """What a step is paid."""
+
+    @property
+    def policy(self) -> Actor:
+        """The policy's network."""
         return self.ppo.actor
 
-    def update(self, policy_batch: Played | Transitions, expert_batch: Played | Transitions) -> dict[str, float]:
-        """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares."""
-        policy, expert = self._played(policy_batch), self._played(expert_batch)
-        self.discriminator.train()
-        loss, figures = self.loss(policy, expert)
+    def update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
+        """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares.
+
+        Raises:
+            UserError: for sides of unequal size.
+        """
+        config, discriminator = self.config, self.discriminator
+        policy, expert = self._with_log_prob(policy_batch), self._with_log_prob(expert_batch)
+        if len(policy) != len(expert) or not len(policy):
+            raise UserError(
+                f"update: {len(policy)} steps of the policy and {len(expert)} of the expert; want as many of each"
+            )
+        with torch.no_grad():
+            own, theirs = discriminator.rows(policy), discriminator.rows(expert)
+        discriminator.train()
+        logit = discriminator.logit(torch.cat([theirs, own]), expert.beside(policy))
+        of_expert, of_policy = logit[: len(expert)], logit[len(expert) :]
+        loss = told = discriminator_loss(of_expert, of_policy, config.label_noise)
+        figures = {
+            "cross_entropy": told,
+            "expert_accuracy": (of_expert > 0).float().mean(),
+            "policy_accuracy": (of_policy < 0).float().mean(),
+        }
+        if config.gradient_penalty:
+            figures["gradient_penalty"] = gradient_penalty(discriminator, theirs, own, self.generator)
+            loss = loss + config.gradient_penalty * figures["gradient_penalty"]
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        self.discriminator.eval()
+        discriminator.eval()
         return {"discriminator_loss": float(loss.detach()), **{k: float(v.detach()) for k, v in figures.items()}}
 
     @torch.no_grad()
-    def _played(self, batch: Played | Transitions) -> Played:
-        """As tensors, with the log-probabilities that the policy of now gives those actions."""
-        if isinstance(batch, Played):
-            return batch
-        states, actions = torch.from_numpy(batch.states), torch.from_numpy(batch.actions)
-        log_prob = self.ppo.actor.law(states).log_prob(actions)
-        after, ended = torch.from_numpy(batch.next_states), torch.from_numpy(batch.terminated)
-        return Played(states, actions, after, log_prob, ended)
+    def logit(self, steps: Steps | Transitions) -> Tensor:
+        """Of D, that a step is the expert's: [n]."""
+        steps = self._with_log_prob(steps)
+        return self.discriminator.logit(self.discriminator.rows(steps), steps)
 
-    def train(
-        self, interactions: int, callback: Callable[[dict[str, Any]], None] | None = None
-    ) -> Result:
-        """Play and learn for as many steps of the environment; the last round may go beyond them.
+    def reward(self, steps: Steps | Transitions) -> Tensor:
+        """What each step of the policy is paid: [n]; above what one in the absorbing state is, if that is told apart.
+
+        The endless stay after the task's end would be worth r_0 / (1 - gamma). With r_0 taken off every reward it is
+        worth nothing, as termination says, and the best policy is the same; the critic is spared a large value that
+        changes with the discriminator.
+        """
+        steps = self._with_log_prob(steps)
+        if not (self.config.absorbing and self.task_ends):
+            return reward_of(self.logit(steps), self.reward_form)
+        paid = reward_of(self.logit(steps.beside(steps[:1].staying())), self.reward_form)
+        return paid[:-1] - paid[-1]
+
+    def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
+        """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
+
+        An agent that was loaded, or trained before, goes on where it was. Of two runs that plan the same number, one
+        through `save` and `load` after any round, all figures are the same.
+
+        Args:
+            callback: is given each round's row of the history; it may save the agent.
 
         Raises:
             UserError: where the agent has no environment or no demonstrations, or they do not fit each other.
         """
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
-        config = self.config
-        collector = Collector(self.env, config.num_envs, stream(self.seed, "play"))
-        self.demonstrations.check_fits(collector.spaces, str(self.env))
-        expert = self._played(self.demonstrations.transitions)
-        self.seen(expert.states)
-        rounds = max(1, -(-interactions // (config.rollout * config.num_envs)))
-        past: deque[Played] = deque(maxlen=config.past_rollouts + 1)
-        history: list[dict[str, Any]] = []
+        rounds = max(1, -(-interactions // self.config.steps_a_round))
+        collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
-            for i in range(rounds):
-                rollout = collector.collect(lambda s: self.ppo.actor.act(s, self.generator), config.rollout)
-                played = self.ppo.played(rollout)
-                past.append(played)
-                self.seen(played.states)
-                figures = self._tell_apart(list(past), expert)
-                with torch.no_grad():
-                    rewards = self.reward(played)
-                before = self.ppo.updates
-                figures |= self.ppo.learn(rollout, played, rewards, self.generator, i / rounds)
-                self.counts = self.counts.plus(
-                    interactions=config.rollout * config.num_envs, updates=self.ppo.updates - before
-                )
-                row = {"round": i + 1, **_counted(self.counts), **_returns(rollout), **figures}
-                history.append(row)
-                if callback is not None:
-                    callback(row)
+            self.demonstrations.check_fits(collector.spaces, str(self.env))
+            if self.places is not None:
+                collector.go_to(self.places)
+            with _one_thread():
+                self._rounds(collector, self.demonstrations, rounds, callback)
         finally:
             collector.close()
-        return Result(self.ppo.actor, history, self.counts)
+        return Result(self.ppo.actor, self.history, self.counts)
 
-    def _tell_apart(self, past: list[Played], expert: Played) -> dict[str, float]:
+    def _rounds(
+        self, collector: Collector, demonstrations: Demonstrations, rounds: int, callback: Callable[[Row], None] | None
+    ) -> None:
+        config, ppo = self.config, self.ppo
+        expert = Steps.of(demonstrations.transitions)
+        if not self.history:
+            ppo.actor.norm.update(expert.states)
+            self._warn(leak_of(demonstrations))
+        if config.absorbing:
+            expert = expert.with_absorbing()
+        for i in range(len(self.history), rounds):
+            rollout = collector.collect(lambda states: ppo.actor.act(states, self.generator), config.rollout)
+            steps = ppo.with_log_prob(Steps.of(rollout))
+            self.task_ends |= bool(steps.terminated.any())
+            self.past.append(steps.with_absorbing() if config.absorbing else steps)
+            figures = self._tell_apart(expert)
+            before = ppo.updates
+            figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
+            self.counts = self.counts.plus(interactions=len(steps), updates=ppo.updates - before)
+            self.places = collector.places
+            counted = {name: getattr(self.counts, name) for name in ("demonstrations", "interactions", "updates")}
+            ended = self.ended.take(rollout) | self.ended.apart(demonstrations)
+            row = {"round": i + 1, **counted, **ended, **figures}
+            self.history.append(row)
+            if i + 1 == rounds and ended:
+                self._warn(lengths_warning(ended["lengths_apart"], len(self.ended.last)))
+            if callback is not None:
+                callback(row)
+
+    def _warn(self, why: str | None) -> None:
+        if why is not None and not self.config.absorbing:
+            warnings.warn(f"{type(self).__name__}: {why}", UserWarning, stacklevel=5)
+
+    def _tell_apart(self, expert: Steps) -> dict[str, float]:
         """The discriminator's gradient steps of one round."""
-        size, figures = self.config.discriminator_batch, {}
-        for _ in range(self.config.discriminator_steps):
-            among = past[int(torch.randint(len(past), (), generator=self.generator))]
-            number = min(size, len(among.states), len(expert.states))
-            own = _rows(among, torch.randint(len(among.states), (number,), generator=self.generator))
-            theirs = _rows(expert, torch.randint(len(expert.states), (number,), generator=self.generator))
-            figures = self.update(own, self._refreshed(theirs))
+        config, figures = self.config, {}
+        for _ in range(config.discriminator_steps):
+            among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
+            number = min(config.discriminator_batch, len(among), len(expert))
+            own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
+            figures = self.update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
         return figures
 
-    def _refreshed(self, steps: Played) -> Played:
-        """Demonstrations with the log-probabilities of the policy of now."""
-        with torch.no_grad():
-            log_prob = self.ppo.actor.law(steps.states).log_prob(steps.actions)
-        return Played(steps.states, steps.actions, steps.next_states, log_prob, steps.terminated)
+    def save(self, folder: Path) -> None:
+        """Write all that training needs to go on: tensors as safetensors, the rest as JSON, whole or not at all.
+
+        Raises:
+            StorageFailed: where the disk does not take it; what was saved before stands.
+        """
+        save_agent(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path, env: str | MakeEnv | None = None, demonstrations: Demonstrations | None = None) -> Self:
+        """What `save` wrote last. Environment and demonstrations are not stored; give those that it had, to go on.
+
+        Raises:
+            UserError: for a folder of another method, or none.
+            DamagedFile: names the file.
+        """
+        return load_agent(cls, folder, env, demonstrations)
+
+    def _with_log_prob(self, batch: Steps | Transitions) -> Steps:
+        """As tensors; transitions have the log-probabilities of the policy of now, where they are asked for."""
+        if isinstance(batch, Steps):
+            return batch
+        steps = Steps.of(batch)
+        return self.ppo.with_log_prob(steps) if self.discriminator.needs_log_prob else steps
 
 
-def _rows(steps: Played, rows: Tensor) -> Played:
-    return Played(
-        steps.states[rows], steps.actions[rows], steps.next_states[rows], steps.log_prob[rows], steps.terminated[rows]
-    )
-
-
-def _counted(counts: Counts) -> dict[str, int]:
-    return {
-        "demonstrations": counts.demonstrations, "interactions": counts.interactions, "updates": counts.updates
-    }  # fmt: skip
-
-
-def _returns(rollout: Rollout) -> dict[str, float]:
-    """Mean reward a step of the environment itself, which no learner sees."""
-    return {"env_reward": float(rollout.rewards.mean())}
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small networks are slower on several threads, and add up in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

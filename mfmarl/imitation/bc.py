@@ -110,7 +110,9 @@ class BCAgent:
             if self.config.loss == "mse" and isinstance(law, Gaussian):
                 each = ((law.mean - actions) / actor.reach).square().mean(-1)
             else:
-                each = -law.log_prob(actions)
+                # a demonstrated action at a bound is fitted as the number that it is
+                plain = Gaussian(law.mean, law.log_std) if isinstance(law, Gaussian) else law
+                each = -plain.log_prob(actions)
             total = total + (each.mean() if weights is None else weighted_mean(each, weights))
         return total
 

@@ -1,17 +1,18 @@
-"""Telling an expert's steps from a policy's: the networks, their loss and the stabilisers that it takes."""
+"""Telling an expert's steps from a policy's: what networks see of a step, their loss, and what it pays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from mfmarl.imitation.networks import RunningNorm, perceptron
+from mfmarl.imitation.networks import RunningNorm
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.imitation.steps import Steps
 
 RewardForm = Literal["-log(1-D)", "log D", "log D - log(1-D)"]
 
@@ -45,66 +46,77 @@ def discriminator_loss(expert: Tensor, policy: Tensor, label_noise: float = 0.0)
 
 
 def gradient_penalty(
-    logit: Callable[[Tensor], Tensor], expert: Tensor, policy: Tensor, generator: torch.Generator
+    score: Callable[[Tensor], Tensor], expert: Tensor, policy: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Mean of (|grad logit| - 1)^2 between expert inputs [n, D] and policy inputs [n, D] (Gulrajani et al. 2017)."""
+    """Mean of (|grad score| - 1)^2 between expert inputs [n, W] and policy inputs [n, W] (Gulrajani et al. 2017)."""
     mix = torch.rand((len(expert), 1), generator=generator)
-    between = (mix * expert + (1 - mix) * policy).requires_grad_(True)
-    (slope,) = torch.autograd.grad(logit(between).sum(), between, create_graph=True)
+    between = (mix * expert + (1 - mix) * policy).detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(score(between).sum(), between, create_graph=True)
     penalty: Tensor = (slope.norm(dim=-1) - 1).square().mean()
     return penalty
 
 
-class Inputs(torch.nn.Module):
-    """States and actions as rows of one network: states normalised, actions one-hot, or as shares of their range."""
-
-    def __init__(self, spaces: Spaces) -> None:
-        super().__init__()
-        self.spaces = spaces
-        self.norm = RunningNorm(spaces.state_dim)
-        low, high = torch.tensor(spaces.low), torch.tensor(spaces.high)
-        self.register_buffer("centre", (low + high) / 2, persistent=False)
-        self.register_buffer("reach", (high - low) / 2, persistent=False)
+class Inputs(nn.Module):
+    """Steps as rows of a network: states normalised, actions one-hot or as shares of their range, absorbing or not."""
 
     centre: Tensor
     reach: Tensor
 
+    def __init__(self, spaces: Spaces, norm: RunningNorm) -> None:
+        """Args:
+        norm: the policy's own, which sees the same states.
+        """
+        super().__init__()
+        self.spaces, self.norm = spaces, norm
+        low, high = torch.tensor(spaces.low), torch.tensor(spaces.high)
+        self.register_buffer("centre", (low + high) / 2, persistent=False)
+        self.register_buffer("reach", (high - low) / 2, persistent=False)
+
+    @property
+    def states_width(self) -> int:
+        """Entries of a row of `states`."""
+        return self.spaces.state_dim + 1
+
     @property
     def width(self) -> int:
         """Entries of a row."""
-        return self.spaces.state_dim + self.spaces.action_dim
+        return self.states_width + self.spaces.action_dim
+
+    def states(self, states: Tensor, absorbing: Tensor) -> Tensor:
+        """[n, D], [n] -> [n, D + 1]; of the absorbing state all entries but the last are 0."""
+        return torch.cat([self.norm(states) * ~absorbing.unsqueeze(-1), absorbing.unsqueeze(-1)], -1)
 
     def actions(self, actions: Tensor) -> Tensor:
-        """[n] or [n, A] -> [n, A]; actions beyond their bounds count as the bound, which is what was played."""
+        """[n] or [n, A] -> [n, A]"""
         if not self.spaces.continuous:
             return functional.one_hot(actions.long(), self.spaces.action_dim).float()
-        return ((actions - self.centre) / self.reach).clamp(-1.0, 1.0)
+        return (actions - self.centre) / self.reach
 
-    def forward(self, states: Tensor, actions: Tensor) -> Tensor:
-        """[n, D], [n] or [n, A] -> [n, width]"""
+    def pairs(self, states: Tensor, actions: Tensor) -> Tensor:
+        """[n, D], [n] or [n, A] -> [n, D + A], where there is no absorbing state."""
         return torch.cat([self.norm(states), self.actions(actions)], -1)
 
-
-@dataclass(frozen=True)
-class Stabilisers:
-    """What keeps a discriminator from winning."""
-
-    gradient_penalty: float = 10.0
-    spectral_norm: bool = False
-    dropout: float = 0.0
-    label_noise: float = 0.0
+    def forward(self, steps: Steps) -> Tensor:
+        """[n, width]"""
+        actions = self.actions(steps.actions) * ~steps.absorbing.unsqueeze(-1)
+        return torch.cat([self.states(steps.states, steps.absorbing), actions], -1)
 
 
-def logit_network(
-    inputs: int, hidden: Sequence[int], seed: int, stabilisers: Stabilisers
-) -> torch.nn.Sequential:
-    """Rows [n, inputs] -> logits [n, 1]."""
-    return perceptron(
-        inputs,
-        hidden,
-        1,
-        torch.Generator().manual_seed(seed),
-        spectral_norm=stabilisers.spectral_norm,
-        dropout=stabilisers.dropout,
-        last_gain=1.0,
-    )
+class Discriminator(nn.Module, ABC):
+    """Rows of steps -> scores, and what the logit of D, that a step is the expert's, is of a score."""
+
+    needs_log_prob = False
+    """Whether the logit asks for what the policy thinks of the step."""
+
+    @abstractmethod
+    def rows(self, steps: Steps) -> Tensor:
+        """What the network sees of steps: [n, W]."""
+
+    @abstractmethod
+    def forward(self, rows: Tensor) -> Tensor:
+        """[n, W] -> scores [n]."""
+
+    def logit(self, rows: Tensor, steps: Steps) -> Tensor:
+        """Of steps and their rows: [n]."""
+        score: Tensor = self(rows)
+        return score

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mfmarl.imitation.tabular import Array, Process, soft_optimal
+from mfmarl.errors import UserError
+from mfmarl.imitation.soft_values import Array, occupancy, soft_values
 
 STEP = 1e-6
 """Of the differences that the Jacobian is worked out by: Newton's method needs it to a few digits only."""
@@ -35,16 +36,14 @@ class Recovered:
     """Whether the mismatch came down to the tolerance."""
 
 
-def state_features(process: Process) -> Array:
+def state_features(states: int, actions: int) -> Array:
     """phi[S, A, S]: which state it is; rewards are then of states."""
-    S, A = process.shape
-    return np.repeat(np.eye(S)[:, None], A, 1)
+    return np.repeat(np.eye(states)[:, None], actions, 1)
 
 
-def action_features(process: Process) -> Array:
+def action_features(states: int, actions: int) -> Array:
     """phi[S, A, S A]: which state and action it is."""
-    S, A = process.shape
-    return np.eye(S * A).reshape(S, A, S * A)
+    return np.eye(states * actions).reshape(states, actions, states * actions)
 
 
 def feature_expectation(x: ArrayLike, features: Array) -> Array:
@@ -53,7 +52,9 @@ def feature_expectation(x: ArrayLike, features: Array) -> Array:
 
 
 def maxent_irl(
-    process: Process,
+    transitions: Array,
+    start: Array,
+    discount: float,
     features: Array,
     expert: ArrayLike,
     tol: float = 1e-10,
@@ -65,23 +66,25 @@ def maxent_irl(
     theta is the one of least norm: what the expert does not tell, such as a constant, stays 0.
 
     Args:
+        transitions: P[S, A, S'].
+        start: [S], the initial distribution.
         features: phi[S, A, F].
-        expert: [F], its feature expectation, discounted as `Process.occupancy` is.
+        expert: [F], its feature expectation, of an occupancy with this discount that sums to 1.
         callback: is told every iteration and its mismatch, and ends it by True.
 
     Raises:
-        ValueError: for other shapes.
+        UserError: for other shapes, transitions that are no laws, or a discount out of range.
     """
     wanted = np.asarray(expert, float)
-    S, A = process.shape
+    S, A = transitions.shape[:2]
     if features.ndim != 3 or features.shape[:2] != (S, A) or wanted.shape != features.shape[2:]:
-        raise ValueError(
+        raise UserError(
             f"features have shape {features.shape}, the expert's expectation {wanted.shape}; want [{S}, {A}, F] and [F]"
         )
 
     def missing(theta: Array) -> Array:
-        pi = soft_optimal(process, features @ theta).policy
-        return wanted - feature_expectation(process.occupancy(pi), features)
+        pi = soft_values(transitions, features @ theta, discount).pi
+        return wanted - feature_expectation(occupancy(transitions, pi, start, discount), features)
 
     theta = np.zeros(len(wanted))
     off = missing(theta)
@@ -106,17 +109,18 @@ def maxent_irl(
             break
     reward = features @ theta
     mismatch = float(np.abs(off).max())
-    return Recovered(theta, reward, soft_optimal(process, reward).policy, mismatch, iterations, mismatch <= tol)
+    policy = soft_values(transitions, reward, discount).pi
+    return Recovered(theta, reward, policy, mismatch, iterations, mismatch <= tol)
 
 
-def shaping_between(process: Process, one: ArrayLike, other: ArrayLike) -> tuple[Array, float]:
+def shaping_between(transitions: Array, discount: float, one: ArrayLike, other: ArrayLike) -> tuple[Array, float]:
     """Potentials h[S] with one - other = h(s) - discount E h(s') as nearly as there are, and the largest error left.
 
     Rewards that differ so have the same best policies, in all dynamics only if h is constant (Ng, Harada and Russell
     1999).
     """
-    S, A = process.shape
+    S, A = transitions.shape[:2]
     difference = np.asarray(one, float) - np.asarray(other, float)
-    rows = np.repeat(np.eye(S)[:, None], A, 1) - process.discount * process.P
+    rows = np.repeat(np.eye(S)[:, None], A, 1) - discount * transitions
     h, *_ = np.linalg.lstsq(rows.reshape(S * A, S), difference.reshape(-1), rcond=None)
     return h, float(np.abs(rows @ h - difference).max())

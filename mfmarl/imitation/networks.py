@@ -100,12 +100,19 @@ def perceptron(
         layer = nn.Linear(a, b)
         nn.init.orthogonal_(layer.weight, last_gain if last else 2.0**0.5, generator=generator)
         nn.init.zeros_(layer.bias)
-        layers.append(nn.utils.parametrizations.spectral_norm(layer) if spectral_norm else layer)
+        layers.append(_spectral(layer, generator) if spectral_norm else layer)
         if not last:
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU())
             if dropout:
                 layers.append(Dropout(dropout, generator))
     return nn.Sequential(*layers)
+
+
+def _spectral(layer: nn.Linear, generator: torch.Generator) -> nn.Module:
+    # the first guess of the singular vectors is drawn from the global generator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        return nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=2)
 
 
 class Policy(nn.Module):
@@ -166,9 +173,11 @@ class Actor(Policy):
         entries = spaces.action_dim if spaces.continuous else 0
         self.register_parameter("log_std", nn.Parameter(torch.full((entries,), log_std)) if entries else None)
         low, high = torch.tensor(spaces.low), torch.tensor(spaces.high)
-        self.register_buffer("centre", (low + high) / 2, persistent=False)
-        self.register_buffer("reach", (high - low) / 2, persistent=False)
+        for name, of_range in (("low", low), ("high", high), ("centre", (low + high) / 2), ("reach", (high - low) / 2)):
+            self.register_buffer(name, of_range, persistent=False)
 
+    low: Tensor
+    high: Tensor
     centre: Tensor
     reach: Tensor
 
@@ -181,7 +190,7 @@ class Actor(Policy):
         out = self.net(rows)
         if self.log_std is None:
             return Categorical(torch.log_softmax(out, -1))
-        return Gaussian(self.centre + self.reach * out, self.log_std + self.reach.log())
+        return Gaussian(self.centre + self.reach * out, self.log_std + self.reach.log(), self.low, self.high)
 
 
 class Critic(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Episode
+from mfmarl.imitation.repeatable import Place, Repeatable
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.seeding import stream
 
@@ -51,7 +53,7 @@ def maker(env: str | MakeEnv) -> MakeEnv:
         gym.spec(env)
     except gym.error.Error as error:
         raise UserError(f"unknown environment {env!r}: {error}") from error
-    return lambda: gym.make(env)
+    return lambda: gym.make(env, disable_env_checker=True)
 
 
 def spaces_of(env: str | MakeEnv) -> Spaces:
@@ -67,15 +69,15 @@ class Collector:
 
     def __init__(self, env: str | MakeEnv, num_envs: int, seed: int) -> None:
         make = maker(env)
+        self._each = [Repeatable(make(), stream(seed, "env", b)) for b in range(num_envs)]
         self.envs: VectorEnv[Any, Any, Any] = SyncVectorEnv(
-            [make] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP
+            [partial(_itself, one) for one in self._each], autoreset_mode=AutoresetMode.SAME_STEP
         )
         self.spaces = Spaces.of(self.envs.single_observation_space, self.envs.single_action_space)
-        found: Any = self.envs.reset(seed=[stream(seed, "env", b) % 2**31 for b in range(num_envs)])[0]
+        found: Any = self.envs.reset()[0]
         self.states: NDArray[np.float32] = np.asarray(found, np.float32)
         self.interactions = 0
         """Steps of single environments so far."""
-        self._running = np.zeros(num_envs)
 
     def collect(self, act: Act, steps: int) -> Rollout:
         """Play `steps` steps in every environment."""
@@ -96,9 +98,23 @@ class Collector:
         self.interactions += steps * B
         return Rollout(states, np.stack(actions), rewards, after, terminated, truncated)
 
+    @property
+    def places(self) -> list[Place]:
+        """Where the environments are."""
+        return [one.place for one in self._each]
+
+    def go_to(self, places: Sequence[Place]) -> None:
+        """Bring the environments to where they were; their steps on the way do not count as interactions."""
+        found = [one.go_to(place) for one, place in zip(self._each, places, strict=True)]
+        self.states = np.stack(found).astype(np.float32)
+
     def close(self) -> None:
         """Close the environments."""
         self.envs.close()
+
+
+def _itself(env: Repeatable) -> Repeatable:
+    return env
 
 
 def episodes(env: str | MakeEnv, act: Act, number: int, seed: int, num_envs: int = 8) -> list[Episode]:

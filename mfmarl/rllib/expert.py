@@ -39,8 +39,8 @@ def ppo_expert(
         .environment(env)
         .env_runners(num_env_runners=0, num_envs_per_env_runner=COPIES, rollout_fragment_length=ROUND // COPIES)
         .training(
-            gamma=discount, lr=[[0, 1e-3], [steps, 0.0]], train_batch_size_per_learner=ROUND, minibatch_size=256, num_epochs=10,
-            vf_clip_param=float("inf"), grad_clip=0.5, lambda_=0.95, entropy_coeff=0.0,
+            gamma=discount, lr=[[0, 1e-3], [steps, 0.0]], train_batch_size_per_learner=ROUND, minibatch_size=256,
+            num_epochs=10, vf_clip_param=float("inf"), grad_clip=0.5, lambda_=0.95, entropy_coeff=0.0,
         )
         .rl_module(
             model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], fcnet_activation="tanh", vf_share_layers=False)

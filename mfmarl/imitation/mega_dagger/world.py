@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mfmarl.core.losses import weighted_mean
 from mfmarl.imitation.discriminator import Inputs
+from mfmarl.imitation.networks import RunningNorm
 from mfmarl.imitation.result import generator
 from mfmarl.imitation.saved import Arrays, load_module, load_optimiser, module_arrays, optimiser_arrays
 from mfmarl.imitation.spaces import Spaces
@@ -78,8 +79,8 @@ class EnsembleWorld:
 
     def __init__(self, spaces: Spaces, config: WorldConfig, seed: int) -> None:
         self.spaces, self.config, self.seed = spaces, config, seed
-        self.inputs = Inputs(spaces)
-        widths = (self.inputs.width, *config.hidden_dims, 2 * spaces.state_dim)
+        self.inputs = Inputs(spaces, RunningNorm(spaces.state_dim))
+        widths = (spaces.state_dim + spaces.action_dim, *config.hidden_dims, 2 * spaces.state_dim)
         self.net = StackedPerceptrons(config.members, widths, stream(seed, "world"))
         self.optimiser = torch.optim.Adam(self.net.parameters(), config.learning_rate, fused=True)
         self.generator = generator(stream(seed, "batches"))
@@ -99,11 +100,11 @@ class EnsembleWorld:
         before, after = torch.from_numpy(states), torch.from_numpy(next_states)
         n, change = len(before), after - before
         self.change = change.mean(0), change.std(0, correction=0) + 1e-6
-        norm = type(self.inputs.norm)(self.spaces.state_dim)
+        norm = RunningNorm(self.spaces.state_dim)
         norm.update(before)
         self.inputs.norm = norm
         with torch.no_grad():
-            rows = self.inputs(before, torch.from_numpy(actions))
+            rows = self.inputs.pairs(before, torch.from_numpy(actions))
         target = (change - self.change[0]) / self.change[1]
         drawn = np.random.default_rng(stream(self.seed, "bootstrap")).poisson(1.0, (n, self.config.members))
         weights = torch.from_numpy(drawn.T.astype(np.float32))
@@ -125,7 +126,7 @@ class EnsembleWorld:
         """Before the first fit nothing is known: u is infinite."""
         if not self.fitted:
             return states, torch.full((len(states),), torch.inf)
-        means, _ = self._members(self.inputs(states, actions))
+        means, _ = self._members(self.inputs.pairs(states, actions))
         return states + self.change[0] + self.change[1] * means.mean(0), disagreement(means)
 
     def arrays(self) -> Arrays:
