@@ -35,7 +35,7 @@ def soft_values(transitions: Array, rewards: Array, discount: float, max_iterati
         rewards: r[S, A], or r[S] of states alone.
 
     Raises:
-        UserError: for shapes that do not fit, rows of P that are no laws, a discount outside [0, 1), or rewards that are
+        UserError: for shapes that do not fit, rows of P that are no laws, a discount outside [0, 1), or rewards
             so large that rounding keeps values from settling.
     """
     states, actions = _shape(transitions)
