@@ -27,6 +27,9 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         ValueError: for more transitions than 32 bits count, or loops that give other numbers than the game: one whose
             rewards were replaced keeps its loops.
     """
+    if not isinstance(game, FiniteMFG):
+        kind = type(game).__name__
+        raise ValueError(f"{game.name} is a {kind}; machine code takes games of one population and a last decision")
     found = stepwise(game) if game.loops is None else _looped(game)
     pi = game.uniform_policy()
     loops, numpy = float(found(pi)), float(game.exploitability(pi))

@@ -24,14 +24,19 @@ def check_simplex(rows: Array, shape: tuple[int, ...], what: str) -> None:
     """
     if rows.shape[rows.ndim - len(shape) :] != shape:
         raise BadPolicy(f"{what} has shape {rows.shape}; want {'[..., ' if len(shape) > 1 else '['}{listed(shape)}]")
+    if not rows.size:
+        raise BadPolicy(f"{what} has shape {rows.shape}, with nothing in it")
     total = rows.sum(-1)
     # NaN compares false
-    if rows.size and rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
+    if rows.min() >= 0 and (np.abs(total - 1) <= SUM_TOLERANCE).all():
         return
     wrong = ~((rows >= 0).all(-1) & (np.abs(total - 1) <= SUM_TOLERANCE))
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     row = rows[place]
     told = f"sums to {row.sum():.12g}"
+    if abs(row.sum() - 1) < 1e-5:
+        # as far as 32-bit numbers are off
+        told += " (of 32-bit numbers? divide its rows by their sums in float64)"
     if not np.isfinite(row).all():
         told = f"holds {row[~np.isfinite(row)][0]}"
     elif (row < 0).any():

@@ -57,6 +57,9 @@ def torch_game(
     Raises:
         ValueError: names what has to be given, or what was given and is not the game's own.
     """
+    if not isinstance(game, FiniteMFG):
+        kind = type(game).__name__
+        raise ValueError(f"{game.name} is a {kind}; torch takes games of one population and a last decision")
     moved = transitions(game, device, law)
     if moved is None:
         raise ValueError(f"{game.name}: transitions follow the population, by a law that is not known; give `law`")

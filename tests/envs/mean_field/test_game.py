@@ -153,3 +153,17 @@ def test_bad_games_are_refused() -> None:
         FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu)
     with pytest.raises(ValueError, match="t=0, s=0, a=0 is nan"):
         FiniteMFG(name="g", horizon=1, initial=np.ones(1), kernel=kernel, reward=lambda t, mu: mu[..., None] * np.nan)
+
+
+def test_a_batch_of_no_policies_is_refused() -> None:
+    with pytest.raises(BadPolicy, match="with nothing in it"):
+        crowd_1d(4, 3).exploitability(np.zeros((0, 3, 4, 3)))
+
+
+def test_policies_of_32_bits_are_told_the_mend() -> None:
+    game = crowd_1d(4, 3)
+    pi = np.random.default_rng(0).dirichlet(np.ones(3), (3, 4)).astype(np.float32)
+    with pytest.raises(BadPolicy, match="divide its rows by their sums in float64"):
+        game.exploitability(pi)
+    wide = pi.astype(float)
+    assert game.exploitability(wide / wide.sum(-1, keepdims=True)) > 0

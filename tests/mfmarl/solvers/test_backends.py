@@ -140,3 +140,12 @@ def test_steps_refuse_what_is_no_policy() -> None:
     game = replace(game_of("sis", horizon=3), loops=None)
     with pytest.raises(BadPolicy, match=r"the policy at \[0, 1\] sums to 0.5"):
         machine_code(game)(np.array([[[1.0, 0.0], [0.5, 0.0]]] * 3))
+
+
+@pytest.mark.parametrize("name", ["predator-prey", "sis-stationary", "beach-bar-closing"])
+def test_other_kinds_are_refused_by_name(name: str) -> None:
+    game = make(name)
+    with pytest.raises(ValueError, match=f"{name} is a .*MFG; machine code takes games of one population"):
+        machine_code(game)
+    with pytest.raises(ValueError, match=f"{name} is a .*MFG; torch takes games of one population"):
+        torch_game(game)
