@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.game import FiniteMFG, check_kind
 from envs.mean_field.kernel import Array
 from envs.mean_field.loops import exploitability_loop, tables
 from envs.mean_field.stepwise import refusal, stepwise
@@ -27,9 +27,7 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
         ValueError: for more transitions than 32 bits count, or loops that give other numbers than the game: one whose
             rewards were replaced keeps its loops.
     """
-    if not isinstance(game, FiniteMFG):
-        kind = type(game).__name__
-        raise ValueError(f"{game.name} is a {kind}; machine code takes games of one population and a last decision")
+    check_kind(game, "machine code")
     found = stepwise(game) if game.loops is None else _looped(game)
     pi = game.uniform_policy()
     loops, numpy = float(found(pi)), float(game.exploitability(pi))

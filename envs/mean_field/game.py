@@ -234,3 +234,14 @@ class FiniteMFG:
         found = np.asarray(mu, float)
         check_simplex(found, (self.horizon + 1, self.num_states), f"{self.name}: the flow")
         return found
+
+
+def check_kind(game: object, what: str) -> None:
+    """Refuse games of other kinds for `what`, which takes these alone.
+
+    Raises:
+        ValueError: names the game and its kind.
+    """
+    if not isinstance(game, FiniteMFG):
+        name, kind = getattr(game, "name", repr(game)), type(game).__name__
+        raise ValueError(f"{name} is a {kind}; {what} takes games of one population and a last decision")

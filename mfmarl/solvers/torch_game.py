@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.mean_field.game import FiniteMFG
+from envs.mean_field.game import FiniteMFG, check_kind
 from mfmarl.solvers.solution import Array
 from mfmarl.solvers.torch_kernel import FixedTransitions, MovingTransitions, TorchLaw, transitions
 from mfmarl.solvers.torch_rewards import (
@@ -57,9 +57,7 @@ def torch_game(
     Raises:
         ValueError: names what has to be given, or what was given and is not the game's own.
     """
-    if not isinstance(game, FiniteMFG):
-        kind = type(game).__name__
-        raise ValueError(f"{game.name} is a {kind}; torch takes games of one population and a last decision")
+    check_kind(game, "torch")
     moved = transitions(game, device, law)
     if moved is None:
         raise ValueError(f"{game.name}: transitions follow the population, by a law that is not known; give `law`")
