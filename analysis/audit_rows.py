@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analysis.noise_histories import paths, told
 from envs.mean_field.common_noise import CommonNoiseMFG
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.graphon import GraphonMFG
 from envs.mean_field.stacked import StackedMFG
 from envs.mean_field.stationary import StationaryMFG
 
@@ -35,6 +36,14 @@ def of_steps(game: FiniteMFG) -> Rows:
     T, S, _ = game.shape
     t, state = np.divmod(np.arange(T * S), S)
     return Rows({"t": t, "state": state}, np.ones(T * S))
+
+
+def of_places(game: GraphonMFG) -> Rows:
+    """Steps, places of the graphon, and states at each."""
+    T, S, _ = game.shape
+    t, row = np.divmod(np.arange(T * S), S)
+    place, state = np.divmod(row, game.plain.num_states)
+    return Rows({"t": t, "place": place, "state": state}, np.ones(T * S))
 
 
 def of_populations(game: StackedMFG) -> Rows:

@@ -16,6 +16,7 @@ from analysis.figures import flow
 from analysis.figures.solution import convergence
 from envs.mean_field.common_noise import CommonNoiseMFG
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.graphon import GraphonMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
 from envs.mean_field.stationary import StationaryMFG
@@ -34,6 +35,7 @@ class Kind:
 
 KINDS: dict[type, Kind] = {
     FiniteMFG: Kind(audit_rows.of_steps, flow.of_steps),
+    GraphonMFG: Kind(audit_rows.of_places, flow.of_places),
     StackedMFG: Kind(audit_rows.of_populations, flow.of_populations),
     StationaryMFG: Kind(audit_rows.of_rest, flow.of_rest),
     CommonNoiseMFG: Kind(audit_rows.of_histories, flow.of_histories),
@@ -41,7 +43,7 @@ KINDS: dict[type, Kind] = {
 
 
 def _kind(game: Game) -> Kind:
-    """Of the game's class, or of the nearest above it: a game on a graphon is one of steps too."""
+    """Of the game's class, or of the nearest above it."""
     return next(KINDS[above] for above in type(game).__mro__ if above in KINDS)
 
 

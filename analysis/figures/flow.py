@@ -19,6 +19,7 @@ from analysis.figures.style import COLOURS, NARROW, SPARE, legend_above, panels
 from analysis.noise_histories import some_histories, told
 from envs.mean_field.common_noise import CommonNoiseMFG
 from envs.mean_field.game import FiniteMFG
+from envs.mean_field.graphon import GraphonMFG, by_place
 from envs.mean_field.stacked import StackedMFG
 from envs.mean_field.stationary import StationaryMFG
 from mfmarl.solvers.solution import Solution
@@ -32,6 +33,10 @@ SHADES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", *SPARE)
 """Of states of the noise, or of actions; those after the last begin again."""
 Picture = tuple[str, bytes]
 """A file's name and what is in it."""
+
+
+PLACES = 4
+"""Of a graphon that are shown, from its first to its last."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,15 @@ class Panel:
 def of_steps(game: FiniteMFG, found: Solution, title: str) -> Picture:
     """The mean field over time."""
     return "flow.gif", flow_gif([Panel("", found.mu)], title)
+
+
+def of_places(game: GraphonMFG, found: Solution, title: str) -> Picture:
+    """Some places of the graphon over time, each as a distribution of its own."""
+    places = len(game.W)
+    own = by_place(found.mu, places, -1) * places
+    shown = np.unique(np.linspace(0, places - 1, min(places, PLACES)).round().astype(int))
+    rows = [Panel(f"place {u} of {places}", own[:, u]) for u in shown]
+    return "flow.gif", flow_gif(rows, title)
 
 
 def of_populations(game: StackedMFG, found: Solution, title: str) -> Picture:

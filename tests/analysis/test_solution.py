@@ -137,3 +137,13 @@ def test_gaps_of_zero_are_shown_at_the_foot() -> None:
     assert axis.get_yscale() == "log"
     (plain,) = convergence(history.assign(exploitability=0.0), 0.0, "x").axes
     assert plain.get_yscale() == "linear"
+
+
+def test_places_of_a_graphon_are_told_apart() -> None:
+    game = game_of("beach-bar-graphon")
+    table = audit_table(game, game.uniform_policy())
+    assert table.columns[:3].tolist() == ["t", "place", "state"]
+    pairs = table[["place", "state"]].drop_duplicates().to_numpy().tolist()
+    assert pairs == [[u, s] for u in range(2) for s in range(4)]
+    # half of the agents are at each
+    assert table.groupby(["t", "place"])["mu"].sum().to_numpy() == pytest.approx(0.5)
