@@ -10,7 +10,7 @@ MFGLib is given the same game as an `Environment` of its own (T - 1 there: it co
 default 32-bit numbers. OpenSpiel plays its C++ game `mfg_crowd_modelling`, whose rewards differ in constants alone
 (docs/mean_field_conventions.md says in which). The two and this project's optuna do not go into one installation.
 Solvers are the fastest of a few of each, untuned; seconds include the exploitability of every iteration. A peer that
-does not come to 1e-3 within half a minute has inf, and the exploitability that it came to.
+does not come to 1e-3 within a quarter of a minute has inf, and the exploitability that it came to.
 "in a batch" is the time of one policy where 100,000 are played, a thousand at a call; there they are random ones. The
 arithmetic limit is the time of as many independent multiplications, additions and logarithms over arrays that fit the
 first cache, measured in the same run.
@@ -39,7 +39,7 @@ from mfmarl.solvers import solve
 
 SIZES = ((10, 10), (30, 30), (100, 50))
 TOLERANCE = 1e-3
-SECONDS = 30.0
+SECONDS = 15.0
 """After which any solver is given up."""
 BATCH, POLICIES = 1000, 100_000
 """Policies of one call, and of all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 
 # tests that have a home of their own find the machine code that is there already
 os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+
+# a shell has what it starts in the background ignore Ctrl-C, and so would every command that tests interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
