@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def measure(method: str, env: str, seed: int, demonstrations: Demonstrations) ->
     spent = time.process_time() - began
     drawn = generator(seed)
     played = {
-        kind: episodes(env, lambda states, by=by: result.policy.act(states, by), 20, 1000 + seed)  # type: ignore[misc]
+        kind: episodes(env, partial(result.policy.act, generator=by), 20, 1000 + seed)
         for kind, by in (("mode", None), ("sampled", drawn))
     }
     returns = {kind: float(np.mean([one.rewards.sum() for one in shown])) for kind, shown in played.items()}

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.adversarial_config import Config, checked
+from mfmarl.imitation.adversarial_config import AdversarialConfig
 from mfmarl.imitation.adversarial_state import load_agent, save_agent
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
@@ -31,10 +31,13 @@ from mfmarl.imitation.ppo import PPO
 from mfmarl.imitation.repeatable import Place
 from mfmarl.imitation.result import Counts, Result, generator
 from mfmarl.imitation.rollout import Collector, MakeEnv
+from mfmarl.imitation.settings import checked
 from mfmarl.imitation.steps import Steps
 from mfmarl.seeding import stream
 
 Row = dict[str, Any]
+
+Config = TypeVar("Config", bound=AdversarialConfig)
 
 
 class AdversarialAgent(ABC, Generic[Config]):

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
-
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from torch import nn
 
-from mfmarl.errors import UserError
 from mfmarl.imitation.networks import perceptron
 from mfmarl.imitation.ppo import PPOConfig
-from mfmarl.imitation.spaces import Spaces
-from mfmarl.model_text import one_line
+from mfmarl.imitation.settings import SpacesConfig
 
 
-class AdversarialConfig(BaseModel):
+class AdversarialConfig(SpacesConfig):
     """Settings of adversarial imitation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    state_dim: int = Field(ge=1, description="entries of a state")
-    action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
-    low: tuple[float, ...] = Field((), description="of a continuous action's entries; empty for numbered actions")
-    high: tuple[float, ...] = Field((), description="of a continuous action's entries")
-    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers, of all networks")
     policy_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the policy at the start")
     discriminator_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the discriminator")
     use_spectral_norm: bool = Field(False, description="weights of the discriminator over their largest singular value")
@@ -42,11 +30,6 @@ class AdversarialConfig(BaseModel):
     ppo: PPOConfig = Field(default_factory=PPOConfig, description="of the policy's learning")
 
     @property
-    def spaces(self) -> Spaces:
-        """What is seen and done."""
-        return Spaces(self.state_dim, self.action_dim, self.low, self.high)
-
-    @property
     def steps_a_round(self) -> int:
         """Of all environments."""
         return self.num_envs * self.rollout
@@ -61,20 +44,3 @@ class AdversarialConfig(BaseModel):
             spectral_norm=self.use_spectral_norm,
             dropout=self.dropout,
         )
-
-
-Config = TypeVar("Config", bound=AdversarialConfig)
-
-
-def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
-    """Settings as given, or as a mapping.
-
-    Raises:
-        UserError: for a key that there is not, or a value out of range.
-    """
-    if isinstance(config, model):
-        return config
-    try:
-        return model.model_validate(config)
-    except ValidationError as error:
-        raise UserError(one_line(error, {}, model.__name__, model)) from None

@@ -25,7 +25,6 @@ from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.networks import Activation, Actor, Policy
 from mfmarl.imitation.result import Counts, Result, generator
 from mfmarl.imitation.saved import (
-    Arrays,
     load_module,
     load_optimiser,
     module_arrays,
@@ -35,6 +34,7 @@ from mfmarl.imitation.saved import (
 )
 from mfmarl.imitation.settings import SpacesConfig, checked
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 REPORT = 100

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mfmarl.core.laws import ActionLaw, Categorical
+from mfmarl.core.laws import Categorical
 from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.networks import Actor, Policy
 
@@ -18,16 +18,19 @@ class Ensemble(Policy):
     def __init__(self, members: Sequence[Actor]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self._actors = tuple(members)
         self.spaces = members[0].spaces
 
-    def law(self, states: Tensor) -> ActionLaw:
+    def law(self, states: Tensor) -> Categorical | Gaussian:
         """The mean of the members' probabilities; of Gaussians, the one with the mixture's mean and variance."""
-        laws = [member.law(states) for member in self.members]  # type: ignore[operator]
-        if isinstance(laws[0], Gaussian):
-            means = torch.stack([law.mean for law in laws])
-            spreads = torch.stack([law.log_std.exp().expand_as(law.mean) for law in laws]).square()
+        laws = [member.law(states) for member in self._actors]
+        gaussians = [law for law in laws if isinstance(law, Gaussian)]
+        if gaussians:
+            means = torch.stack([law.mean for law in gaussians])
+            spreads = torch.stack([law.log_std.exp().expand_as(law.mean) for law in gaussians]).square()
             return Gaussian(means.mean(0), (spreads.mean(0) + means.var(0, correction=0)).sqrt().log())
-        return Categorical(torch.stack([law.log_probs for law in laws]).logsumexp(0) - torch.tensor(len(laws)).log())
+        log_probs = torch.stack([law.log_probs for law in laws if isinstance(law, Categorical)])
+        return Categorical(log_probs.logsumexp(0) - torch.tensor(len(laws)).log())
 
     @torch.no_grad()
     def disagreement(self, states: Tensor) -> Tensor:
@@ -35,8 +38,8 @@ class Ensemble(Policy):
 
         Of probabilities where actions are numbered, else of mean actions in halves of their range.
         """
-        laws = [member.law(states) for member in self.members]  # type: ignore[operator]
-        if isinstance(laws[0], Gaussian):
-            reach = self.members[0].reach
-            return (torch.stack([law.mean for law in laws]) / reach).var(0, correction=0).sum(-1)  # type: ignore[operator]
-        return torch.stack([law.probs for law in laws]).var(0, correction=0).sum(-1)
+        laws = [member.law(states) for member in self._actors]
+        gaussians = [law for law in laws if isinstance(law, Gaussian)]
+        if gaussians:
+            return (torch.stack([law.mean for law in gaussians]) / self._actors[0].reach).var(0, correction=0).sum(-1)
+        return torch.stack([law.probs for law in laws if isinstance(law, Categorical)]).var(0, correction=0).sum(-1)

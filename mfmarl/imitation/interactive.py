@@ -20,7 +20,8 @@ from mfmarl.imitation.labels import answered, checked_steps
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
-from mfmarl.imitation.saved import Arrays, read_agent, write_agent
+from mfmarl.imitation.saved import read_agent, write_agent
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mfmarl.core.laws import ActionLaw, Categorical
+from mfmarl.core.laws import Categorical
 from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.spaces import Spaces
 
@@ -115,19 +116,19 @@ def _spectral(layer: nn.Linear, generator: torch.Generator) -> nn.Module:
         return nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=2)
 
 
-class Policy(nn.Module):
+class Policy(nn.Module, ABC):
     """States -> the law of actions."""
 
     spaces: Spaces
 
-    def law(self, states: Tensor) -> ActionLaw:
+    @abstractmethod
+    def law(self, states: Tensor) -> Categorical | Gaussian:
         """Of states [R, D]."""
-        raise NotImplementedError
 
     def mode(self, states: Tensor) -> Tensor:
         """The likeliest actions of states [R, D]: [R] or [R, A]."""
         law = self.law(states)
-        return law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)  # type: ignore[attr-defined]
+        return law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)
 
     @torch.no_grad()
     def act(self, states: NDArray[np.float32], generator: torch.Generator | None = None) -> NDArray[np.generic]:
@@ -181,11 +182,11 @@ class Actor(Policy):
     centre: Tensor
     reach: Tensor
 
-    def law(self, states: Tensor) -> ActionLaw:
+    def law(self, states: Tensor) -> Categorical | Gaussian:
         """Of states [R, D]."""
         return self.law_of(self.norm(states))
 
-    def law_of(self, rows: Tensor) -> ActionLaw:
+    def law_of(self, rows: Tensor) -> Categorical | Gaussian:
         """Of states [R, D] that are normalised already."""
         out = self.net(rows)
         if self.log_std is None:

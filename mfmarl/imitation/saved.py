@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mfmarl.errors import DamagedFile, UserError
-from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.errors import UserError
+from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed
 
 TENSORS, WORDS = "agent.safetensors", "agent.json"
 SCHEMA = 1
 LARGEST = 16 << 30
 """Bytes of a file that is read."""
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def write_agent(folder: Path, kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -38,8 +34,7 @@ def write_agent(folder: Path, kind: str, words: Mapping[str, Any], arrays: Mappi
     told = {"schema": SCHEMA, "kind": kind, **words}
     text = to_json(told)
     own = {name: np.array(array, order="C") for name, array in arrays.items()}
-    data = safetensors.numpy.save(own, {"agent": text, "sha256": _digest(text, own)})
-    write_whole(folder / TENSORS, bytes(data))
+    write_sealed(folder / TENSORS, "agent", text, own)
     write_whole(folder / WORDS, to_json(told, indent=1).encode() + b"\n")
 
 
@@ -54,19 +49,7 @@ def read_agent(folder: Path, kind: str) -> tuple[dict[str, Any], Arrays]:
     path = folder / TENSORS
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `agent.save(folder)` writes one")
-    data = read_capped(path, LARGEST)
-    try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-        arrays = safetensors.numpy.load(data)
-        whole = header["sha256"] == _digest(header["agent"], arrays)
-        words: dict[str, Any] = json.loads(header["agent"])
-    except Exception as error:
-        # safetensors, json and the header's reader each have errors of their own for bytes that are none
-        raise DamagedFile(f"{path} is damaged: {error}") from error
-    if not whole:
-        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
-    if words.get("schema") != SCHEMA:
-        raise DamagedFile(f"{path} has schema {words.get('schema')!r}; this version reads {SCHEMA}")
+    words, arrays = read_sealed(path, "agent", SCHEMA, LARGEST)
     if words.get("kind") != kind:
         raise UserError(f"{path} holds a {words.get('kind')}; want a {kind}")
     return words, arrays
@@ -100,11 +83,3 @@ def load_optimiser(prefix: str, optimiser: torch.optim.Optimizer, arrays: Arrays
 def _tensors(prefix: str, arrays: Arrays) -> dict[str, Tensor]:
     start = f"{prefix}."
     return {name[len(start) :]: torch.from_numpy(a.copy()) for name, a in arrays.items() if name.startswith(start)}
-
-
-def _digest(text: str, arrays: Arrays) -> str:
-    sha = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        sha.update(arrays[name].tobytes())
-    return sha.hexdigest()

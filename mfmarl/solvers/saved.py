@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
-from mfmarl.errors import DamagedFile, UserError
-from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.errors import UserError
+from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.runs.sealed import read_sealed, write_sealed
 from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
 from mfmarl.solvers.solution import Array, Point, Solution
@@ -52,9 +50,8 @@ def write_solution(folder: Path, game: Game, saved: Saved) -> list[Path]:
     arrays |= _named(game, saved.solution)
     told = _told(game, saved)
     text = to_json(told | {"state": state})
-    metadata = {"solution": text, "sha256": _digest(text, arrays)}
     paths = [folder / TENSORS, folder / WORDS]
-    write_whole(paths[0], bytes(safetensors.numpy.save(arrays, metadata)))
+    write_sealed(paths[0], "solution", text, arrays)
     write_whole(paths[1], to_json(told, indent=1).encode() + b"\n")
     return paths
 
@@ -85,20 +82,7 @@ def read_solution(folder: Path) -> Saved:
     path = folder / TENSORS
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `mfmarl solve GAME --out {folder}` makes one")
-    data = read_capped(path, LARGEST)
-    try:
-        metadata = _metadata(data)
-        text = metadata["solution"]
-        arrays = safetensors.numpy.load(data)
-        whole = metadata["sha256"] == _digest(text, arrays)
-        told = json.loads(text)
-    except Exception as error:
-        # safetensors, json and the header's reader each have errors of their own for bytes that are none
-        raise DamagedFile(f"{path} is damaged: {error}") from error
-    if not whole:
-        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
-    if told.get("schema") != SCHEMA:
-        raise DamagedFile(f"{path} has schema {told.get('schema')!r}; this version reads {SCHEMA}")
+    told, arrays = read_sealed(path, "solution", SCHEMA, LARGEST)
     problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
     game, solver = problem.build()
     pi, mu = _unnamed(game, arrays)
@@ -157,18 +141,3 @@ def _told(game: Game, saved: Saved) -> dict[str, Any]:
         gains = game.game.gains(game.split(solution.pi))
         told["per_population"] = {name: float(gain) for name, gain in gains.items()}
     return told
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """Of a safetensors file: 8 bytes of length, then a JSON header."""
-    length = int.from_bytes(data[:8], "little")
-    found: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return found
-
-
-def _digest(text: str, arrays: Arrays) -> str:
-    sha = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        sha.update(arrays[name].tobytes())
-    return sha.hexdigest()

@@ -17,8 +17,8 @@ from mfmarl.imitation.mega_dagger.planning import Score, Unsafe, checked_plan, i
 from mfmarl.imitation.mega_dagger.world import EnsembleWorld, WorldConfig
 from mfmarl.imitation.result import generator
 from mfmarl.imitation.rollout import Act, MakeEnv
-from mfmarl.imitation.saved import Arrays
 from mfmarl.imitation.settings import checked
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 

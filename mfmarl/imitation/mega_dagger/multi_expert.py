@@ -14,9 +14,9 @@ from mfmarl.imitation.dagger import DAggerAgent, DAggerConfig
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.interactive import Steps
 from mfmarl.imitation.rollout import Act, MakeEnv, episodes
-from mfmarl.imitation.saved import Arrays
 from mfmarl.imitation.settings import checked
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 Array = NDArray[np.float64]

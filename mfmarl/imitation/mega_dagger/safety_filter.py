@@ -19,8 +19,8 @@ from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.interactive import Choice, InteractiveAgent, InteractiveConfig, Steps
 from mfmarl.imitation.rollout import Act, MakeEnv
-from mfmarl.imitation.saved import Arrays
 from mfmarl.imitation.settings import checked
+from mfmarl.runs.sealed import Arrays
 
 Array = NDArray[np.float64]
 Barrier = Callable[[NDArray[np.float32]], ArrayLike]

@@ -15,8 +15,9 @@ from mfmarl.core.losses import weighted_mean
 from mfmarl.imitation.discriminator import Inputs
 from mfmarl.imitation.networks import RunningNorm
 from mfmarl.imitation.result import generator
-from mfmarl.imitation.saved import Arrays, load_module, load_optimiser, module_arrays, optimiser_arrays
+from mfmarl.imitation.saved import load_module, load_optimiser, module_arrays, optimiser_arrays
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 LOG_STD = (-5.0, 1.0)

@@ -1,0 +1,59 @@
+"""Arrays and words in one safetensors file under a SHA-256 of both: whole, or known not to be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from mfmarl.errors import DamagedFile
+from mfmarl.runs.files import read_capped, write_whole
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_sealed(path: Path, key: str, text: str, arrays: Arrays) -> None:
+    """Write contiguous arrays, and JSON text as the metadata `key`; the file is there whole or not at all.
+
+    Raises:
+        StorageFailed: where the folder takes no file.
+    """
+    metadata = {key: text, "sha256": _digest(text, arrays)}
+    write_whole(path, bytes(safetensors.numpy.save(arrays, metadata)))
+
+
+def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[str, Any], Arrays]:
+    """(words, arrays) that `write_sealed` has written; the words say their `schema`.
+
+    Raises:
+        DamagedFile: where the file was cut short or changed, or is of another schema.
+        StorageFailed: where it cannot be read, or has more than `largest` bytes.
+    """
+    data = read_capped(path, largest)
+    try:
+        # 8 bytes of length, then a JSON header
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        arrays = safetensors.numpy.load(data)
+        whole = metadata["sha256"] == _digest(metadata[key], arrays)
+        words: dict[str, Any] = json.loads(metadata[key])
+    except Exception as error:
+        # safetensors, json and the header's reader each have errors of their own for bytes that are none
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    if not whole:
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
+    if words.get("schema") != schema:
+        raise DamagedFile(f"{path} has schema {words.get('schema')!r}; this version reads {schema}")
+    return words, arrays
+
+
+def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        sha.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        sha.update(arrays[name].tobytes())
+    return sha.hexdigest()
