@@ -42,8 +42,16 @@ class SpacesConfig(BaseModel):
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
+def checked(
+    model: type[Config],
+    config: Config | Mapping[str, Any],
+    where: Mapping[tuple[str, ...], str] | None = None,
+    source: str | None = None,
+) -> Config:
     """Settings as given, or as a mapping.
+
+    Args:
+        where: says for paths of keys where they were written; `source` stands for the rest.
 
     Raises:
         UserError: for a key that there is not, or a value out of range.
@@ -53,7 +61,7 @@ def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
     try:
         return model.model_validate(config)
     except ValidationError as error:
-        raise UserError(one_line(error, {}, model.__name__, model)) from None
+        raise UserError(one_line(error, where or {}, source or model.__name__, model)) from None
 
 
 def of_spaces(spaces: Spaces) -> dict[str, Any]:
