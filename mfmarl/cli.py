@@ -310,8 +310,21 @@ class References:
 COMMANDS: dict[
     str,
     type[
-        Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit
-        | Search | Solve | Demonstrate | Imitate
+        Train
+        | Evaluate
+        | Audit
+        | Export
+        | Ls
+        | Report
+        | Check
+        | References
+        | Bounds
+        | Study
+        | Submit
+        | Search
+        | Solve
+        | Demonstrate
+        | Imitate
     ],
 ] = {
     "train": Train,

@@ -18,14 +18,16 @@ from mfmarl.registry import JOBS, load
 class Demonstrate:
     """Record episodes of an expert as demonstrations: an npz file, a Minari data set, or both.
 
-    Experts: cartpole, acrobot and pendulum (written rules), random, the folder of a saved imitator (its likeliest
-    actions), module:function (states [n, D] -> actions), and ppo, which RLlib trains first.
+    Experts: cartpole, acrobot and pendulum (written rules), optimal (where transitions are a table, as FrozenLake-v1's),
+    random, the folder of a saved imitator (its likeliest actions), module:function (states [n, D] -> actions), and ppo,
+    which RLlib trains first.
 
     Environments are any of gymnasium's, `module:Id` where a module registers them; numbered states are one-hot.
 
     Examples:
       mfmarl demonstrate --env CartPole-v1 --expert cartpole --out cartpole.npz
       mfmarl demonstrate --env Pendulum-v1 --expert pendulum --episodes 50 --noise 0.1 --minari pendulum/rule-v0
+      mfmarl demonstrate --env FrozenLake-v1 --expert optimal --episodes 200 --out lake.npz
       mfmarl demonstrate --env Acrobot-v1 --expert ppo --iterations 50 --out acrobot.npz
       mfmarl demonstrate --env CartPole-v1 --expert imitations/gail-CartPole-v1 --out learnt.npz
     """

@@ -33,7 +33,7 @@ class Imitate:
       mfmarl imitate bc --env CartPole-v1 --demonstrations cartpole.npz --updates 2000
       mfmarl imitate gail --config configs/imitate/gail_cartpole.yaml --demonstrations cartpole.npz --seeds 5
       mfmarl imitate dagger --env Pendulum-v1 --expert pendulum --interactions 2600 --set loss=mse rollout=200
-      mfmarl imitate maxent_irl --env FrozenLake-v1 --demonstrations minari:lake/expert-v0
+      mfmarl imitate maxent_irl --env FrozenLake-v1 --demonstrations lake.npz
       mfmarl imitate multi_expert --env CartPole-v1 --expert cartpole --expert my_module:expert
       mfmarl imitate --resume imitations/gail-CartPole-v1
     """

@@ -48,7 +48,9 @@ IMITATION = {
     "dagger": Entry("mfmarl.imitation.dagger:DAggerAgent", "the expert labels every state that the learner comes to"),
     "gail": Entry("mfmarl.imitation.gail:GAILAgent", "a policy is paid for not being told from the expert"),
     "airl": Entry("mfmarl.imitation.airl:AIRLAgent", "the same, with a reward that holds by itself"),
-    "maxent_irl": Entry("mfmarl.imitation.maxent_agent:MaxEntIRLAgent", "a reward of numbered states, features matched"),
+    "maxent_irl": Entry(
+        "mfmarl.imitation.maxent_agent:MaxEntIRLAgent", "a reward of numbered states, features matched"
+    ),
     "mega_dagger": Entry(
         "mfmarl.imitation.mega_dagger.model_based:MEGADAggerAgent", "the expert is asked where world models do not know"
     ),

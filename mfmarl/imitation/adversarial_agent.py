@@ -292,9 +292,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
         had = agent.counts.demonstrations
         if demonstrations is not None and had != demonstrations.steps:
-            raise UserError(
-                f"{folder} was trained on {had} steps of demonstrations; these have {demonstrations.steps}"
-            )
+            raise UserError(f"{folder} was trained on {had} steps of demonstrations; these have {demonstrations.steps}")
         return agent
 
     def _with_log_prob(self, batch: Steps | Transitions) -> Steps:

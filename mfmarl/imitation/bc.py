@@ -32,7 +32,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     write_agent,
 )
-from mfmarl.imitation.settings import SpacesConfig, checked
+from mfmarl.imitation.settings import NetworkConfig, checked
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -41,7 +41,7 @@ REPORT = 100
 """Gradient steps between rows of the history."""
 
 
-class BCConfig(SpacesConfig):
+class BCConfig(NetworkConfig):
     """Settings of behavioural cloning."""
 
     learning_rate: float = Field(3e-4, gt=0, le=1, description="of Adam, at the start of each fit")

@@ -1,9 +1,9 @@
-"""The one place where names become environments: gymnasium's own, `module:Id`, and families with makers of their own."""
+"""The one place where names become environments: gymnasium's own, and `module:Id`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -15,9 +15,6 @@ from mfmarl.registry import suggestion
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
 
-FAMILIES: dict[str, str] = {}
-"""What names begin with -> `module:function`, which is given the whole name and returns what makes one environment."""
-
 
 def maker(env: str | MakeEnv) -> MakeEnv:
     """What makes one environment whose observations are vectors: of a name, or of a function that makes it.
@@ -27,7 +24,7 @@ def maker(env: str | MakeEnv) -> MakeEnv:
     Raises:
         UserError: for a name that nothing is known by.
     """
-    make = _by_name(env) if isinstance(env, str) else env
+    make = env if callable(env) else partial(gym.make, spec_of(env), disable_env_checker=True)
 
     def made() -> gym.Env[Any, Any]:
         one = make()
@@ -36,16 +33,6 @@ def maker(env: str | MakeEnv) -> MakeEnv:
         return one if plain or not space.is_np_flattenable else FlattenObservation(one)
 
     return made
-
-
-def _by_name(env: str) -> MakeEnv:
-    for beginning, target in FAMILIES.items():
-        if env.startswith(beginning):
-            module, function = target.split(":")
-            found: MakeEnv = getattr(import_module(module), function)(env)
-            return found
-    spec = spec_of(env)
-    return lambda: gym.make(spec, disable_env_checker=True)
 
 
 def spec_of(env: str) -> gym.envs.registration.EnvSpec:
@@ -65,7 +52,8 @@ def spec_of(env: str) -> gym.envs.registration.EnvSpec:
 
 
 def threshold_of(env: str) -> float | None:
-    """The return from which on gymnasium calls an environment solved, where it says so."""
-    if any(env.startswith(beginning) for beginning in FAMILIES):
+    """The return from which on gymnasium calls an environment solved, where it has it and says so."""
+    try:
+        return spec_of(env).reward_threshold
+    except UserError:
         return None
-    return spec_of(env).reward_threshold

@@ -1,15 +1,13 @@
-"""Experts by what a user calls them: a written rule, `random`, a saved imitator's folder, or `module:function`."""
+"""Experts by what a user calls them: a rule, the `optimal` one of a table, `random`, a saved imitator, a function."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.environments import FAMILIES
 from mfmarl.imitation.experts import RULES
 from mfmarl.imitation.imported import function_named
 from mfmarl.imitation.networks import Policy
@@ -17,11 +15,12 @@ from mfmarl.imitation.rollout import Act, spaces_of
 from mfmarl.imitation.saved import TENSORS, kind_of
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
+from mfmarl.imitation.tabular_model import model_of, numbers, optimal_actions
 from mfmarl.registry import IMITATION, load, suggestion
 from mfmarl.seeding import stream
 
-OF_FAMILIES: dict[str, str] = {}
-"""What names of environments begin with -> `module:function`, given (expert, env, seed); None where it has none such."""
+OPTIMAL = "optimal"
+"""The best policy of an environment whose transitions and rewards are a table."""
 AGENT = "agent"
 """The saved imitator in the folder of an imitation."""
 
@@ -35,15 +34,11 @@ def expert_of(name: str, env: str, seed: int) -> Act:
     Raises:
         UserError: for a name that is none, or an expert of other spaces.
     """
-    for beginning, target in OF_FAMILIES.items():
-        if env.startswith(beginning):
-            module, function = target.split(":")
-            found: Act | None = getattr(import_module(module), function)(name, env, seed)
-            if found is not None:
-                return found
     spaces = spaces_of(env)
     if name == "random":
         return random_actions(spaces, stream(seed, "random"))
+    if name == OPTIMAL:
+        return _optimal(env)
     if name in RULES:
         home, rule = RULES[name]
         _check(name, spaces_of(home), spaces, env)
@@ -56,7 +51,7 @@ def expert_of(name: str, env: str, seed: int) -> Act:
     if ":" in name:
         act: Act = function_named(name, "--expert")
         return act
-    known = [*RULES, "random"]
+    known = [*RULES, OPTIMAL, "random"]
     raise UserError(
         f"--expert {name}: want {', '.join(known)}, the folder of a saved imitator, or module:function"
         f"{suggestion(name, known)}"
@@ -78,6 +73,14 @@ def policy_in(folder: Path) -> Policy:
     given = {"barrier": _nowhere} if by_class[kind] == "safety_filter" else {}
     policy: Policy = load(IMITATION, by_class[kind]).load(folder, **given).policy
     return policy
+
+
+def _optimal(env: str) -> Act:
+    model = model_of(env)
+    if model is None:
+        raise UserError(f"--expert {OPTIMAL}: {env} has no table of transitions (P), as FrozenLake-v1 has")
+    best = optimal_actions(model)
+    return lambda states: best[numbers(states)]
 
 
 def _nowhere(states: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -66,9 +66,7 @@ def begin(folder: Path, plan: Plan) -> None:
     files.take(folder, plan, _told(given_of(plan), Counts(), 0.0, {}))
 
 
-def imitate(
-    folder: Path, *, quiet: bool = False, verbose: bool = False, progress: Progress | None = None
-) -> Imitated:
+def imitate(folder: Path, *, quiet: bool = False, verbose: bool = False, progress: Progress | None = None) -> Imitated:
     """Begin the imitation that `folder` was made for, or go on with it; judge the policy now and then and at the end.
 
     Ctrl-C ends after the round under way, and saves.
@@ -205,7 +203,7 @@ def _agent(plan: Plan, given: Given, folder: Path) -> tuple[Any, Counts]:
 def _told(given: Given, counts: Counts, cpu: float, found: Mapping[str, Any]) -> dict[str, Any]:
     """What `imitation.json` says beside the plan."""
     shown = given.demonstrations
-    size = {} if shown is None else {"episodes": len(shown), "steps": shown.steps}
+    size = {} if shown is None else {"episodes": len(shown), "steps": shown.steps, "expert": shown.told.get("expert")}
     nothing: dict[str, Any] = {"metrics": {}, "expert_return": None, "complete": False}
     return {"demonstrations": size, "counts": asdict(counts), "cpu_seconds": round(cpu, 3), **nothing, **found}
 

@@ -1,4 +1,4 @@
-"""Settings that every imitator has: what is seen, what is done, and how wide its networks are."""
+"""Settings that every imitator has: what is seen and done, and for most how wide networks are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class SpacesConfig(BaseModel):
     action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
     low: tuple[float, ...] = Field((), description="of a continuous action's entries; empty for numbered actions")
     high: tuple[float, ...] = Field((), description="of a continuous action's entries")
-    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> Self:
@@ -37,6 +36,12 @@ class SpacesConfig(BaseModel):
     def spaces(self) -> Spaces:
         """What is seen and done."""
         return Spaces(self.state_dim, self.action_dim, self.low, self.high)
+
+
+class NetworkConfig(SpacesConfig):
+    """And how wide networks are."""
+
+    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
 
 
 Config = TypeVar("Config", bound=BaseModel)
