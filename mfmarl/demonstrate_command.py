@@ -18,9 +18,9 @@ from mfmarl.registry import JOBS, load
 class Demonstrate:
     """Record episodes of an expert as demonstrations: an npz file, a Minari data set, or both.
 
-    Experts: cartpole, acrobot and pendulum (written rules), optimal (where transitions are a table, as FrozenLake-v1's),
-    random, the folder of a saved imitator (its likeliest actions), module:function (states [n, D] -> actions), and ppo,
-    which RLlib trains first.
+    Experts: cartpole, acrobot and pendulum (written rules), optimal (where transitions are a table, as those of
+    FrozenLake-v1), random, the folder of a saved imitator (its likeliest actions), module:function (states [n, D] ->
+    actions), and ppo, which RLlib trains first.
 
     Environments are any of gymnasium's, `module:Id` where a module registers them; numbered states are one-hot.
 
