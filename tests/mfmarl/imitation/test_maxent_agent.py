@@ -38,8 +38,9 @@ def walk(*states: int, terminated: bool = True) -> Episode:
 def test_numbered_states_are_one_hot() -> None:
     assert spaces_of("FrozenLake-v1") == Spaces(16, 4)
     assert spaces_of("Blackjack-v1") == Spaces(32 + 11 + 2, 2), "parts of a tuple one after another"
-    shown = episodes("CliffWalking-v1", lambda s: np.ones(len(s), np.int64), 1, 0)[0].observations
-    np.testing.assert_array_equal(shown[0], np.eye(48)[36])
+    shown = episodes("CliffWalking-v1", lambda s: np.zeros(len(s), np.int64), 1, 0)[0]
+    np.testing.assert_array_equal(shown.observations[0], np.eye(48)[36])
+    assert (len(shown.actions), shown.truncated) == (1000, True), "up and up: gymnasium itself sets no limit"
 
 
 @pytest.mark.parametrize("env", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v3"])
@@ -108,7 +109,7 @@ def test_it_plays_the_lake_as_the_expert_does(lake: Demonstrations) -> None:
     assert result.history[-1]["mismatch"] < 0.02
     mean = np.mean([e.rewards.sum() for e in episodes("FrozenLake-v1", agent.policy.act, 100, 1)])
     assert mean > 0.6, "a random policy gets .015"
-    assert agent.reward.argmax() // 4 == 15, "the goal is what pays"
+    assert agent.reward[15].max() > agent.reward[[5, 7, 11, 12]].max() + 10, "the goal pays, and holes do not"
 
 
 def test_update_steps_along_the_difference_of_features() -> None:
