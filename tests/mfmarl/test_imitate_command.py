@@ -252,7 +252,8 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     [
         ("imitate", "imitate how? give a METHOD"),
         ("imitate gial", "unknown method 'gial'; did you mean 'gail'?"),
-        ("imitate bc", "bc of what? give --env"),
+        ("imitate bc", "bc learns from demonstrations"),
+        ("imitate dagger --expert cartpole", "dagger needs env: give --env, or --config with one"),
         ("imitate bc --env CartPole-v1", "bc learns from demonstrations: give --demonstrations FILE.npz or minari:ID"),
         ("imitate bc --env CartPole-v1 --demonstrations no.npz", "no.npz is no file; record demonstrations with"),
         ("imitate bc --env CartPole-v1 --demonstrations minari:no", "is no Minari data set"),
@@ -263,11 +264,20 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --interactions 9", "bc plays nothing while it learns"),
         ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --updates 9", "leave out --updates"),
         ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --set polcy_lr=1", "did you mean 'policy_lr'?"),
-        ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --set ppo.clip=-1", "--set ppo.clip=-1: ppo.clip: got"),
-        ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --set state_dim=3", "state_dim is the environment's own"),
+        (
+            "imitate gail --env FrozenLake-v1 --demonstrations LAKE --set ppo.clip=-1",
+            "--set ppo.clip=-1: ppo.clip: got",
+        ),
+        (
+            "imitate gail --env FrozenLake-v1 --demonstrations LAKE --set state_dim=3",
+            "state_dim is the environment's own",
+        ),
         ("imitate dagger --env CartPole-v1", "dagger asks one expert while it learns: give --expert once; got 0"),
         ("imitate multi_expert --env CartPole-v1 --expert cartpole", "give --expert twice or more; got 1"),
-        ("imitate safety_filter --env CartPole-v1 --expert cartpole --expert random", "needs --barrier module:function"),
+        (
+            "imitate safety_filter --env CartPole-v1 --expert cartpole --expert random",
+            "needs --barrier module:function",
+        ),
         ("imitate dagger --env CartPole-v1 --expert pendulum", "expert pendulum takes 3 state entries"),
         ("imitate dagger --env CartPole-v1 --expert carpole", "did you mean 'cartpole'?"),
         ("imitate dagger --env CartPole-v1 --expert ppo", "--expert ppo would be trained anew each time"),
@@ -282,7 +292,10 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         ("demonstrate --env CartPole-v1 --expert cartpole --out x.npz --noise 2", "want a probability from 0 to 1"),
         ("demonstrate --env CartPole-v1 --expert random --out x.npz --iterations 2", "random does not learn"),
         ("demonstrate --env CartPole-v1 --expert optimal --out x.npz", "CartPole-v1 has no table of transitions"),
-        ("demonstrate --env CartPole-v1 --expert math:sin --out x.npz", "the expert failed on states of shape (8, 4): TypeError"),
+        (
+            "demonstrate --env CartPole-v1 --expert math:sin --out x.npz",
+            "the expert failed on states of shape (8, 4): TypeError",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

@@ -65,7 +65,9 @@ def test_the_best_policy_of_a_table() -> None:
     assert (played.rewards.sum(), played.terminated) == (-13.0, True), "along the edge"
     assert optimal_actions(cliff)[36] == 0, "up, from the start"
     lake = episodes("FrozenLake-v1", expert_of("optimal", "FrozenLake-v1", 0), 300, 0)
-    assert np.mean([e.rewards.sum() for e in lake]) == pytest.approx(0.74, abs=0.08), "the known optimum within 100 steps"
+    assert np.mean([e.rewards.sum() for e in lake]) == pytest.approx(0.74, abs=0.08), (
+        "the known optimum within 100 steps"
+    )
 
 
 def test_occupancy_of_demonstrations_by_hand() -> None:
@@ -182,7 +184,9 @@ def test_wrong_settings(lake: Demonstrations) -> None:
         MaxEntIRLAgent(LAKE).train()
     with pytest.raises(UserError, match="no transitions are known"):
         MaxEntIRLAgent(LAKE).update(lake.transitions, lake.transitions)
-    moving = Demonstrations.from_episodes(episodes("CartPole-v1", lambda s: np.ones(len(s), np.int64), 1, 0), Spaces(4, 2))
+    moving = Demonstrations.from_episodes(
+        episodes("CartPole-v1", lambda s: np.ones(len(s), np.int64), 1, 0), Spaces(4, 2)
+    )
     with pytest.raises(UserError, match="takes numbered states, one-hot"):
         MaxEntIRLAgent({"state_dim": 4, "action_dim": 2}, None, moving)
 
