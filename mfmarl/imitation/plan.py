@@ -31,7 +31,7 @@ INTERACTIONS = {"gail": 60_000, "airl": 60_000, "maxent_irl": 0}
 """Where none are given; of methods that ask an expert 5,000."""
 UPDATES = {"bc": 10_000, "maxent_irl": 100}
 EVALUATIONS = 10
-OF_PLAN = ("method", "env", "interactions", "updates", "evaluations")
+OF_PLAN = ("method", "env", "interactions", "evaluations", "updates")
 """Keys of a configuration file that are the plan's; all others are settings of the method."""
 
 
@@ -136,7 +136,9 @@ def settings_of(method: str | None, env: str | None, config: Path | None = None,
         UserError: for a key, value, method or environment that there is not; names where it was written.
     """
     source = Sourced({}, {}) if config is None else read_yaml(config)
-    of_plan = {key: source.value.pop(key) for key in OF_PLAN if key in source.value}
+    # methods that ask an expert have a setting of that name, the updates after a round
+    others = OF_PLAN if (method or source.value.get("method")) in BY_UPDATES else OF_PLAN[:-1]
+    of_plan = {key: source.value.pop(key) for key in others if key in source.value}
     if method is not None and of_plan.setdefault("method", method) != method:
         raise UserError(f"{config} is of method {of_plan['method']}; got {method}")
     of_plan |= {} if env is None else {"env": env}

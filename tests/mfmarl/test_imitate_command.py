@@ -338,3 +338,8 @@ def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
     assert (plan.env, plan.interactions, plan.seed) == ("FrozenLake-v1", 64, 3)
     assert (plan.config["hidden_dims"], plan.config["ppo"]["epochs"]) == ([8], 3)
     assert plan_of("gail", env=None, seed=3, config=file, interactions=5, demonstrations=str(shown["lake"])).total == 5
+    file.write_text("env: CartPole-v1\ninteractions: 30\nupdates: 7\n")
+    asking = plan_of("dagger", env=None, seed=0, config=file, experts=["cartpole"])
+    assert (asking.total, asking.updates, asking.config["updates"]) == (30, 0, 7), "after a round, not in all"
+    file.write_text("env: FrozenLake-v1\nupdates: 7\n")
+    assert plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"])).total == 7
