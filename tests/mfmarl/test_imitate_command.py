@@ -16,6 +16,7 @@ from mfmarl.cli import run_command
 from mfmarl.imitation import run as running
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.expert_names import expert_of
+from mfmarl.imitation.judging import judged
 from mfmarl.imitation.plan import plan_of
 from mfmarl.imitation.rollout import episodes
 from mfmarl.registry import IMITATION
@@ -84,7 +85,11 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("method", sorted(IMITATION))
 def test_killed_at_any_moment_it_goes_on_bit_for_bit(
-    method: str, shown: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    method: str,
+    shown: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(running, "SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(running, "AT_END", 3)
@@ -120,7 +125,6 @@ def test_ctrl_c_saves_and_ends(
 ) -> None:
     monkeypatch.setattr(running, "AT_END", 3)
     assert run_command([*arguments("dagger", shown, tmp_path / "whole"), "--seed", "1"]) == 0
-    judged = running.judged
 
     def pressing(*given: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
@@ -183,8 +187,9 @@ def test_demonstrations_are_told_of_and_stored_twice(
     assert printed.out.splitlines() == [str(out), str(tmp_path / "minari" / "cartpole" / "rule-v0")]
     assert "return 500 [500, 500], lengths 500 to 500 (mean 500), 0 terminated, 3 truncated" in printed.err
     assert (Demonstrations.from_npz(out).returns == 500).all()
-    of = {"env": "CartPole-v1", "seed": 0}
-    one, other = (plan_of("bc", demonstrations=d, **of) for d in (str(out), "minari:cartpole/rule-v0"))
+    one, other = (
+        plan_of("bc", env="CartPole-v1", seed=0, demonstrations=d) for d in (str(out), "minari:cartpole/rule-v0")
+    )
     assert one.sha256 == other.sha256
     assert run_command(command) == 2
 

@@ -76,7 +76,7 @@ def test_occupancy_of_demonstrations_by_hand() -> None:
     ended = Demonstrations.from_episodes([walk(0, 1, 2)], spaces)
     np.testing.assert_allclose(expert_occupancy(ended, 0.5), [[0.5, 0], [0.25, 0], [0.125, 0.125]])
     cut = Demonstrations.from_episodes([walk(0, 1, 2, terminated=False)], spaces)
-    np.testing.assert_allclose(expert_occupancy(cut, 0.5), [[2 / 3, 0], [1 / 3, 0], [0, 0]])
+    np.testing.assert_allclose(expert_occupancy(cut, 0.5), [[2 / 3, 0.0], [1 / 3, 0.0], [0.0, 0.0]])
 
 
 def test_transitions_by_counting() -> None:
@@ -136,7 +136,12 @@ def test_update_steps_along_the_difference_of_features() -> None:
 def test_saved_training_goes_on_to_the_bit(features: str, lake: Demonstrations, tmp_path: Path) -> None:
     config = {**LAKE, "features": features, "round": 2}
     whole = MaxEntIRLAgent(config, "FrozenLake-v1", lake)
-    history = whole.train(5, callback=lambda row: row["updates"] == 2 and whole.save(tmp_path)).history
+
+    def saving(row: dict[str, Any]) -> None:
+        if row["updates"] == 2:
+            whole.save(tmp_path)
+
+    history = whole.train(5, callback=saving).history
     again = MaxEntIRLAgent.load(tmp_path, "FrozenLake-v1", lake)
     assert again.train(5).history == history[2:]
     np.testing.assert_array_equal(again.theta, whole.theta)
@@ -151,8 +156,8 @@ def test_transitions_that_are_not_known_are_counted(lake: Demonstrations, tmp_pa
     def make() -> gym.Env[Any, Any]:
         return Hidden(gym.make("FrozenLake-v1", is_slippery=False))
 
+    assert MaxEntIRLAgent(LAKE, make, lake).model is None
     agent = MaxEntIRLAgent(LAKE, make, lake)
-    assert agent.model is None
     row = agent.train(1, interactions=4000).history[0]
     assert row["interactions"] == 4000
     assert agent.model is not None
