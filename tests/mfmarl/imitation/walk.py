@@ -41,4 +41,4 @@ def margin(states: NDArray[np.float32]) -> NDArray[np.float32]:
     return 1 - np.abs(states[:, 0])
 
 
-gym.register("Walk-v0", entry_point=Walk)
+gym.register("Walk-v0", entry_point=f"{__name__}:Walk")
