@@ -20,8 +20,8 @@ AGREEMENT = 1e-8
 """Relative to the exploitability, where that is above 1."""
 
 
-def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
-    """`game.exploitability` in machine code: policies [..., T, S, A] -> shape of the batch, equal to 1e-10.
+def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Any]:
+    """`game.exploitability` in machine code, equal to 1e-10: policies [..., T, S, A] -> shape of the batch, or a float.
 
     One loop where the game has loops; else steps, with NumPy's rewards and laws of the whole batch between them.
     Compiles when made, some seconds; keep it where it is called often.
@@ -42,7 +42,7 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
     return found
 
 
-def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
+def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Any]:
     assert game.loops is not None
     shape, loops = game.shape, game.loops
     successors, prob = game.kernel.rows(0, game.initial)
@@ -62,7 +62,7 @@ def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
             found = one(policies, table, params)
             if found != found:
                 raise refusal(game, policies)
-            return np.float64(found)
+            return found
         if policies.shape[-3:] != shape:
             game.check_policy(policies)
         lead = policies.shape[:-3]
@@ -93,4 +93,4 @@ def exploitabilities(game: FiniteMFG, pi: ArrayLike) -> Array:
     Raises:
         BadPolicy: for what is no policy of this game.
     """
-    return machine_code(game)(pi)
+    return np.asarray(machine_code(game)(pi))
