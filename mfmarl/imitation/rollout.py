@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Episode
+from mfmarl.imitation.environments import MakeEnv as MakeEnv
+from mfmarl.imitation.environments import maker
 from mfmarl.imitation.repeatable import Place, Repeatable
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.seeding import stream
 
-MakeEnv = Callable[[], gym.Env[Any, Any]]
 Act = Callable[[NDArray[np.float32]], NDArray[Any]]
 """states [B, D] -> actions [B] or [B, A]."""
 
@@ -39,21 +38,6 @@ class Rollout:
     """[T, B]"""
     truncated: NDArray[np.bool_]
     """[T, B]"""
-
-
-def maker(env: str | MakeEnv) -> MakeEnv:
-    """What makes one environment: a name of gymnasium, or a function that does.
-
-    Raises:
-        UserError: for a name that gymnasium does not know.
-    """
-    if not isinstance(env, str):
-        return env
-    try:
-        gym.spec(env)
-    except gym.error.Error as error:
-        raise UserError(f"unknown environment {env!r}: {error}") from error
-    return lambda: gym.make(env, disable_env_checker=True)
 
 
 def spaces_of(env: str | MakeEnv) -> Spaces:
