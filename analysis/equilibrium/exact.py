@@ -23,12 +23,11 @@ from envs.inventory.reference import POLICIES
 from envs.inventory.reference.mean_field import solved
 from envs.settings import checked_settings
 from envs.unsolvable import Unsolvable
-from mfmarl.errors import UserError
 from mfmarl.imitation.imitated import Imitated
 from mfmarl.policy import Policy
 
 Played = str | Policy | Profile | Imitated
-"""What is audited: a reference policy by name, trained policies, a mean-field profile, or one with an imitator in it."""
+"""What is audited: a reference policy by name, trained policies, a mean-field profile, or an imitator among others."""
 SCATTERED = (
     "at small N a learned gap can lie a little above the exact one: its deviator sees how N agents' means scatter, and "
     "can use it"
@@ -136,7 +135,5 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
             raise Unsolvable(str(error), INSTEAD) from error
     observer = observer or Observer(game)
     if isinstance(played, Imitated):
-        others = played.others
-        base = None if isinstance(others, Policy) else exact_profile(game, others)
-        return imitated_profile(game, played, observer, base)
+        return imitated_profile(game, played, observer)
     return trained_profile(game, played, observer)

@@ -42,13 +42,8 @@ def trained_profile(game: MeanFieldMarket, policy: Policy, observer: Observer) -
     return ExactProfile(found.profile, found.notes, watchful=policy.network.shape.mean_action != "none")
 
 
-def imitated_profile(
-    game: MeanFieldMarket, played: Imitated, observer: Observer, base: ExactProfile | None
-) -> ExactProfile:
+def imitated_profile(game: MeanFieldMarket, played: Imitated, observer: Observer) -> ExactProfile:
     """An imitator of one type among others as a profile of `game`; it is told the period.
-
-    Args:
-        base: what the others play, where they are no trained policies.
 
     Raises:
         UserError: for a type that the market has not, and trained policies of another game.
@@ -57,12 +52,11 @@ def imitated_profile(
     own, type_name, others = played.law, played.game.type_name, played.others
     if type_name not in observer.type_names:
         raise UserError(f"the imitator is of {type_name}; types of this market are {', '.join(observer.type_names)}")
+    rules: dict[str, ProfileExpert] = {}
     if isinstance(others, Policy):
         _check_fit(game, others, observer)
-    profile = None if base is None else base.profile
-    rules = {} if profile is None else {
-        kind.name: ProfileExpert(game, profile, k, game.reference) for k, kind in enumerate(game.types)
-    }  # fmt: skip
+    else:
+        rules = {kind.name: ProfileExpert(game, others, k, game.reference) for k, kind in enumerate(game.types)}
 
     def law_at(t: int) -> Law:
         def law(
@@ -78,7 +72,7 @@ def imitated_profile(
         return law
 
     found = _seen(game, observed_in_time(game, law_at, observer))
-    return ExactProfile(found.profile, (*(base.notes if base else ()), *found.notes), watchful=True)
+    return ExactProfile(found.profile, found.notes, watchful=True)
 
 
 def _check_fit(game: MeanFieldMarket, policy: Policy, observer: Observer) -> None:

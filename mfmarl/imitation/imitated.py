@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from envs.inventory.mean_field import Profile
 from envs.population import PopulationEnv, Step, type_slices
 from mfmarl.core.laws import Categorical
 from mfmarl.errors import UserError
 from mfmarl.imitation.networks import Policy
-from mfmarl.imitation.type_experts import states_of
+from mfmarl.imitation.type_experts import draw, profile_of, states_of
 from mfmarl.imitation.type_game import TypeGame
 from mfmarl.policy import Policy as TrainedPolicy
 from mfmarl.subject import Subject
@@ -44,6 +45,16 @@ def law_of(policy: Policy, acting: Acting) -> StateLaw:
     return law
 
 
+def whole_profile(game: TypeGame) -> Profile | TrainedPolicy:
+    """What everyone plays before a type is an imitator's: a profile of the mean field, or trained policies.
+
+    Raises:
+        UserError: for a policy that is neither.
+    """
+    trained = game.subject.trained
+    return profile_of(game, game.profile)[1] if trained is None else TrainedPolicy(trained.network)
+
+
 @dataclass(frozen=True)
 class Imitated:
     """A profile in which all agents of one type play an imitator, and everyone else what they played before."""
@@ -59,15 +70,14 @@ class Imitated:
         return law_of(self.policy, self.acting) if isinstance(self.policy, Policy) else self.policy
 
     @property
-    def others(self) -> str | TrainedPolicy:
-        """What everyone else plays: a reference policy by name, or trained policies."""
-        trained = self.game.subject.trained
-        return self.game.profile if trained is None else TrainedPolicy(trained.network)
+    def others(self) -> Profile | TrainedPolicy:
+        """See `whole_profile`."""
+        return whole_profile(self.game)
 
     def shown(self, mean_action: NDArray[Any], by_type: NDArray[Any]) -> NDArray[np.float32]:
         """[F]: what the imitator is shown of the others among infinitely many."""
         others = self.others
-        if isinstance(others, str):
+        if isinstance(others, Profile):
             return np.asarray(mean_action, np.float32)
         return others.shown_to_all(mean_action, by_type)
 
@@ -88,9 +98,7 @@ class Imitated:
             joint = np.array(base(step))
             shown = self.game.sight(step, None if t == 0 else last)[:, part]
             seen = step.obs[:, part]
-            rows = states_of(
-                seen.reshape(-1, seen.shape[-1]), shown.reshape(-1, shown.shape[-1]), t, horizon
-            )
+            rows = states_of(seen.reshape(-1, seen.shape[-1]), shown.reshape(-1, shown.shape[-1]), t, horizon)
             joint[:, part] = drawn(rows).reshape(joint[:, part].shape)
             last = joint
             return joint
@@ -103,9 +111,4 @@ class Imitated:
             draws = torch.Generator().manual_seed(seed) if self.acting == "sampled" else None
             return lambda rows: policy.act(rows, draws)
         rng, law = np.random.default_rng(seed), self.law
-
-        def drawn(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-            below = law(rows).cumsum(-1)
-            return np.asarray((rng.random((len(rows), 1)) * below[:, -1:] >= below).sum(-1), np.int64)
-
-        return drawn
+        return lambda rows: draw(law(rows), rng)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Episode
 from mfmarl.imitation.repeatable import Place
-from mfmarl.imitation.side_by_side import MakeEnv, SideBySide
+from mfmarl.imitation.side_by_side import MakeEnv as MakeEnv
+from mfmarl.imitation.side_by_side import SideBySide
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.type_name import is_type_game
 

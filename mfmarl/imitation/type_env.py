@@ -47,9 +47,7 @@ class TypeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
         agents = int((np.asarray(make(1).agent_types) == kind).sum())
         copies = copies_for(num_envs, agents)
         inner = make(copies)
-        self.game = DeviationEnv(
-            inner, player, some_deviators(inner, kind, num_envs // copies), seed=seed, sight=sight
-        )
+        self.game = DeviationEnv(inner, player, some_deviators(inner, kind, num_envs // copies), seed=seed, sight=sight)
         self._terminates = getattr(getattr(inner, "config", None), "ending", None) == "finite"
         self._seed, self._episode = seed, -1
         self._played: list[NDArray[Any]] = []

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import envs
 from envs.inventory.market import InventoryMarket
 from envs.inventory.mean_field import MeanFieldMarket, Profile
 from envs.inventory.mean_field.flow import checked_policy
 from envs.inventory.mean_field.profiles import type_parameters
 from envs.inventory.observation import market_observation
+from envs.inventory.reference import POLICIES
 from envs.inventory.reference.mean_field import solved
 from envs.unsolvable import Unsolvable
 from mfmarl.core.laws import Categorical
@@ -52,6 +54,13 @@ def states_of(obs: Floats, others: Floats, t: int, horizon: int) -> Floats:
     return np.concatenate([obs, shown, np.broadcast_to(clock(t, horizon), (n, CLOCK))], -1, dtype=np.float32)
 
 
+def draw(law: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.int64]:
+    """An action [n] of each row of probabilities [n, A]."""
+    below = law.cumsum(-1)
+    drawn = (rng.random((len(law), 1)) * below[:, -1:] >= below).sum(-1)
+    return np.asarray(np.minimum(drawn, below.shape[-1] - 1), np.int64)
+
+
 class TypeExpert(ABC):
     """States [n, D + F + CLOCK] -> actions [n] or [n, 1], drawn; calling it again goes on with its own stream."""
 
@@ -60,9 +69,7 @@ class TypeExpert(ABC):
 
     def __call__(self, states: Floats) -> NDArray[Any]:
         """Draws."""
-        below = self.law(states).cumsum(-1)
-        drawn = (self.rng.random((len(states), 1)) * below[:, -1:] >= below).sum(-1)
-        return np.minimum(drawn, below.shape[-1] - 1).astype(np.int64)
+        return draw(self.law(states), self.rng)
 
     @abstractmethod
     def law(self, states: Floats) -> Doubles:
@@ -162,12 +169,23 @@ def expert_of(game: TypeGame, name: str | None = None, seed: int = 0) -> TypeExp
         if trained is None:
             raise UserError(f"{game.name}: no run is played here; name a reference policy as the expert")
         return NetworkExpert(trained.network, game.kind, int(getattr(game.one, "horizon", 0)), seed)
+    market, profile = profile_of(game, name)
+    kind = [one.name for one in market.types].index(game.type_name)
+    return ProfileExpert(market, profile, kind, float(cast(InventoryMarket, game.one).mean_demand), seed)
+
+
+def profile_of(game: TypeGame, name: str) -> tuple[MeanFieldMarket, Profile]:
+    """The mean field of a game, and a reference policy as a profile of it.
+
+    Raises:
+        UserError: for a game that has no mean field, and a policy that is no profile of it.
+    """
     if not isinstance(game.one, InventoryMarket):
         raise UserError(f"{game.name}: experts of {game.env} are runs; write RUN:{game.type_name}")
+    if name not in POLICIES:
+        raise UserError(f"{game.name}: {envs.UnknownName('reference policy', name, list(POLICIES))}")
     try:
         found = solved(game.one.config, game.subject.discount)
-        profile = found.profile(name)
+        return found.game, found.profile(name)
     except Unsolvable as error:
-        raise UserError(f"{game.name}: {name} is no expert here: {error}") from error
-    kind = [one.name for one in found.game.types].index(game.type_name)
-    return ProfileExpert(found.game, profile, kind, game.one.mean_demand, seed)
+        raise UserError(f"{game.name}: {name} is no profile here: {error}") from error

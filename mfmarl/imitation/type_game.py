@@ -2,7 +2,7 @@
 
 Its name is ``GAME[,option=value...]:TYPE[@PROFILE]``. GAME is an environment of `envs` or a run folder; PROFILE is a
 reference policy or a run folder, and where it is left out a run's own policies, else the ``equilibrium``:
-``inventory/market-easy,jitter=0:discounter``, ``inventory/market-easy:discounter@base_stock``, ``runs/mfq-is:discounter``.
+``inventory/market-easy,jitter=0:discounter``, ``inventory/market-easy:discounter@base_stock``, ``runs/mfq:discounter``.
 """
 
 from __future__ import annotations
