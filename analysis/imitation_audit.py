@@ -67,7 +67,8 @@ def audit_imitators(
     """Every imitator in its profile, beside the expert that is there without it.
 
     Columns method, seed, acting, and for each of `FIGURES` its value, name_low and name_high; the expert's row comes
-    first. By ``exact`` all three are the same. By ``learned`` and ``bound`` intervals are over episodes, and NIG is a difference of two lower, or of two upper bounds, which bounds nothing itself.
+    first. By ``exact`` all three are the same. By ``learned`` and ``bound`` intervals are over episodes, and NIG is a
+    difference of two lower, or of two upper bounds, which bounds nothing itself.
 
     Raises:
         UserError: for a game or profile that has no gaps by this way.

@@ -17,9 +17,9 @@ from envs.inventory.mean_field import MeanFieldMarket, evaluate, mean_field, spl
 from envs.inventory.types import counts_of
 from envs.population import type_slices
 from envs.unsolvable import Unsolvable
+from mfmarl.imitation.imitated import Imitated
 from mfmarl.network import types_of
 from mfmarl.players import network_player, profile_player
-from mfmarl.imitation.imitated import Imitated
 from mfmarl.policy import Policy
 from mfmarl.seeding import stream
 from mfmarl.yardstick import Play

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -27,24 +26,6 @@ from mfmarl.network import PolicyNetwork
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The parts of what learners of a type see."""
-
-    obs: Floats
-    """[n, D]: their own observations."""
-    others: Floats
-    """[n, F]: what the others played, as they are shown it."""
-    t: NDArray[np.int64]
-    """[n]: the period."""
-
-    @classmethod
-    def of(cls, states: Floats, observations: int, horizon: int) -> Seen:
-        """Of states [n, D + F + CLOCK]."""
-        t = np.rint(states[:, -1] * horizon).astype(np.int64)
-        return cls(states[:, :observations], states[:, observations:-CLOCK], t)
 
 
 def states_of(obs: Floats, others: Floats, t: int, horizon: int) -> Floats:
@@ -105,8 +86,8 @@ class NetworkExpert(TypeExpert):
         return probs
 
     def _seen(self, states: Floats) -> tuple[torch.Tensor, torch.Tensor]:
-        seen = Seen.of(np.asarray(states, np.float32), self.network.shape.observations, self.horizon)
-        return torch.from_numpy(np.ascontiguousarray(seen.obs)), torch.from_numpy(np.ascontiguousarray(seen.others))
+        given, width = torch.from_numpy(np.array(states, np.float32)), self.network.shape.observations
+        return given[:, :width].contiguous(), given[:, width:-CLOCK].contiguous()
 
 
 class ProfileExpert(TypeExpert):
@@ -125,17 +106,15 @@ class ProfileExpert(TypeExpert):
         parameters, names = type_parameters(game), [one.name for one in game.types]
         entries = market_observation(parameters, np.arange(len(names)), names, game.config, game.reference).entries
         self._at = {entry.name: i for i, entry in enumerate(entries)}
-        self._width = len(entries)
 
     def law(self, states: Floats) -> Doubles:
         """The profile's own."""
-        seen = Seen.of(np.asarray(states, np.float32), self._width, self.game.horizon)
-        t = np.minimum(seen.t, self.game.horizon - 1)
-        probs: Doubles = self.policy[(t, *self._places(seen.obs.astype(float)))]
-        return probs
+        t = np.rint(states[:, -1].astype(float) * self.game.horizon).astype(np.int64)
+        return np.asarray(self.policy[(np.minimum(t, self.game.horizon - 1), *self.places(states))], float)
 
-    def _places(self, obs: Doubles) -> tuple[NDArray[np.int64], ...]:
-        """Indices of the states of `model` at observations [n, D]."""
+    def places(self, states: Floats) -> tuple[NDArray[np.int64], ...]:
+        """Indices of the states of `model`, [n] each, of what learners see [n, D + F + CLOCK], or of observations."""
+        obs = states.astype(float)
         kind, lead = self.model, self.model.agent.L
         mu = obs[:, self._at["own_mu"]] * self.reference
 

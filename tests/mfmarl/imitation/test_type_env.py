@@ -66,12 +66,14 @@ def test_rewards_are_the_populations_own(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_time_is_a_truncation_unless_the_game_ends() -> None:
     cut = Collector(BASE, 4, seed=0).collect(lambda states: np.zeros(len(states), np.int64), 6)
     assert cut.truncated[-1].all()
-    assert not cut.terminated.any() and not cut.truncated[:-1].any()
+    assert not cut.terminated.any()
+    assert not cut.truncated[:-1].any()
     # what followed is seen at T; the next episode begins at 0
     assert (cut.next_states[-1, :, -1] == 1).all()
     over = Collector(BASE.replace("horizon=6", "horizon=6,ending=finite"), 4, seed=0)
     ended = over.collect(lambda states: np.zeros(len(states), np.int64), 6)
-    assert ended.terminated[-1].all() and not ended.truncated.any()
+    assert ended.terminated[-1].all()
+    assert not ended.truncated.any()
     assert (over.states[:, -1] == 0).all()
 
 
@@ -124,7 +126,7 @@ def test_positions_are_read_off_observations(name: str) -> None:
     for t in range(7):
         for k, part in enumerate(type_slices(env.agent_types)):
             obs = step.obs[:, part].reshape(-1, step.obs.shape[-1])
-            ours = experts[k]._places(obs.astype(float))
+            ours = experts[k].places(obs)
             theirs = _states(game.types[k], part, env, taken)
             for mine, other in zip(ours, theirs, strict=True):
                 # with jitter, orders on their way are told by their units alone
@@ -154,7 +156,8 @@ def test_states_have_their_parts() -> None:
     D, M = game.one.observation_space.shape[0], 11
     assert (spaces.state_dim, spaces.action_dim) == (D + M + CLOCK, 11)
     rows = states_of(np.ones((2, D), np.float32), np.zeros(M, np.float32), 3, 6)
-    assert rows.shape == (2, spaces.state_dim) and rows[0, -1] == 0.5
+    assert rows.shape == (2, spaces.state_dim)
+    assert rows[0, -1] == 0.5
 
 
 SMALL = {"hidden_dims": (8,), "num_envs": 4, "rollout": 6}
@@ -184,7 +187,8 @@ def test_names() -> None:
     assert (told.game, told.type_name, told.profile) == ("inventory/market-easy", "discounter", "base_stock")
     assert told.options == {"jitter": 0, "num_agents": 30}
     assert is_type_game("inventory/market-easy:discounter")
-    assert not is_type_game("CartPole-v1") and not is_type_game("my_module:CartPole-v1")
+    assert not is_type_game("CartPole-v1")
+    assert not is_type_game("my_module:CartPole-v1")
 
 
 @pytest.mark.parametrize(
