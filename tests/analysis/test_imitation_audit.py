@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from mfmarl.imitation.settings import of_spaces
 from mfmarl.imitation.type_experts import expert_of
 from mfmarl.imitation.type_game import type_game
 from mfmarl.solvers import solve
+from tests.analysis.small_runs import make_run
 
 NAME = "inventory/market-easy,jitter=0,num_agents=15,horizon=6:discounter"
 GAME = type_game(NAME)
@@ -51,6 +53,20 @@ def test_the_expert_put_back_is_the_expert() -> None:
     assert table.loc["uniform", "return"] < table.loc["expert", "return"]
     excess = table.loc["uniform", "NashConv"] - table.loc["expert", "NashConv"]
     assert table.loc["uniform", "NIG"] == pytest.approx(excess)
+
+
+def test_a_runs_own_networks_put_back_are_the_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "mf", 1, num_agents=15, env_options={"horizon": 6, "jitter": 0.0})
+    name = f"{run}:discounter"
+    game = type_game(name)
+    expert = expert_of(game)
+    table = audit_imitators(game, [Imitator("itself", 0, expert.law)], acting=("sampled",)).set_index("method")
+    for figure in ("return", "gap", "NashConv"):
+        # laws of cold networks differ in the last bits of float32
+        assert table.loc["itself", figure] == pytest.approx(table.loc["expert", figure], abs=1e-3)
+    shown = episodes(name, expert, 4, 0, num_envs=4)
+    assert [len(one.actions) for one in shown] == [6] * 4
+    assert spaces_of(name) == spaces_of(NAME)
 
 
 def test_a_bound_of_the_imitated_profile_lies_above_its_gap() -> None:
