@@ -75,7 +75,7 @@ def asking(trial: Trial, kind: Any, **more: Any) -> Learnt:
     return found.policy, found.counts
 
 
-def adversarial(trial: Trial, kind: Any, rounds: int = 100) -> Learnt:
+def adversarial(trial: Trial, kind: Any, rounds: int = 60) -> Learnt:
     envs = trial.game.agents
     agent = kind(trial.config | ADVERSARIAL | {"num_envs": envs}, trial.name, trial.shown(10 * envs), trial.seed)
     found = agent.train(envs * ADVERSARIAL["rollout"] * rounds)

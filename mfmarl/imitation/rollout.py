@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Episode
+from mfmarl.imitation.environments import MakeEnv as MakeEnv
+from mfmarl.imitation.environments import maker
 from mfmarl.imitation.repeatable import Place
-from mfmarl.imitation.side_by_side import MakeEnv as MakeEnv
 from mfmarl.imitation.side_by_side import SideBySide
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.type_name import is_type_game
@@ -41,21 +40,6 @@ class Rollout:
     """[T, B]"""
     truncated: NDArray[np.bool_]
     """[T, B]"""
-
-
-def maker(env: str | MakeEnv) -> MakeEnv:
-    """What makes one environment: a name of gymnasium, or a function that does.
-
-    Raises:
-        UserError: for a name that gymnasium does not know.
-    """
-    if not isinstance(env, str):
-        return env
-    try:
-        gym.spec(env)
-    except gym.error.Error as error:
-        raise UserError(f"unknown environment {env!r}: {error}") from error
-    return lambda: gym.make(env, disable_env_checker=True)
 
 
 def spaces_of(env: str | MakeEnv) -> Spaces:

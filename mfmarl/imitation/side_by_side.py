@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
+from mfmarl.imitation.environments import MakeEnv
 from mfmarl.imitation.repeatable import Place, Repeatable
 from mfmarl.seeding import stream
-
-MakeEnv = Callable[[], gym.Env[Any, Any]]
 
 
 class SideBySide(SyncVectorEnv):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import envs
 from mfmarl.errors import UserError
+from mfmarl.registry import ENV_FAMILIES
 from mfmarl.strict_yaml import read_value
 
 FORM = "GAME[,option=value...]:TYPE[@PROFILE]"
@@ -29,7 +29,7 @@ def is_type_game(env: object) -> bool:
     if not isinstance(env, str) or ":" not in env:
         return False
     game = env.split(":")[0].split(",")[0]
-    return game.split("/")[0] in envs.FAMILIES or Path(game).is_dir()
+    return game.split("/")[0] in ENV_FAMILIES or Path(game).is_dir()
 
 
 def type_name_of(name: str) -> TypeName:
