@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from mfmarl.imitation.expert_names import policy_in
-from mfmarl.imitation.folder import AGENT, imitations_in, read_words
 from rich.console import Console
 from rich.table import Table
 
 from analysis.equilibrium.audit_settings import Settings
 from analysis.imitation_audit import EXPERT, FIGURES, Imitator, Way, audit_imitators, over_seeds
 from mfmarl.errors import UserError
+from mfmarl.imitation.expert_names import policy_in
+from mfmarl.imitation.folder import AGENT, imitations_in, read_words
 from mfmarl.imitation.type_game import type_game
 from mfmarl.imitation.type_name import FORM, is_type_game
 from mfmarl.runs.files import replacing, storing
@@ -60,11 +60,12 @@ def show(path: Path) -> None:
         shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode")
         for heading in ("method", "acts", "seeds", *FIGURES):
             shown.add_column(heading, justify="left" if heading in ("method", "acts") else "right", no_wrap=True)
-        figures = over_seeds(mine).set_index(["method", "acting", "figure"])
+        figures = over_seeds(mine)
         for (method, acting), rows in mine.groupby(["method", "acting"], sort=False):
             cells = []
             for name in FIGURES:
-                one, only = figures.loc[(method, acting, name)], rows.iloc[0]
+                of = (figures["method"] == method) & (figures["acting"] == acting) & (figures["figure"] == name)
+                one, only = figures[of].iloc[0], rows.iloc[0]
                 low, high = one["low"], one["high"]
                 if len(rows) == 1 and only[f"{name}_low"] < only[f"{name}_high"]:
                     # one seed: the interval is over episodes

@@ -27,6 +27,7 @@ from analysis.figures.forest import Row, forest
 from analysis.figures.style import looks
 from analysis.imitation_audit import EXPERT, FIGURES, Imitator, audit_imitators, over_seeds
 from mfmarl.imitation import AIRLAgent, BCAgent, DAggerAgent, Demonstrations, GAILAgent, MEGADAggerAgent
+from mfmarl.imitation.imitated import Acting
 from mfmarl.imitation.market_irl import imitated_reward
 from mfmarl.imitation.result import Counts
 from mfmarl.imitation.rollout import episodes, spaces_of
@@ -52,8 +53,8 @@ class Trial:
         self.game, self.seed, self.name = game, seed, game.name
         self.spaces = spaces_of(game.name)
         self.config = of_spaces(self.spaces)
-        self.asked = LEARNER | {"num_envs": game.agents, "rollout": game.one.horizon, "updates": 500}
-        self.steps = game.agents * game.one.horizon * ROUNDS
+        self.asked = LEARNER | {"num_envs": game.agents, "rollout": game.horizon, "updates": 500}
+        self.steps = game.agents * game.horizon * ROUNDS
 
     def expert(self) -> Any:
         return expert_of(self.game, seed=stream(self.seed, "expert"))
@@ -129,7 +130,7 @@ def measured(name: str, method: str, seed: int) -> pd.DataFrame:
     trial, began = Trial(game, seed), time.process_time()
     policy, counts = METHODS[method](trial)
     spent = time.process_time() - began
-    acting = ("sampled",) if method == "MaxEnt IRL" else ("sampled", "mode")
+    acting: tuple[Acting, ...] = ("sampled",) if method == "MaxEnt IRL" else ("sampled", "mode")
     found = audit_imitators(game, [Imitator(method, seed, policy)], acting=acting)
     print(f"{method}, seed {seed}: NIG {found['NIG'].iloc[1]:.1f} $, {spent:.0f} CPU s", flush=True)
     kept = found[["method", "seed", "acting", *FIGURES]].assign(game=name)
@@ -145,12 +146,13 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 def told(table: pd.DataFrame) -> str:
     """Markdown: a row a method and way of acting."""
-    figures = over_seeds(table).set_index(["method", "acting", "figure"])
+    figures = over_seeds(table)
     lines = [f"| method | acts | seeds | {' | '.join(FIGURES)} | labels | interactions | CPU s |", "|" + "---|" * 10]
     for (method, acting), rows in table.groupby(["method", "acting"], sort=False):
         cells = []
         for name in FIGURES:
-            one = figures.loc[(method, acting, name)]
+            mine = (figures["method"] == method) & (figures["acting"] == acting) & (figures["figure"] == name)
+            one = figures[mine].iloc[0]
             span = "" if pd.isna(one["low"]) else f" [{one['low']:.1f}, {one['high']:.1f}]"
             cells.append(f"{one['estimate']:.1f}{span}")
         labels = rows["demonstrations"].mean() + rows["queries"].mean()

@@ -75,7 +75,7 @@ def seen_features(process: Process, places: NDArray[np.int64], shown: Demonstrat
     """[F]: discounted mean features of demonstrations with steps at `places` [n]; an episode's weights sum to 1."""
     steps = process.features[places, shown.actions]
     age = np.concatenate([np.arange(length) for length in shown.lengths])
-    ends = np.repeat(1 - DISCOUNT**shown.lengths.astype(float), shown.lengths)
+    ends = np.repeat(1 - DISCOUNT ** shown.lengths.astype(float), shown.lengths)
     weights = (1 - DISCOUNT) * DISCOUNT**age / ends
     found: Doubles = weights @ steps / len(shown.lengths)
     return found

@@ -147,7 +147,7 @@ def expert_of(game: TypeGame, name: str | None = None, seed: int = 0) -> TypeExp
     if name == "trained":
         if trained is None:
             raise UserError(f"{game.name}: no run is played here; name a reference policy as the expert")
-        return NetworkExpert(trained.network, game.kind, int(getattr(game.one, "horizon", 0)), seed)
+        return NetworkExpert(trained.network, game.kind, game.horizon, seed)
     market, profile = profile_of(game, name)
     kind = [one.name for one in market.types].index(game.type_name)
     return ProfileExpert(market, profile, kind, float(cast(InventoryMarket, game.one).mean_demand), seed)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import envs
 from envs.population import PopulationEnv, type_slices
@@ -61,9 +61,9 @@ class TypeGame:
         return int(part.stop - part.start)
 
     @property
-    def share(self) -> float:
-        """Of the population."""
-        return self.agents / self.one.num_agents
+    def horizon(self) -> int:
+        """Periods of an episode."""
+        return int(cast(Any, self.one).horizon)
 
     @cached_property
     def sight(self) -> Sight:

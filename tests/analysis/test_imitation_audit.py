@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.audit_imitations import audit_imitations
+from analysis.equilibrium.audit_settings import Settings
 from analysis.imitation_audit import Imitator, Way, audit_imitators, over_seeds
 from envs.mean_field.games.market import inventory_market
 from envs.mean_field.imitation import occupancy
+from mfmarl.cli import run_command
+from mfmarl.errors import UserError
 from mfmarl.imitation import BCAgent
 from mfmarl.imitation.cloning import cloned
 from mfmarl.imitation.rollout import episodes, spaces_of
@@ -100,6 +104,26 @@ def test_intervals_are_over_seeds() -> None:
     assert mine["high"] == pytest.approx(1 + 4.302653 / math.sqrt(3), rel=1e-6)
     alone = over_seeds(table)
     assert alone["low"].isna().all()
+
+
+def test_the_commands_go_from_the_expert_to_the_audit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown, out = str(tmp_path / "shown.npz"), str(tmp_path / "bc")
+    expert = ["--expert", "equilibrium", "--episodes", "4"]
+    assert run_command(["demonstrate", "--env", NAME, *expert, "--out", shown]) == 0
+    learn = ["--updates", "20", "--set", "hidden_dims=[8]", "--seeds", "2", "--out", out, "--quiet"]
+    assert run_command(["imitate", "bc", "--env", NAME, "--demonstrations", shown, *learn]) == 0
+    assert run_command(["audit", out]) == 0
+    assert "NashConv" in capsys.readouterr().out
+    table = pd.read_csv(Path(out) / "audit.csv")
+    assert table["method"].tolist() == ["expert"] + ["bc"] * 4
+    assert table["seed"].tolist() == [0, 0, 0, 1, 1]
+    assert (table["NIG"][1:] > 0).all()
+
+
+def test_imitations_of_other_environments_have_no_audit(tmp_path: Path) -> None:
+    (tmp_path / "imitation.json").write_text('{"schema": 1, "env": "CartPole-v1", "method": "bc", "seed": 0}')
+    with pytest.raises(UserError, match="imitations of CartPole-v1; an audit takes those of one GAME"):
+        audit_imitations(tmp_path, Settings())
 
 
 def test_learned_needs_a_folder() -> None:

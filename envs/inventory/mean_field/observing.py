@@ -51,9 +51,7 @@ def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None 
     return observed_in_time(game, lambda t: law, observer)
 
 
-def observed_in_time(
-    game: MeanFieldMarket, law_at: Callable[[int], Law], observer: Observer | None = None
-) -> Observed:
+def observed_in_time(game: MeanFieldMarket, law_at: Callable[[int], Law], observer: Observer | None = None) -> Observed:
     """What policies that are told the period play in `game`, everyone playing them.
 
     Args:

@@ -97,8 +97,8 @@ def test_places_are_gone_back_to() -> None:
     other = Collector(BASE, 8, seed=4)
     other.go_to(one.places)
     np.testing.assert_array_equal(one.states, other.states)
-    later = [c.collect(lambda states: np.full(len(states), 3), 6).rewards for c in (one, other)]
-    np.testing.assert_array_equal(*later)
+    mine, theirs = (c.collect(lambda states: np.full(len(states), 3), 6).rewards for c in (one, other))
+    np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.parametrize(("slots", "agents", "copies"), [(1, 4, 1), (4, 4, 1), (8, 4, 2), (6, 4, 2), (5, 4, 5)])
@@ -119,10 +119,9 @@ def test_positions_are_read_off_observations(name: str) -> None:
     env = envs.make("inventory/market-easy", num_envs=2, num_agents=20, seed=1, **options)
     assert isinstance(env, InventoryMarket)
     game = mean_field(env.config.model_copy(update={"jitter": 0.0}))
-    experts = [
-        ProfileExpert(game, random_profile(game), k, env.mean_demand) for k in range(len(game.types))
-    ]
-    rng, step, taken = np.random.default_rng(2), env.reset(3), {}
+    experts = [ProfileExpert(game, random_profile(game), k, env.mean_demand) for k in range(len(game.types))]
+    rng, step = np.random.default_rng(2), env.reset(3)
+    taken: dict[int, Any] = {}
     for t in range(7):
         for k, part in enumerate(type_slices(env.agent_types)):
             obs = step.obs[:, part].reshape(-1, step.obs.shape[-1])
@@ -210,3 +209,12 @@ def test_wrong_names_say_what_is_wrong(name: str, message: str) -> None:
 def test_a_policy_that_sees_more_is_no_expert() -> None:
     with pytest.raises(UserError, match="smoothing"):
         expert_of(type_game(BASE), "smoothing")
+
+
+def test_the_network_is_such_a_game_too() -> None:
+    name = "inventory/network-30,horizon=5:echelon_4@base_stock"
+    played = Collector(name, 3, seed=0).collect(lambda states: np.ones(len(states), np.int64), 5)
+    assert played.truncated[-1].all()
+    assert np.isfinite(played.rewards).all()
+    with pytest.raises(UserError, match="experts of inventory/network-30 are runs; write RUN:echelon_4"):
+        expert_of(type_game(name))
