@@ -76,6 +76,8 @@ JOBS = {
     "audit": Entry("analysis.equilibrium.audit:audit", "gaps of a run's policies by every way there is"),
     "audit settings": Entry("analysis.equilibrium.audit_settings:Settings", "what an audit is asked for"),
     "audit table": Entry("analysis.equilibrium.audit_table:show", "an audit, printed"),
+    "imitation audit": Entry("analysis.audit_imitations:audit_imitations", "gaps of imitators beside their expert's"),
+    "imitation audit table": Entry("analysis.audit_imitations:show", "that, printed"),
     "study": Entry("mfmarl.launch.study:read_study", "a study file, and the cells of its grid"),
     "study sizes": Entry("mfmarl.launch.games:agent_steps", "agent steps of every cell, which is checked"),
     "study run": Entry("mfmarl.launch.drive:drive", "what is not done of a study"),
