@@ -91,14 +91,14 @@ def is_imitation(path: Path) -> bool:
 
 
 def imitations_in(paths: Sequence[Path]) -> list[Path]:
-    """Those among `paths` that are imitations, and those right below the others, in the order of their names."""
+    """Those among `paths` that are imitations, and those one or two folders below the others, by their names."""
     found: list[Path] = []
     for path in paths:
         if is_imitation(path):
             found.append(path)
         elif path.is_dir():
             with storing(path, "cannot read"):
-                found += sorted(below for below in path.iterdir() if is_imitation(below))
+                found += sorted(one.parent for depth in ("*", "*/*") for one in path.glob(f"{depth}/{RECORD}"))
     return found
 
 
@@ -168,7 +168,7 @@ class Imitations:
         """A row per run: method, name, seed, folder, COUNTS, episodes (shown), cpu_seconds, and its metrics' means."""
         rows = [
             {
-                "method": label, "name": name, "seed": run.record.seed, "folder": run.folder.name,
+                "method": label, "name": name, "seed": run.record.seed, "folder": str(run.folder),
                 "episodes": run.record.shown, **{count: run.record.counts.get(count, 0) for count in COUNTS},
                 "cpu_seconds": run.record.cpu_seconds,
                 **{metric: found.mean for metric, found in run.record.metrics.items() if found is not None},
@@ -189,7 +189,8 @@ class Imitations:
         for label, name, run in zip(self.labels, self.names, self.runs, strict=True):
             means = run.evaluations.groupby(["acting", *COUNTS], as_index=False)["return"].mean()
             tables.append(means.assign(method=label, name=name, seed=run.record.seed))
-        return pd.concat(tables, ignore_index=True)
+        found: pd.DataFrame = pd.concat(tables, ignore_index=True)
+        return found
 
     @property
     def expert(self) -> float | None:
