@@ -46,7 +46,7 @@ def make_imitation(
     pd.DataFrame(rows).to_csv(out / "evaluations.csv", index=False)
     history = pd.DataFrame({"round": [1, 2], "lengths_apart": [1.0, 0.25], "ends_apart": [1.0, 0.5]})
     (history if method == "gail" else history[["round"]]).to_csv(out / "history.csv", index=False)
-    mean = {"return_mode": end, "return_sampled": end - 10, "occupancy_mmd": 0.1, "state_visitation": 0.2 + 0.01 * seed}
+    mean = {"return_mode": end, "return_sampled": end - 10, "mmd": 0.1, "visitation": 0.2 + 0.01 * seed}
     record = {
         "schema": 1, "method": method, "env": env, "seed": seed, "config": {"hidden_dims": [64]},
         "demonstrations": None if asks else {"path": "x.npz", "sha256": "0", "episodes": episodes, "steps": shown},

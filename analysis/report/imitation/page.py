@@ -110,14 +110,18 @@ def _level_words(compared: Compared[Imitations], table: pd.DataFrame, levels: Ma
 def levels_of(study: Imitations) -> dict[str, float]:
     """Returns of the expert, as its episodes were recorded, and of random play, of 50 episodes played now.
 
-    Random play is missing where the environment cannot be made here.
+    Random play is missing where the environment cannot be made here; code of a module that a folder names is not run.
     """
     levels = {} if study.expert is None else {EXPERT: study.expert}
+    if ":" in study.env:
+        return levels
+    import gymnasium as gym
+
     from mfmarl.imitation.rollout import episodes, spaces_of
     from mfmarl.imitation.survival import random_actions
 
     try:
         played = episodes(study.env, random_actions(spaces_of(study.env), 0), EPISODES, 0)
-    except (UserError, ImportError):
+    except (UserError, ImportError, gym.error.Error):
         return levels
     return levels | {RANDOM: float(np.mean([one.rewards.sum() for one in played]))}
