@@ -14,6 +14,11 @@ def cartpole(states: States) -> NDArray[np.int64]:
     return np.asarray(angle + 0.5 * turn + 0.05 * position + 0.1 * speed > 0, np.int64)
 
 
+def acrobot(states: States) -> NDArray[np.int64]:
+    """Acrobot-v1: torque along the difference of the joints' speeds; about -77."""
+    return np.where(states[:, 5] > states[:, 4], 2, 0).astype(np.int64)
+
+
 def pendulum(states: States) -> NDArray[np.float32]:
     """Pendulum-v1: pump energy until it is near the top, then hold it there (Astrom and Furuta 2000); about -146.
 

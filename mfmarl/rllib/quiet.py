@@ -53,7 +53,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     configure_logging=verbose,
                 )
             return
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        except Exception as error:
+            # a node that is slow to start raises a bare Exception
             ray.shutdown()
             if address is not None:
                 told = str(error).splitlines()[0] if str(error) else type(error).__name__
