@@ -106,8 +106,8 @@ class AdversarialPPO(PPO):  # type: ignore[misc]
         state = reward_state(self.agent)
         found = self.learner_group.foreach_learner(partial(_take, state=state))
         digests = [one.get() if one.ok else None for one in found]
-        if digests != [_digest(state)] * max(1, self.config.num_learners):
-            raise TrainingFailed(f"learners' discriminators are {digests}; want {_digest(state)} in all")
+        if digests != [digest(state)] * max(1, self.config.num_learners):
+            raise TrainingFailed(f"learners' discriminators are {digests}; want {digest(state)} in all")
 
 
 class AdversarialPPOConfig(PPOConfig):  # type: ignore[misc]
@@ -137,10 +137,11 @@ def rewards_of(learner: Any) -> AdversarialAgent[Any]:
 def _take(learner: Any, state: Arrays) -> str:
     agent = rewards_of(learner)
     set_reward_state(agent, state)
-    return _digest(reward_state(agent))
+    return digest(reward_state(agent))
 
 
-def _digest(state: Arrays) -> str:
+def digest(state: Arrays) -> str:
+    """SHA-256 of what a discriminator pays by."""
     every = hashlib.sha256()
     for name in sorted(state):
         every.update(state[name].tobytes())

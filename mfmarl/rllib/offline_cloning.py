@@ -24,7 +24,7 @@ from mfmarl.imitation.spaces import Spaces
 from mfmarl.rllib.action_laws import acting
 from mfmarl.rllib.offline_shards import Shards, read_shards
 from mfmarl.rllib.offline_stream import ShardStream
-from mfmarl.rllib.quiet import start_ray
+from mfmarl.rllib.quiet import hush
 
 
 class OfflineConfig(BaseModel):
@@ -75,9 +75,9 @@ def imitate_offline(
     """
     settings = checked(OfflineConfig, config or {})
     shards = read_shards(folder)
-    start_ray(1)
+    hush()
     torch.set_num_threads(1)
-    algorithm: Any = _algorithm(settings, shards, folder, seed).build_algo()
+    algorithm: Any = algorithm_config(settings, shards, folder, seed).build_algo()
     history: list[dict[str, float]] = []
     done = 0
     try:
@@ -97,7 +97,8 @@ def imitate_offline(
     return Offline(acting(module, shards.spaces), module, history)
 
 
-def _algorithm(settings: OfflineConfig, shards: Shards, folder: Path, seed: int) -> Any:
+def algorithm_config(settings: OfflineConfig, shards: Shards, folder: Path, seed: int) -> Any:
+    """RLlib's settings of BC or MARWIL on a folder of shards."""
     config = BCConfig() if settings.method == "bc" else MARWILConfig().training(beta=settings.beta)
     observations, actions = _gym_spaces(shards.spaces)
     return (

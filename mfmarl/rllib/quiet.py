@@ -38,8 +38,7 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
     if ray.is_initialized():
         return
     if not verbose:
-        for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        hush()
     for attempt in range(3):
         try:
             with nullcontext() if verbose else _without_stderr():
@@ -67,6 +66,12 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
                 ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+def hush() -> None:
+    """Keep RLlib's notes on its own interfaces off the screen; enough where all runs in this process, without a Ray."""
+    for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def find_token() -> str | None:
