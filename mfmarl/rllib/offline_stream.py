@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from ray.rllib.core.columns import Columns
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.offline.offline_data import OfflineData
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
@@ -80,6 +81,9 @@ def _episode(row: dict[str, Any], again: int) -> SingleAgentEpisode:
 
 
 def _shuffled(columns: dict[str, Any], size: int, rng: np.random.Generator) -> SampleBatch:
+    """Whole batches of rows in random order, without those that RLlib added for the values at the ends."""
     number = len(next(iter(columns.values())))
-    order = torch.from_numpy(rng.permutation(number)[: max(number // size, 1) * size])
+    mask = columns.get(Columns.LOSS_MASK, torch.ones(number, dtype=torch.bool))
+    real = torch.nonzero(mask).squeeze(1)
+    order = real[torch.from_numpy(rng.permutation(len(real))[: max(len(real) // size, 1) * size])]
     return SampleBatch({name: values[order] for name, values in columns.items() if torch.is_tensor(values)})

@@ -105,7 +105,7 @@ def test_marwils_targets_are_the_returns_of_whole_episodes(tmp_path: Path) -> No
     stream = ShardStream(config)
     stream.learner_handles = [learner]
     rows = stream.sample(1).policy_batches["default_policy"]
-    assert int(rows["loss_mask"].sum()) == shown.steps
+    assert len(rows["value_targets"]) == shown.steps
     # row by row, in an order of its own
     found = {tuple(x.tolist()): float(y) for x, y in zip(rows["obs"], rows["value_targets"], strict=True)}
     for i in (0, 2):
@@ -115,7 +115,6 @@ def test_marwils_targets_are_the_returns_of_whole_episodes(tmp_path: Path) -> No
             assert found[tuple(shown[i].observations[t].tolist())] == pytest.approx(worth, abs=1e-5)
 
 
-@pytest.mark.usefixtures("one_ray")
 @pytest.mark.parametrize(("method", "wanted"), [("bc", 0.5), ("marwil", 1 / (1 + math.exp(-2)))])
 def test_rllib_learns_frequencies_and_their_weights_from_the_stream(method: str, wanted: float, tmp_path: Path) -> None:
     """One state, two actions seen alike, worth 20 and 0. MARWIL weighs by exp(beta advantage / 10), 10 being where
@@ -127,8 +126,8 @@ def test_rllib_learns_frequencies_and_their_weights_from_the_stream(method: str,
     every = (Episode(state, np.array([i % 2]), np.array([20.0 * (i % 2)]), True, False) for i in range(64))
     write_shards(every, Spaces(1, 2), tmp_path, size=20)
     settings = {"method": method, "hidden_dims": (4,), "learning_rate": 0.02, "batch_size": 64, "window": 6400}
-    result = imitate_offline(tmp_path, 200, 0, settings)
-    assert [row["updates"] for row in result.history] == pytest.approx([100, 200], abs=110)
+    result = imitate_offline(tmp_path, 300, 0, settings)
+    assert [row["updates"] for row in result.history] == [100, 200, 300]
     inputs = result.module.forward_inference({"obs": torch.ones(1, 1)})["action_dist_inputs"]
     assert float(torch.softmax(inputs, -1)[0, 1]) == pytest.approx(wanted, abs=0.05)
     assert result.act(state[:1]).shape == (1,)
