@@ -1,4 +1,6 @@
-"""Experts by what a user calls them: a rule, the `optimal` one of a table, `random`, a saved imitator, a function."""
+"""Experts by what a user calls them: a rule, the `optimal` one of a table, `random`, a saved imitator, a function.
+
+Of a type of a population game they are reference policies, and a run's own networks by `trained`."""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.inventory.reference import POLICIES
 from mfmarl.errors import UserError
 from mfmarl.imitation.experts import RULES
 from mfmarl.imitation.imported import function_named
@@ -16,6 +19,7 @@ from mfmarl.imitation.saved import TENSORS, kind_of
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
 from mfmarl.imitation.tabular_model import model_of, numbers, optimal_actions
+from mfmarl.imitation.type_name import is_type_game
 from mfmarl.registry import IMITATION, load, suggestion
 from mfmarl.seeding import stream
 
@@ -35,6 +39,11 @@ def expert_of(name: str, env: str, seed: int) -> Act:
         UserError: for a name that is none, or an expert of other spaces.
     """
     spaces = spaces_of(env)
+    if is_type_game(env) and (name in POLICIES or name == "trained"):
+        from mfmarl.imitation import type_experts
+        from mfmarl.imitation.type_game import type_game
+
+        return type_experts.expert_of(type_game(env), name, stream(seed, "expert", name))
     if name == "random":
         return random_actions(spaces, stream(seed, "random"))
     if name == OPTIMAL:
@@ -51,7 +60,7 @@ def expert_of(name: str, env: str, seed: int) -> Act:
     if ":" in name:
         act: Act = function_named(name, "--expert")
         return act
-    known = [*RULES, OPTIMAL, "random"]
+    known = [*POLICIES, "trained"] if is_type_game(env) else [*RULES, OPTIMAL, "random"]
     raise UserError(
         f"--expert {name}: want {', '.join(known)}, the folder of a saved imitator, or module:function"
         f"{suggestion(name, known)}"
