@@ -44,6 +44,7 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
     """The learner acts until a gate hands over to the expert of the round; before any label the expert acts."""
 
     kind = "SafetyFilterAgent"
+    config_type = SafetyFilterConfig
 
     def __init__(
         self,
@@ -138,6 +139,13 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
 def accepted(h: ArrayLike, h_after: ArrayLike, eta: float, slack: float) -> NDArray[np.bool_]:
     """Whether steps from h [n] to h_after [n] hold h' >= (1 - eta) h - slack: [n]."""
     return np.asarray(np.asarray(h_after, float) >= (1 - eta) * np.asarray(h, float) - slack)
+
+
+def accepted_runs(steps: Steps, passed: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Indices of steps [n] that passed one after the other, in one environment: a list for each run."""
+    kept = np.flatnonzero(passed)
+    breaks = (np.diff(kept) > 1) | (np.diff(steps.env[kept]) != 0)
+    return [run for run in np.split(kept, np.flatnonzero(breaks) + 1) if len(run)]
 
 
 def least_barrier(start: float, steps: ArrayLike, eta: float, slack: float) -> Array:
