@@ -46,7 +46,7 @@ class Report:
 
         if not self.runs:
             raise UserError("no runs given; want e.g. mfmarl report runs/*")
-        if imitations := load(JOBS, "imitations")(self.runs):
+        if imitations := load(JOBS, "imitation folders")(self.runs):
             return self._write_imitations(imitations)
         studies = [path for path in self.runs if is_folder_of_runs(path)]
         if studies and len(studies) < len(self.runs):
