@@ -307,26 +307,9 @@ class References:
         return 0
 
 
-COMMANDS: dict[
-    str,
-    type[
-        Train
-        | Evaluate
-        | Audit
-        | Export
-        | Ls
-        | Report
-        | Check
-        | References
-        | Bounds
-        | Study
-        | Submit
-        | Search
-        | Solve
-        | Demonstrate
-        | Imitate
-    ],
-] = {
+_OfRuns = Train | Evaluate | Audit | Export | Ls | Report | Study | Submit | Search
+_Others = Check | References | Bounds | Solve | Demonstrate | Imitate
+COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,

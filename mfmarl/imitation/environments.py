@@ -14,6 +14,8 @@ from mfmarl.imitation.imported import module_named
 from mfmarl.registry import suggestion
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
+LIMIT = 1000
+"""Steps after which episodes are cut where gymnasium sets no limit: on CliffWalking-v1 a poor policy never ends."""
 
 
 def maker(env: str | MakeEnv) -> MakeEnv:
@@ -24,7 +26,7 @@ def maker(env: str | MakeEnv) -> MakeEnv:
     Raises:
         UserError: for a name that nothing is known by.
     """
-    make = env if callable(env) else partial(gym.make, spec_of(env), disable_env_checker=True)
+    make = env if callable(env) else _gymnasium(spec_of(env))
 
     def made() -> gym.Env[Any, Any]:
         one = make()
@@ -33,6 +35,11 @@ def maker(env: str | MakeEnv) -> MakeEnv:
         return one if plain or not space.is_np_flattenable else FlattenObservation(one)
 
     return made
+
+
+def _gymnasium(spec: gym.envs.registration.EnvSpec) -> MakeEnv:
+    limit = spec.max_episode_steps or LIMIT
+    return partial(gym.make, spec, max_episode_steps=limit, disable_env_checker=True)
 
 
 def spec_of(env: str) -> gym.envs.registration.EnvSpec:

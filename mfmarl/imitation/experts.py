@@ -38,7 +38,7 @@ def pendulum(states: States) -> NDArray[np.float32]:
 def cartpole_margin(states: States) -> NDArray[np.float64]:
     """How far CartPole-v1 is from falling, as a share of what it may lean or drift: [n], below 0 where it fell."""
     position, _, angle, _ = states.T.astype(float)
-    return np.minimum(1 - np.abs(position) / 2.4, 1 - np.abs(angle) / 0.2095)
+    return np.asarray(np.minimum(1 - np.abs(position) / 2.4, 1 - np.abs(angle) / 0.2095), float)
 
 
 RULES: dict[str, tuple[str, Any]] = {

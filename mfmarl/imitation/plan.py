@@ -31,7 +31,7 @@ INTERACTIONS = {"gail": 60_000, "airl": 60_000, "maxent_irl": 0}
 """Where none are given; of methods that ask an expert 5,000."""
 UPDATES = {"bc": 10_000, "maxent_irl": 100}
 EVALUATIONS = 10
-OF_PLAN = ("method", "env", "interactions", "updates", "evaluations")
+OF_PLAN = ("method", "env", "interactions", "evaluations", "updates")
 """Keys of a configuration file that are the plan's; all others are settings of the method."""
 
 
@@ -69,6 +69,22 @@ class Given:
     barrier: Any
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a configuration file and `--set` say."""
+
+    of_plan: dict[str, Any]
+    """Those of OF_PLAN that are given."""
+    config: dict[str, Any]
+    """All settings of the method, resolved."""
+    where: dict[tuple[str, ...], str]
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+        return str(self.of_plan["method"])
+
+
 def plan_of(
     method: str,
     *,
@@ -89,39 +105,59 @@ def plan_of(
     Raises:
         UserError: for anything that is missing, unknown, or does not fit; names it.
     """
-    source = Sourced({}, {}) if config is None else read_yaml(config)
-    flags = {"env": env, "interactions": interactions, "updates": updates, "evaluations": evaluations}
-    of_plan = {key: source.value.pop(key) for key in OF_PLAN if key in source.value}
-    if of_plan.setdefault("method", method) != method:
-        raise UserError(f"{config} is of method {of_plan['method']}; got {method}")
-    of_plan |= {key: value for key, value in flags.items() if value is not None}
-    if method not in IMITATION:
-        raise UserError(f"unknown method {method!r}{suggestion(method, IMITATION)}; there are {', '.join(IMITATION)}")
-    if "env" not in of_plan:
-        raise UserError(f"{method} of what? give --env, or --config with an env")
     _check_words(method, demonstrations, experts, barrier, interactions, updates)
-    agent = load(IMITATION, method)
-    spaces = spaces_of(of_plan["env"])
-    for text in sets:
-        put(source, *parse_set(text), f"--set {text}")
+    settings = settings_of(method, env, config, sets)
+    flags = {"interactions": interactions, "updates": updates, "evaluations": evaluations}
     plan = checked(
         Plan,
         {
             "interactions": INTERACTIONS.get(method, 0 if method in BY_UPDATES else 5_000),
             "updates": UPDATES.get(method, 0),
-            **of_plan,
+            **settings.of_plan,
+            **{key: value for key, value in flags.items() if value is not None},
             "seed": seed,
-            "config": _settings(agent.config_type, spaces, source, str(config or "settings")),
+            "config": settings.config,
             "demonstrations": demonstrations,
             "episodes": episodes,
             "experts": tuple(experts),
             "barrier": barrier,
         },
-        source.where,
+        settings.where,
         str(config or "imitate"),
     )
     shown = given_of(plan).demonstrations
     return plan if shown is None else plan.model_copy(update={"sha256": digest(shown)})
+
+
+def settings_of(method: str | None, env: str | None, config: Path | None = None, sets: Sequence[str] = ()) -> Settings:
+    """A method's settings in an environment, both of which the configuration file may name.
+
+    Raises:
+        UserError: for a key, value, method or environment that there is not; names where it was written.
+    """
+    source = Sourced({}, {}) if config is None else read_yaml(config)
+    # methods that ask an expert have a setting of that name, the updates after a round
+    others = OF_PLAN if (method or source.value.get("method")) in BY_UPDATES else OF_PLAN[:-1]
+    of_plan = {key: source.value.pop(key) for key in others if key in source.value}
+    if method is not None and of_plan.setdefault("method", method) != method:
+        raise UserError(f"{config} is of method {of_plan['method']}; got {method}")
+    of_plan |= {} if env is None else {"env": env}
+    for key in ("method", "env"):
+        if not isinstance(of_plan.get(key), str):
+            raise UserError(f"{method or 'imitate'} needs {key}: give --{key}, or --config with one")
+    name = of_plan["method"]
+    if name not in IMITATION:
+        raise UserError(f"unknown method {name!r}{suggestion(name, IMITATION)}; there are {', '.join(IMITATION)}")
+    for text in sets:
+        put(source, *parse_set(text), f"--set {text}")
+    model = load(IMITATION, name).config_type
+    own = {key: x for key, x in of_spaces(spaces_of(of_plan["env"])).items() if key in model.model_fields}
+    told = str(config or "settings")
+    for key in own:
+        if key in source.value:
+            raise UserError(f"{source.where.get((key,), told)}: {key} is the environment's own; leave it out")
+    found = checked(model, own | source.value, source.where, told)
+    return Settings(of_plan, found.model_dump(mode="json"), source.where)
 
 
 def given_of(plan: Plan) -> Given:
@@ -187,12 +223,3 @@ def _check_words(
         raise UserError("bc plays nothing while it learns; leave out --interactions, or give --updates")
     if method not in BY_UPDATES and updates is not None:
         raise UserError(f"{method} is told how long it learns by --interactions; leave out --updates")
-
-
-def _settings(model: type[BaseModel], spaces: Spaces, source: Sourced, name: str) -> dict[str, Any]:
-    """All settings of a method, resolved."""
-    found = {key: value for key, value in of_spaces(spaces).items() if key in model.model_fields}
-    for key in found:
-        if key in source.value:
-            raise UserError(f"{source.where.get((key,), name)}: {key} is the environment's own; leave it out")
-    return checked(model, found | source.value, source.where, name).model_dump(mode="json")

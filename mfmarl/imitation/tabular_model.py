@@ -115,7 +115,7 @@ def numbers(states: NDArray[np.float32]) -> NDArray[np.int64]:
     if not plain.all():
         row = states[int(np.argmin(plain))].tolist()
         raise UserError(f"maxent_irl takes numbered states, one-hot; got {row[:8]}: want an environment with Discrete")
-    return states.argmax(1)
+    return np.asarray(states.argmax(1), np.int64)
 
 
 def optimal_actions(model: TabularModel, discount: float = 0.999) -> NDArray[np.int64]:

@@ -38,8 +38,9 @@ def walk(*states: int, terminated: bool = True) -> Episode:
 def test_numbered_states_are_one_hot() -> None:
     assert spaces_of("FrozenLake-v1") == Spaces(16, 4)
     assert spaces_of("Blackjack-v1") == Spaces(32 + 11 + 2, 2), "parts of a tuple one after another"
-    shown = episodes("CliffWalking-v1", lambda s: np.ones(len(s), np.int64), 1, 0)[0].observations
-    np.testing.assert_array_equal(shown[0], np.eye(48)[36])
+    shown = episodes("CliffWalking-v1", lambda s: np.zeros(len(s), np.int64), 1, 0)[0]
+    np.testing.assert_array_equal(shown.observations[0], np.eye(48)[36])
+    assert (len(shown.actions), shown.truncated) == (1000, True), "up and up: gymnasium itself sets no limit"
 
 
 @pytest.mark.parametrize("env", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v3"])
@@ -64,7 +65,9 @@ def test_the_best_policy_of_a_table() -> None:
     assert (played.rewards.sum(), played.terminated) == (-13.0, True), "along the edge"
     assert optimal_actions(cliff)[36] == 0, "up, from the start"
     lake = episodes("FrozenLake-v1", expert_of("optimal", "FrozenLake-v1", 0), 300, 0)
-    assert np.mean([e.rewards.sum() for e in lake]) == pytest.approx(0.74, abs=0.08), "the known optimum within 100 steps"
+    assert np.mean([e.rewards.sum() for e in lake]) == pytest.approx(0.74, abs=0.08), (
+        "the known optimum within 100 steps"
+    )
 
 
 def test_occupancy_of_demonstrations_by_hand() -> None:
@@ -73,7 +76,7 @@ def test_occupancy_of_demonstrations_by_hand() -> None:
     ended = Demonstrations.from_episodes([walk(0, 1, 2)], spaces)
     np.testing.assert_allclose(expert_occupancy(ended, 0.5), [[0.5, 0], [0.25, 0], [0.125, 0.125]])
     cut = Demonstrations.from_episodes([walk(0, 1, 2, terminated=False)], spaces)
-    np.testing.assert_allclose(expert_occupancy(cut, 0.5), [[2 / 3, 0], [1 / 3, 0], [0, 0]])
+    np.testing.assert_allclose(expert_occupancy(cut, 0.5), [[2 / 3, 0.0], [1 / 3, 0.0], [0.0, 0.0]])
 
 
 def test_transitions_by_counting() -> None:
@@ -108,7 +111,7 @@ def test_it_plays_the_lake_as_the_expert_does(lake: Demonstrations) -> None:
     assert result.history[-1]["mismatch"] < 0.02
     mean = np.mean([e.rewards.sum() for e in episodes("FrozenLake-v1", agent.policy.act, 100, 1)])
     assert mean > 0.6, "a random policy gets .015"
-    assert agent.reward.argmax() // 4 == 15, "the goal is what pays"
+    assert agent.reward[15].max() > agent.reward[[5, 7, 11, 12]].max() + 10, "the goal pays, and holes do not"
 
 
 def test_update_steps_along_the_difference_of_features() -> None:
@@ -133,7 +136,12 @@ def test_update_steps_along_the_difference_of_features() -> None:
 def test_saved_training_goes_on_to_the_bit(features: str, lake: Demonstrations, tmp_path: Path) -> None:
     config = {**LAKE, "features": features, "round": 2}
     whole = MaxEntIRLAgent(config, "FrozenLake-v1", lake)
-    history = whole.train(5, callback=lambda row: row["updates"] == 2 and whole.save(tmp_path)).history
+
+    def saving(row: dict[str, Any]) -> None:
+        if row["updates"] == 2:
+            whole.save(tmp_path)
+
+    history = whole.train(5, callback=saving).history
     again = MaxEntIRLAgent.load(tmp_path, "FrozenLake-v1", lake)
     assert again.train(5).history == history[2:]
     np.testing.assert_array_equal(again.theta, whole.theta)
@@ -148,8 +156,8 @@ def test_transitions_that_are_not_known_are_counted(lake: Demonstrations, tmp_pa
     def make() -> gym.Env[Any, Any]:
         return Hidden(gym.make("FrozenLake-v1", is_slippery=False))
 
+    assert MaxEntIRLAgent(LAKE, make, lake).model is None
     agent = MaxEntIRLAgent(LAKE, make, lake)
-    assert agent.model is None
     row = agent.train(1, interactions=4000).history[0]
     assert row["interactions"] == 4000
     assert agent.model is not None
@@ -181,7 +189,9 @@ def test_wrong_settings(lake: Demonstrations) -> None:
         MaxEntIRLAgent(LAKE).train()
     with pytest.raises(UserError, match="no transitions are known"):
         MaxEntIRLAgent(LAKE).update(lake.transitions, lake.transitions)
-    moving = Demonstrations.from_episodes(episodes("CartPole-v1", lambda s: np.ones(len(s), np.int64), 1, 0), Spaces(4, 2))
+    moving = Demonstrations.from_episodes(
+        episodes("CartPole-v1", lambda s: np.ones(len(s), np.int64), 1, 0), Spaces(4, 2)
+    )
     with pytest.raises(UserError, match="takes numbered states, one-hot"):
         MaxEntIRLAgent({"state_dim": 4, "action_dim": 2}, None, moving)
 
