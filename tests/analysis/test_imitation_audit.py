@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from mfmarl.imitation.cloning import cloned
 from mfmarl.imitation.rollout import episodes, spaces_of
 from mfmarl.imitation.settings import of_spaces
 from mfmarl.imitation.type_experts import expert_of
-from mfmarl.imitation.type_game import type_game
+from mfmarl.imitation.type_game import TypeGame, type_game
 from mfmarl.solvers import solve
 from tests.analysis.small_runs import make_run
 
@@ -31,6 +32,11 @@ GAME = type_game(NAME)
 
 def uniform(states: np.ndarray) -> np.ndarray:
     return np.full((len(states), 11), 1 / 11)
+
+
+def audited(game: TypeGame, imitators: list[Imitator], way: Way | None = None) -> dict[Any, Any]:
+    """method -> its figures, of drawn actions."""
+    return audit_imitators(game, imitators, way, acting=("sampled",)).set_index("method").to_dict("index")
 
 
 def test_cloning_the_whole_equilibrium_of_a_market_has_no_gap_of_its_own() -> None:
@@ -83,7 +89,7 @@ def test_a_runs_own_networks_put_back_are_the_run(tmp_path: Path) -> None:
 
 def test_a_bound_of_the_imitated_profile_lies_above_its_gap() -> None:
     imitators = [Imitator("uniform", 0, uniform)]
-    exact = audit_imitators(GAME, imitators, acting=("sampled",)).set_index("method").to_dict("index")
+    exact = audited(GAME, imitators)
     bound = (
         audit_imitators(GAME, imitators, Way("bound", episodes=16), acting=("sampled",))
         .set_index("method")
