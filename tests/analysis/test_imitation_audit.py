@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from mfmarl.imitation.cloning import cloned
 from mfmarl.imitation.rollout import episodes, spaces_of
 from mfmarl.imitation.settings import of_spaces
 from mfmarl.imitation.type_experts import expert_of
-from mfmarl.imitation.type_game import type_game
+from mfmarl.imitation.type_game import TypeGame, type_game
 from mfmarl.solvers import solve
 from tests.analysis.small_runs import make_run
 
@@ -31,6 +32,11 @@ GAME = type_game(NAME)
 
 def uniform(states: np.ndarray) -> np.ndarray:
     return np.full((len(states), 11), 1 / 11)
+
+
+def audited(game: TypeGame, imitators: list[Imitator], way: Way | None = None) -> dict[Any, Any]:
+    """method -> its figures, of drawn actions."""
+    return audit_imitators(game, imitators, way, acting=("sampled",)).set_index("method").to_dict("index")
 
 
 def test_cloning_the_whole_equilibrium_of_a_market_has_no_gap_of_its_own() -> None:
@@ -48,15 +54,19 @@ def test_cloning_the_whole_equilibrium_of_a_market_has_no_gap_of_its_own() -> No
 
 def test_the_expert_put_back_is_the_expert() -> None:
     again = Imitator("itself", 0, expert_of(GAME).law)
-    table = audit_imitators(GAME, [again, Imitator("uniform", 0, uniform)], acting=("sampled",)).set_index("method")
+    table = (
+        audit_imitators(GAME, [again, Imitator("uniform", 0, uniform)], acting=("sampled",))
+        .set_index("method")
+        .to_dict("index")
+    )
     for name in ("return", "gap", "NashConv"):
-        assert table.loc["itself", name] == pytest.approx(table.loc["expert", name], abs=1e-6)
-    assert abs(table.loc["itself", "NIG"]) < 1e-6
-    assert table.loc["expert", "NIG"] == 0
-    assert table.loc["uniform", "NIG"] > 10
-    assert table.loc["uniform", "return"] < table.loc["expert", "return"]
-    excess = table.loc["uniform", "NashConv"] - table.loc["expert", "NashConv"]
-    assert table.loc["uniform", "NIG"] == pytest.approx(excess)
+        assert table["itself"][name] == pytest.approx(table["expert"][name], abs=1e-6)
+    assert abs(table["itself"]["NIG"]) < 1e-6
+    assert table["expert"]["NIG"] == 0
+    assert table["uniform"]["NIG"] > 10
+    assert table["uniform"]["return"] < table["expert"]["return"]
+    excess = table["uniform"]["NashConv"] - table["expert"]["NashConv"]
+    assert table["uniform"]["NIG"] == pytest.approx(excess)
 
 
 def test_a_runs_own_networks_put_back_are_the_run(tmp_path: Path) -> None:
@@ -64,10 +74,14 @@ def test_a_runs_own_networks_put_back_are_the_run(tmp_path: Path) -> None:
     name = f"{run}:discounter"
     game = type_game(name)
     expert = expert_of(game)
-    table = audit_imitators(game, [Imitator("itself", 0, expert.law)], acting=("sampled",)).set_index("method")
+    table = (
+        audit_imitators(game, [Imitator("itself", 0, expert.law)], acting=("sampled",))
+        .set_index("method")
+        .to_dict("index")
+    )
     for figure in ("return", "gap", "NashConv"):
         # laws of cold networks differ in the last bits of float32
-        assert table.loc["itself", figure] == pytest.approx(table.loc["expert", figure], abs=1e-3)
+        assert table["itself"][figure] == pytest.approx(table["expert"][figure], abs=1e-3)
     shown = episodes(name, expert, 4, 0, num_envs=4)
     assert [len(one.actions) for one in shown] == [6] * 4
     assert spaces_of(name) == spaces_of(NAME)
@@ -75,11 +89,15 @@ def test_a_runs_own_networks_put_back_are_the_run(tmp_path: Path) -> None:
 
 def test_a_bound_of_the_imitated_profile_lies_above_its_gap() -> None:
     imitators = [Imitator("uniform", 0, uniform)]
-    exact = audit_imitators(GAME, imitators, acting=("sampled",)).set_index("method")
-    bound = audit_imitators(GAME, imitators, Way("bound", episodes=16), acting=("sampled",)).set_index("method")
-    assert bound.loc["uniform", "gap_high"] > exact.loc["uniform", "gap"]
-    assert bound.loc["uniform", "gap_low"] < bound.loc["uniform", "gap"] < bound.loc["uniform", "gap_high"]
-    assert bound.loc["uniform", "NIG"] > 0
+    exact = audited(GAME, imitators)
+    bound = (
+        audit_imitators(GAME, imitators, Way("bound", episodes=16), acting=("sampled",))
+        .set_index("method")
+        .to_dict("index")
+    )
+    assert bound["uniform"]["gap_high"] > exact["uniform"]["gap"]
+    assert bound["uniform"]["gap_low"] < bound["uniform"]["gap"] < bound["uniform"]["gap_high"]
+    assert bound["uniform"]["NIG"] > 0
 
 
 def test_a_learnt_imitator_is_between_the_expert_and_chance() -> None:
@@ -90,7 +108,7 @@ def test_a_learnt_imitator_is_between_the_expert_and_chance() -> None:
     agent.take_in(states)
     agent.fit(states, actions, 400)
     table = audit_imitators(GAME, [Imitator("BC", 0, agent.policy), Imitator("uniform", 0, uniform)])
-    nig = table.set_index(["method", "acting"])["NIG"]
+    nig = table.set_index(["method", "acting"])["NIG"].to_dict()
     assert 0 < nig["BC", "sampled"] < 0.2 * nig["uniform", "sampled"]
 
 
