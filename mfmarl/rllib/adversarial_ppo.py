@@ -30,7 +30,7 @@ FIGURES = "imitation"
 """Where in RLlib's results the discriminator's figures are."""
 
 
-class AdversarialPPO(PPO):  # type: ignore[misc]
+class AdversarialPPO(PPO):
     """RLlib's PPO, but that between playing and learning one discriminator, the driver's, is trained and sent out.
 
     Every learner pays its share of the episodes by a copy; that all copies are the same is checked in each round.
@@ -110,7 +110,7 @@ class AdversarialPPO(PPO):  # type: ignore[misc]
             raise TrainingFailed(f"learners' discriminators are {digests}; want {digest(state)} in all")
 
 
-class AdversarialPPOConfig(PPOConfig):  # type: ignore[misc]
+class AdversarialPPOConfig(PPOConfig):
     """RLlib's PPO settings, and what the discriminator is made from and shown."""
 
     def __init__(self, algo_class: type | None = None) -> None:

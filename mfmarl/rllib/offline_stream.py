@@ -21,7 +21,7 @@ ROWS = 16
 """Episodes that are read together."""
 
 
-class ShardStream(OfflineData):  # type: ignore[misc]
+class ShardStream(OfflineData):
     """What RLlib's BC and MARWIL sample from, in place of Ray Data.
 
     Ray Data starts its workers anew whenever the data end, which took 70 s here for 10,000 steps, and draws single

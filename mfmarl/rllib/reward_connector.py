@@ -23,7 +23,7 @@ ONE_MORE = "_added_loss_mask_for_valid_episode_ts"
 """What RLlib's connector leaves in shared data when it has added one step to each episode, for its last value."""
 
 
-class DiscriminatorReward(ConnectorV2):  # type: ignore[misc]
+class DiscriminatorReward(ConnectorV2):
     """Sets the rewards of episodes to what the core's agent pays for them, in the units that its PPO learns from."""
 
     def __init__(self, *spaces: Any, agent: AdversarialAgent[Any]) -> None:
