@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -42,8 +44,19 @@ def test_equilibrium() -> None:
     assert 0.9 * among < low < high
 
 
-def test_notebook() -> None:
-    notebook = ROOT / "examples" / "imitation_in_mean_field_games.ipynb"
+def test_imitation() -> None:
+    done = run(script="examples/imitation.py")
+    assert done.returncode == 0, done.stderr
+    rule, cloned, asked, best, recovered = (float(line.split()[-1]) for line in done.stdout.splitlines()[:5])
+    assert rule == 500
+    assert min(cloned, asked) > 200, "random actions return 22"
+    assert best > 0.6
+    assert recovered > 0.5, "and .015"
+
+
+@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", "imitation_tutorial"])
+def test_notebook(name: str) -> None:
+    notebook = ROOT / "examples" / f"{name}.ipynb"
     before = notebook.read_bytes()
     done = run(str(notebook), script="scripts/run_notebook.py")
     assert done.returncode == 0, done.stderr

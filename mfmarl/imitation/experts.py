@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,3 +33,17 @@ def pendulum(states: States) -> NDArray[np.float32]:
     hold = np.clip(-(8.72 * angle + 2.2 * turn), -2.0, 2.0)
     near = 1 / (1 + np.exp(np.clip((np.abs(angle + 0.52 * turn) - 1.1) / 0.1, -30.0, 30.0)))
     return np.asarray((near * hold + (1 - near) * swing)[:, None], np.float32)
+
+
+def cartpole_margin(states: States) -> NDArray[np.float64]:
+    """How far CartPole-v1 is from falling, as a share of what it may lean or drift: [n], below 0 where it fell."""
+    position, _, angle, _ = states.T.astype(float)
+    return np.asarray(np.minimum(1 - np.abs(position) / 2.4, 1 - np.abs(angle) / 0.2095), float)
+
+
+RULES: dict[str, tuple[str, Any]] = {
+    "cartpole": ("CartPole-v1", cartpole),
+    "acrobot": ("Acrobot-v1", acrobot),
+    "pendulum": ("Pendulum-v1", pendulum),
+}
+"""Name -> (the environment that it is written for, states -> actions)."""

@@ -50,7 +50,7 @@ def algorithm_config(
     demonstrations.check_fits(spaces_of(env), env)
     ppo, share = config.ppo, max(1, num_learners)
     lr = [[0, config.policy_lr], [interactions, 0.0]] if ppo.anneal else config.policy_lr
-    made: AdversarialPPOConfig = (
+    built: AdversarialPPOConfig = (
         AdversarialPPOConfig()
         .environment(env)
         .env_runners(
@@ -73,7 +73,7 @@ def algorithm_config(
         .debugging(seed=seed % 2**31, log_level="ERROR")
         .imitating(method, settings, demonstrations, seed)
     )  # fmt: skip
-    return made
+    return built
 
 
 def imitate_by_rllib(
