@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
+from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
 from mfmarl.imitation.adversarial_state import load_agent, save_agent
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
@@ -136,11 +138,18 @@ class AdversarialAgent(ABC, Generic[Config]):
         worth nothing, as termination says, and the best policy is the same; the critic is spared a large value that
         changes with the discriminator.
         """
-        steps = self._with_log_prob(steps)
-        if not (self.config.absorbing and self.task_ends):
-            return reward_of(self.logit(steps), self.reward_form)
-        paid = reward_of(self.logit(steps.beside(steps[:1].staying())), self.reward_form)
-        return paid[:-1] - paid[-1]
+        logit, form, after = self.logit(steps), self.reward_form, self.absorbing
+        if after is None:
+            return reward_of(logit, form)
+        return reward_of(logit + after.in_task, form) - reward_of(torch.tensor(after.logit), form)
+
+    @property
+    def absorbing(self) -> Absorbing | None:
+        """Of the demonstrations and the rollouts that the discriminator sees; None where it is not told apart."""
+        if not (self.config.absorbing and self.task_ends and self.demonstrations is not None and self.past):
+            return None
+        expert = Ends(self.demonstrations.steps, int(self.demonstrations.terminated.sum()))
+        return absorbing(expert, Ends.of([steps.terminated for steps in self.past]), self.config.ppo.discount)
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
@@ -176,14 +185,13 @@ class AdversarialAgent(ABC, Generic[Config]):
         if not self.history:
             ppo.actor.norm.update(expert.states)
             self._warn(leak_of(demonstrations))
-        if config.absorbing:
-            expert = expert.with_absorbing()
         for i in range(len(self.history), rounds):
-            rollout = collector.collect(lambda states: ppo.actor.act(states, self.generator), config.rollout)
+            act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
+            rollout = collector.collect(act, config.rollout)
             steps = ppo.with_log_prob(Steps.of(rollout))
             self.task_ends |= bool(steps.terminated.any())
-            self.past.append(steps.with_absorbing() if config.absorbing else steps)
-            figures = self._tell_apart(expert)
+            self.past.append(steps)
+            figures = self._tell_apart(expert, i / rounds)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
             self.counts = self.counts.plus(interactions=len(steps), updates=ppo.updates - before)
@@ -201,9 +209,11 @@ class AdversarialAgent(ABC, Generic[Config]):
         if why is not None and not self.config.absorbing:
             warnings.warn(f"{type(self).__name__}: {why}", UserWarning, stacklevel=5)
 
-    def _tell_apart(self, expert: Steps) -> dict[str, float]:
+    def _tell_apart(self, expert: Steps, progress: float) -> dict[str, float]:
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.discriminator_lr * ((1.0 - progress) if config.anneal else 1.0)
         for _ in range(config.discriminator_steps):
             among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
             number = min(config.discriminator_batch, len(among), len(expert))

@@ -1,0 +1,55 @@
+"""The state after the task's end, where nothing is to be seen: how an expert and a policy are told apart there.
+
+It is one state, so its best logit is no network's to learn but known from counts: the log-ratio of the shares that both
+sides spend there (Kostrikov et al. 2019, section 4.2, learn it). A network that sees each end but once, among
+hundreds of steps, is late with it, and where the policy has stopped to end it is a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How many steps of one side were seen, and how many of them the task ended with."""
+
+    steps: int
+    ended: int
+
+    @classmethod
+    def of(cls, terminated: Sequence[Tensor]) -> Ends:
+        """Of flags, any shape."""
+        return cls(sum(x.numel() for x in terminated), sum(int(x.sum()) for x in terminated))
+
+
+@dataclass(frozen=True)
+class Absorbing:
+    """What the stay in the absorbing state adds to logits."""
+
+    logit: float
+    """Of D, that a stay there is the expert's: ln of the share of the expert's occupancy that it is, over the policy's."""
+    in_task: float
+    """ln of the share that steps of the task are of the expert's occupancy, over the policy's."""
+
+
+def absorbing(expert: Ends, policy: Ends, discount: float) -> Absorbing:
+    """By the rates at which both sides end.
+
+    An end at rate q per step is followed by 1 / (1 - gamma) discounted steps of stay, so for each step in the task there
+    are m = q / (1 - gamma) outside, m / (1 + m) of the occupancy. One end more, at the same rate on both sides, keeps the
+    ratio of rates finite; where nobody was seen to end it is 1.
+
+    Raises:
+        ValueError: for sides without steps, or a discount of 1.
+    """
+    if not (expert.steps and policy.steps and discount < 1):
+        raise ValueError(f"got {expert.steps} and {policy.steps} steps at discount {discount}; want some, and below 1")
+    more = 1 / (expert.steps + policy.steps)
+    stay_expert, stay_policy = ((one.ended / one.steps + more) / (1 - discount) for one in (expert, policy))
+    in_task = math.log1p(stay_policy) - math.log1p(stay_expert)
+    return Absorbing(math.log(stay_expert / stay_policy) + in_task, in_task)
