@@ -76,6 +76,8 @@ class AdversarialAgent(ABC, Generic[Config]):
         self.ended = Ended(config.num_envs)
         self.task_ends = demonstrations is None or bool(demonstrations.terminated.any())
         """Whether the task was seen to end by anything but time."""
+        self.ends = Ends(0, 0)
+        """Of the policy, of late."""
         self.places: list[Place] | None = None
         """Where the environments are, after `train` and between its rounds; None before them."""
 
@@ -145,11 +147,11 @@ class AdversarialAgent(ABC, Generic[Config]):
 
     @property
     def absorbing(self) -> Absorbing | None:
-        """Of the demonstrations and the rollouts that the discriminator sees; None where it is not told apart."""
-        if not (self.config.absorbing and self.task_ends and self.demonstrations is not None and self.past):
+        """Of the demonstrations and the policy of late; None where it is not told apart."""
+        if not (self.config.absorbing and self.task_ends and self.demonstrations is not None and self.ends.steps):
             return None
         expert = Ends(self.demonstrations.steps, int(self.demonstrations.terminated.sum()))
-        return absorbing(expert, Ends.of([steps.terminated for steps in self.past]), self.config.ppo.discount)
+        return absorbing(expert, self.ends, self.config.ppo.discount)
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
@@ -190,6 +192,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             rollout = collector.collect(act, config.rollout)
             steps = ppo.with_log_prob(Steps.of(rollout))
             self.task_ends |= bool(steps.terminated.any())
+            self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
             self.past.append(steps)
             figures = self._tell_apart(expert, i / rounds)
             before = ppo.updates

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.repeatable import places_as_arrays, places_of
 from mfmarl.imitation.result import Counts
@@ -48,6 +49,7 @@ def save_agent(agent: AdversarialAgent[Any], folder: Path) -> None:
         "counts": vars(agent.counts),
         "updates": agent.ppo.updates,
         "task_ends": agent.task_ends,
+        "ends": vars(agent.ends),
         "past": len(agent.past),
         "ended": agent.ended.state(),
         "history": agent.history,
@@ -78,6 +80,7 @@ def load_agent(
         agent.places = places_of(tensors["environments"]) or None
         agent.past.extend(Steps(**_tensors(tensors[f"past_{i}"])) for i in range(state["past"]))
         agent.counts, agent.ppo.updates, agent.task_ends = counts, state["updates"], state["task_ends"]
+        agent.ends = Ends(**state["ends"])
         agent.ended.restore(state["ended"])
         agent.history = state["history"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
