@@ -64,7 +64,7 @@ TASKS: dict[str, tuple[Callable[[States], NDArray[Any]], int]] = {
 SHARED: dict[str, Any] = {
     "hidden_dims": (64, 64), "num_envs": 16, "rollout": 32, "policy_lr": 2e-3, "discriminator_lr": 1e-3,
     "discriminator_steps": 4, "discriminator_batch": 256, "past_rollouts": 9,
-    "ppo": {"epochs": 8, "minibatch": 512, "discount": 0.98, "trace_decay": 0.9},
+    "ppo": {"epochs": 8, "minibatch": 512},
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {},

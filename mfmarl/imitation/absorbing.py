@@ -29,27 +29,27 @@ class Ends:
 
 @dataclass(frozen=True)
 class Absorbing:
-    """What the stay in the absorbing state adds to logits."""
+    """What the stay in the absorbing state adds to logits, each of D, the probability that a step is the expert's."""
 
     logit: float
-    """Of D, that a stay there is the expert's: ln of the share of the expert's occupancy that it is, over the policy's."""
+    """Of a step there: ln of its share of the expert's occupancy over its share of the policy's."""
     in_task: float
-    """ln of the share that steps of the task are of the expert's occupancy, over the policy's."""
+    """Of all other steps together, likewise: to be added to logits that were learnt from those alone."""
 
 
 def absorbing(expert: Ends, policy: Ends, discount: float) -> Absorbing:
     """By the rates at which both sides end.
 
-    An end at rate q per step is followed by 1 / (1 - gamma) discounted steps of stay, so for each step in the task there
-    are m = q / (1 - gamma) outside, m / (1 + m) of the occupancy. One end more, at the same rate on both sides, keeps the
-    ratio of rates finite; where nobody was seen to end it is 1.
+    An end at rate q per step is followed by 1 / (1 - gamma) discounted steps of stay: for each step of the task there
+    are q / (1 - gamma) of them, q / (1 - gamma + q) of the occupancy. One end more, at the same rate on both sides,
+    keeps the ratio of rates finite; where nobody was seen to end it is 1.
 
     Raises:
-        ValueError: for sides without steps, or a discount of 1.
+        ValueError: for sides without steps.
     """
-    if not (expert.steps and policy.steps and discount < 1):
-        raise ValueError(f"got {expert.steps} and {policy.steps} steps at discount {discount}; want some, and below 1")
+    if not (expert.steps and policy.steps):
+        raise ValueError(f"got {expert.steps} steps of the expert and {policy.steps} of the policy; want some of both")
     more = 1 / (expert.steps + policy.steps)
-    stay_expert, stay_policy = ((one.ended / one.steps + more) / (1 - discount) for one in (expert, policy))
-    in_task = math.log1p(stay_policy) - math.log1p(stay_expert)
-    return Absorbing(math.log(stay_expert / stay_policy) + in_task, in_task)
+    of_expert, of_policy = (one.ended / one.steps + more for one in (expert, policy))
+    in_task = math.log((1 - discount + of_policy) / (1 - discount + of_expert))
+    return Absorbing(math.log(of_expert / of_policy) + in_task, in_task)

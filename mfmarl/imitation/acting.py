@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,19 @@ def player(actor: Actor, steps: int, rows: int, generator: torch.Generator) -> A
         out = np.clip((states - mean) / deviation, -CLIP, CLIP)
         for layer in layers:
             out = layer(out)
-        # Gumbel noise makes the largest logit a draw from the law
-        return (out + next(draws)).argmax(-1) if actor.log_std is None else np.clip(centre + reach * out + next(draws), low, high)
+        if actor.log_std is None:
+            # Gumbel noise makes the largest logit a draw from the law
+            return (out + next(draws)).argmax(-1)
+        return np.clip(centre + reach * out + next(draws), low, high)
 
     return act
 
 
-def _layer(module: nn.Module) -> Any:
+def _layer(module: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     if isinstance(module, nn.Tanh):
         return np.tanh
     if isinstance(module, nn.ReLU):
-        return lambda x: np.maximum(x, 0)
+        return lambda x: np.maximum(x, np.float32(0))
     if isinstance(module, nn.Linear):
         weight, bias = np.ascontiguousarray(_array(module.weight).T), _array(module.bias)
         return lambda x: x @ weight + bias

@@ -74,8 +74,6 @@ class AdversarialAgent(ABC, Generic[Config]):
         self.history: list[Row] = []
         self.past: deque[Steps] = deque(maxlen=config.past_rollouts + 1)
         self.ended = Ended(config.num_envs)
-        self.task_ends = demonstrations is None or bool(demonstrations.terminated.any())
-        """Whether the task was seen to end by anything but time."""
         self.ends = Ends(0, 0)
         """Of the policy, of late."""
         self.places: list[Place] | None = None
@@ -147,11 +145,11 @@ class AdversarialAgent(ABC, Generic[Config]):
 
     @property
     def absorbing(self) -> Absorbing | None:
-        """Of the demonstrations and the policy of late; None where it is not told apart."""
-        if not (self.config.absorbing and self.task_ends and self.demonstrations is not None and self.ends.steps):
+        """Of the demonstrations and the policy of late; None where it is not told apart, or the task never ended."""
+        if not self.config.absorbing or self.demonstrations is None or not self.ends.steps:
             return None
         expert = Ends(self.demonstrations.steps, int(self.demonstrations.terminated.sum()))
-        return absorbing(expert, self.ends, self.config.ppo.discount)
+        return absorbing(expert, self.ends, self.config.ppo.discount) if expert.ended or self.ends.ended else None
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
@@ -191,10 +189,9 @@ class AdversarialAgent(ABC, Generic[Config]):
             act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
             rollout = collector.collect(act, config.rollout)
             steps = ppo.with_log_prob(Steps.of(rollout))
-            self.task_ends |= bool(steps.terminated.any())
             self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
             self.past.append(steps)
-            figures = self._tell_apart(expert, i / rounds)
+            figures = self._tell_apart(expert)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
             self.counts = self.counts.plus(interactions=len(steps), updates=ppo.updates - before)
@@ -212,11 +209,9 @@ class AdversarialAgent(ABC, Generic[Config]):
         if why is not None and not self.config.absorbing:
             warnings.warn(f"{type(self).__name__}: {why}", UserWarning, stacklevel=5)
 
-    def _tell_apart(self, expert: Steps, progress: float) -> dict[str, float]:
+    def _tell_apart(self, expert: Steps) -> dict[str, float]:
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
-        for group in self.optimiser.param_groups:
-            group["lr"] = config.discriminator_lr * ((1.0 - progress) if config.anneal else 1.0)
         for _ in range(config.discriminator_steps):
             among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
             number = min(config.discriminator_batch, len(among), len(expert))

@@ -16,7 +16,6 @@ class AdversarialConfig(SpacesConfig):
 
     policy_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the policy at the start")
     discriminator_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the discriminator")
-    anneal: bool = Field(False, description="the discriminator's rate falls to 0 over the interactions planned")
     use_spectral_norm: bool = Field(False, description="weights of the discriminator over their largest singular value")
     gradient_penalty: float = Field(10.0, ge=0, description="weight of (|grad score| - 1)^2; 0 for none")
     discriminator_steps: int = Field(5, ge=1, description="gradient steps of the discriminator in each round")

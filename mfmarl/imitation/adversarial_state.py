@@ -48,7 +48,6 @@ def save_agent(agent: AdversarialAgent[Any], folder: Path) -> None:
         "seed": agent.seed,
         "counts": vars(agent.counts),
         "updates": agent.ppo.updates,
-        "task_ends": agent.task_ends,
         "ends": vars(agent.ends),
         "past": len(agent.past),
         "ended": agent.ended.state(),
@@ -79,7 +78,7 @@ def load_agent(
         agent.generator.set_state(torch.from_numpy(tensors["generators"]["draws"]))
         agent.places = places_of(tensors["environments"]) or None
         agent.past.extend(Steps(**_tensors(tensors[f"past_{i}"])) for i in range(state["past"]))
-        agent.counts, agent.ppo.updates, agent.task_ends = counts, state["updates"], state["task_ends"]
+        agent.counts, agent.ppo.updates = counts, state["updates"]
         agent.ends = Ends(**state["ends"])
         agent.ended.restore(state["ended"])
         agent.history = state["history"]

@@ -1,4 +1,4 @@
-"""The state after the end, against a chain where the best discriminator is known: one state, and an action that ends."""
+"""The state after the end, on a chain where the best discriminator is known: one state, and an action that ends."""
 
 from __future__ import annotations
 
@@ -58,5 +58,9 @@ def test_one_end_of_the_policy_is_enough() -> None:
 
 
 def test_sides_without_steps() -> None:
-    with pytest.raises(ValueError, match="got 0 and 5 steps at discount 0.9"):
+    with pytest.raises(ValueError, match="got 0 steps of the expert and 5 of the policy"):
         absorbing(Ends(0, 0), Ends(5, 1), 0.9)
+
+
+def test_without_discounting_nearly_all_is_stay() -> None:
+    assert absorbing(Ends(100, 10), Ends(100, 20), 1.0).logit == pytest.approx(0.0)

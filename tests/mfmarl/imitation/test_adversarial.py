@@ -187,7 +187,6 @@ def test_rewards_are_above_that_of_the_absorbing_state(method: Method, balanced:
     steps = Steps(**steps.tensors() | {"terminated": torch.arange(1000) % 10 == 0})
     torch.testing.assert_close(on.reward(steps), off.reward(steps))
     on.ends = on.ends.then(1000, 100)
-    on.task_ends = True
     stay_expert, stay_policy = (10 * (rate + 1 / 2000) for rate in (0.0, 0.1))
     in_task = math.log((1 + stay_policy) / (1 + stay_expert))
     after = torch.tensor(math.log(stay_expert / stay_policy) + in_task)
