@@ -38,8 +38,10 @@ def player(actor: Actor, steps: int, rows: int, generator: torch.Generator) -> A
             out = layer(out)
         if actor.log_std is None:
             # Gumbel noise makes the largest logit a draw from the law
-            return (out + next(draws)).argmax(-1)
-        return np.clip(centre + reach * out + next(draws), low, high)
+            chosen: NDArray[np.int64] = (out + next(draws)).argmax(-1)
+            return chosen
+        clipped: NDArray[np.float32] = np.clip(centre + reach * out + next(draws), low, high)
+        return clipped
 
     return act
 

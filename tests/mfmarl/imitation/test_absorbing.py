@@ -27,7 +27,7 @@ def better_to_end(policy: float, form: RewardForm) -> float:
     logits = torch.tensor([EXPERT / policy, (1 - EXPERT) / (1 - policy)], dtype=torch.float64).log() + after.in_task
     end, go_on = (reward_of(logits, form) - reward_of(torch.tensor(after.logit), form)).tolist()
     value = (policy * end + (1 - policy) * go_on) / (1 - DISCOUNT * (1 - policy))
-    return end - (go_on + DISCOUNT * value)
+    return float(end - (go_on + DISCOUNT * value))
 
 
 def test_shares_of_occupancies() -> None:
