@@ -32,6 +32,11 @@ def reordered(loop: Loop) -> Loop:
     return _compiled(loop, {"reassoc", "contract"})
 
 
+def inlined(loop: Loop) -> Loop:
+    """A loop for the inside of compiled ones, taken in as if written there: lengths known there are known in it."""
+    return cast(Loop, numba.njit(error_model="numpy", inline="always")(loop))
+
+
 def _compiled(loop: Loop, fastmath: set[str]) -> Loop:
     options = {"error_model": "numpy", "fastmath": fastmath}
     folder = _cache_folder(loop.__module__.split(".")[0])

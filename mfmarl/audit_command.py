@@ -13,6 +13,7 @@ from mfmarl.arguments import given, say, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
+IMITATION = "imitation.json"
 WAYS = ("exact", "learned", "bound")
 _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 
@@ -27,6 +28,9 @@ class Audit:
     (leave-type-out). The results stand in RUN/audit, where calls add to each other; one that was interrupted goes on
     where it stopped, and `mfmarl report` draws them.
 
+    The folder of an imitation of a type of a game (inventory/market-easy:discounter), or one with several, is audited
+    beside the expert: return, gap, NashConv and Nash imitation gap into FOLDER/audit.csv, exactly unless --by says so.
+
     Examples:
       mfmarl audit runs/mfq-is-market-easy-n50-s1-0a1b2c
       mfmarl audit RUN --exclude discounter --by exact,bound
@@ -34,7 +38,7 @@ class Audit:
     """
 
     run_folder: Annotated[Path, Positional, given("RUN")]
-    """Run folder with a checkpoint."""
+    """Run folder with a checkpoint, or a folder of imitations."""
     exclude: Annotated[str, given("TYPE[,TYPE]|all", "all")] = "all"
     """Exclude only these types, each in turn: the ones that deviators are trained for."""
     by: Annotated[str | None, given("exact,learned,bound", "all that the game has")] = None
@@ -79,11 +83,22 @@ class Audit:
             address=self.address,
         )
         tell = teller()
+        if _imitations(self.run_folder):
+            path = load(JOBS, "imitation audit")(self.run_folder, settings, told=tell)
+            tell("")
+            load(JOBS, "imitation audit table")(path)
+            print(path)
+            return 0
         path = load(JOBS, "audit")(self.run_folder, settings, told=tell, noted=_note)
         tell("")
         load(JOBS, "audit table")(self.run_folder, self.policy)
         print(path)
         return 0
+
+
+def _imitations(folder: Path) -> bool:
+    """Whether a folder is one of `mfmarl imitate`, or has such folders in it."""
+    return (folder / IMITATION).exists() or any(folder.glob(f"*/{IMITATION}"))
 
 
 def _note(text: str) -> None:

@@ -25,7 +25,9 @@ from mfmarl.arguments import say as _say
 from mfmarl.arguments import whole_number as _whole_number
 from mfmarl.audit_command import Audit
 from mfmarl.bounds_command import Bounds
+from mfmarl.demonstrate_command import Demonstrate
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
+from mfmarl.imitate_command import Imitate
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
@@ -305,13 +307,9 @@ class References:
         return 0
 
 
-COMMANDS: dict[
-    str,
-    type[
-        Train | Evaluate | Audit | Export | Ls | Report | Check | References | Bounds | Study | Submit
-        | Search | Solve
-    ],
-] = {
+_OfRuns = Train | Evaluate | Audit | Export | Ls | Report | Study | Submit | Search
+_Others = Check | References | Bounds | Solve | Demonstrate | Imitate
+COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "train": Train,
     "evaluate": Evaluate,
     "study": Study,
@@ -325,6 +323,8 @@ COMMANDS: dict[
     "references": References,
     "bounds": Bounds,
     "solve": Solve,
+    "demonstrate": Demonstrate,
+    "imitate": Imitate,
 }
 
 
@@ -340,7 +340,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        told = "interrupted; an audit, study or search goes on by the same command, a run by --resume RUN"
+        told = "interrupted; an audit, study or search goes on by the same command, a run or imitation by --resume"
         print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -24,7 +24,7 @@ def network_player(network: PolicyNetwork) -> Player:
     def player(env: PopulationEnv, seed: int) -> Play:
         generator = torch.Generator().manual_seed(seed)
         last: NDArray[Any] | None = None
-        sees = _sight(network, acted_on=False)
+        sees = shown_sight(network)
 
         def play(step: Step) -> NDArray[Any]:
             nonlocal last
@@ -43,6 +43,11 @@ def network_player(network: PolicyNetwork) -> Player:
 def network_sight(network: PolicyNetwork) -> Sight:
     """What the policies of `network` act on beside the observation, so that a deviator can start as one of them."""
     return _sight(network, acted_on=True)
+
+
+def shown_sight(network: PolicyNetwork) -> Sight:
+    """What the policies of `network` are shown of the others, beside the observation."""
+    return _sight(network, acted_on=False)
 
 
 def _sight(network: PolicyNetwork, acted_on: bool) -> Sight:

@@ -95,7 +95,7 @@ class Policy:
         Raises:
             ValueError: for continuous actions, agents with networks of their own, and observations of another game.
         """
-        shape, field = self.network.shape, self.mean_field
+        shape = self.network.shape
         if shape.num_actions is None:
             raise ValueError("these policies play continuous actions, which have densities: use act")
         told = (obs.ndim, obs.shape[-1], *by_type.shape)
@@ -104,14 +104,20 @@ class Policy:
                 f"this policy plays {len(shape.types)} types on observations of {shape.observations} entries, with "
                 f"{shape.num_actions} actions; got observations {list(obs.shape)}, mean actions {list(by_type.shape)}"
             )
-        means = torch.from_numpy(np.asarray(by_type if shape.by_type else mean_action[None], np.float32))
-        if shape.mean_action == "scalar":
-            means = (means @ field.scale(means)).unsqueeze(-1)
-        seen = means.reshape(1, -1)[:, : field.width].expand(obs.shape[0], -1).contiguous()
+        seen = torch.from_numpy(self.shown_to_all(mean_action, by_type)).expand(obs.shape[0], -1).contiguous()
         law = self.network.law_of_type(k, torch.from_numpy(np.ascontiguousarray(obs, np.float32)), seen)
         assert isinstance(law, Categorical)
         out: NDArray[np.float32] = law.probs.numpy()
         return out
+
+    def shown_to_all(self, mean_action: NDArray[Any], by_type: NDArray[Any]) -> NDArray[np.float32]:
+        """[F]: what agents among infinitely many are shown of mean actions [A], and of those of each type [K, A]."""
+        shape, field = self.network.shape, self.mean_field
+        means = torch.from_numpy(np.asarray(by_type if shape.by_type else mean_action[None], np.float32))
+        if shape.mean_action == "scalar":
+            means = (means @ field.scale(means)).unsqueeze(-1)
+        shown: NDArray[np.float32] = means.reshape(-1)[: field.width].numpy()
+        return shown
 
     def act(
         self,

@@ -43,6 +43,24 @@ ENV_FAMILIES = {
     "inventory": Entry("envs:make", "stores and retailers that order from a common market"),
     "games": Entry("envs:make", "repeated one-shot games whose answers are known"),
 }
+IMITATION = {
+    "bc": Entry("mfmarl.imitation.bc:BCAgent", "behavioural cloning: what the expert did is learnt by heart"),
+    "dagger": Entry("mfmarl.imitation.dagger:DAggerAgent", "the expert labels every state that the learner comes to"),
+    "gail": Entry("mfmarl.imitation.gail:GAILAgent", "a policy is paid for not being told from the expert"),
+    "airl": Entry("mfmarl.imitation.airl:AIRLAgent", "the same, with a reward that holds by itself"),
+    "maxent_irl": Entry(
+        "mfmarl.imitation.maxent_agent:MaxEntIRLAgent", "a reward of numbered states, features matched"
+    ),
+    "mega_dagger": Entry(
+        "mfmarl.imitation.mega_dagger.model_based:MEGADAggerAgent", "the expert is asked where world models do not know"
+    ),
+    "multi_expert": Entry(
+        "mfmarl.imitation.mega_dagger.multi_expert:MultiExpertAgent", "several imperfect experts label by weighted vote"
+    ),
+    "safety_filter": Entry(
+        "mfmarl.imitation.mega_dagger.safety_filter:SafetyFilterAgent", "experts take over where it becomes unsafe"
+    ),
+}
 JOBS = {
     "train": Entry("mfmarl.train:train", "one run into a run folder"),
     "evaluate": Entry("mfmarl.evaluate:evaluate", "per-agent episode metrics of a run's policies"),
@@ -58,6 +76,8 @@ JOBS = {
     "audit": Entry("analysis.equilibrium.audit:audit", "gaps of a run's policies by every way there is"),
     "audit settings": Entry("analysis.equilibrium.audit_settings:Settings", "what an audit is asked for"),
     "audit table": Entry("analysis.equilibrium.audit_table:show", "an audit, printed"),
+    "imitation audit": Entry("analysis.audit_imitations:audit_imitations", "gaps of imitators beside their expert's"),
+    "imitation audit table": Entry("analysis.audit_imitations:show", "that, printed"),
     "study": Entry("mfmarl.launch.study:read_study", "a study file, and the cells of its grid"),
     "study sizes": Entry("mfmarl.launch.games:agent_steps", "agent steps of every cell, which is checked"),
     "study run": Entry("mfmarl.launch.drive:drive", "what is not done of a study"),
@@ -82,6 +102,14 @@ JOBS = {
     "problem": Entry("mfmarl.solvers.problem:problem_of", "a mean-field game and a solver with their settings"),
     "solve": Entry("mfmarl.solve:solve_into", "an equilibrium of a mean-field game into a folder"),
     "solution": Entry("mfmarl.solvers.saved:read_solution", "a solution that solving goes on from"),
+    "imitate": Entry("mfmarl.imitation.run:imitate", "an imitation into a folder"),
+    "imitation folder": Entry("mfmarl.imitation.run:begin", "the folder of an imitation that has not begun"),
+    "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
+    "imitations": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
+    "demonstrate": Entry("mfmarl.imitation.recording:demonstrate", "episodes of an expert as demonstrations"),
+    "store demonstrations": Entry("mfmarl.imitation.recording:store", "demonstrations as npz and Minari data sets"),
+    "episodes told": Entry("mfmarl.imitation.judging:returns_told", "returns, lengths and ends of episodes in a line"),
+    "interval": Entry("analysis.statistics:interval", "a mean with its 95 % interval"),
     "solution files": Entry("analysis.solution:write", "convergence, flow and audit of a solution"),
     "export": Entry("mfmarl.export:export", "a run's policies as safetensors or ONNX"),
     "check": Entry("envs.check:check", "whole-horizon checks of an environment"),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from envs.mean_field.protocol import Game
+from mfmarl.runs.interrupt import ctrl_c
 from mfmarl.runs.progress import Progress, duration, short
 from mfmarl.solvers import solve
 from mfmarl.solvers.control import worth
@@ -69,7 +67,7 @@ def solve_into(
     shown = SolveProgress() if progress is None else progress
     lowest = float("inf") if found is None else found.measure
     saved_at, shown_at = time.monotonic(), float("-inf")
-    with closing(shown), _ctrl_c() as interrupted:
+    with closing(shown), ctrl_c() as interrupted:
         shown.start(max_iterations, f"{problem.game} by {problem.solver}, to {tol:g}")
 
         def tell(point: Point) -> bool:
@@ -106,25 +104,3 @@ def _line(point: Point, lowest: float) -> dict[str, Any]:
 def _of_optimum(game: Any, found: Solution) -> str:
     """What it is worth, and whether agents would keep to it."""
     return f"value {worth(game, found.pi):.6g}, exploitability {found.exploitability:.4g}"
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed within, instead of an exception; pressed again, it is one."""
-    pressed = False
-    if threading.current_thread() is not threading.main_thread():
-        # only the main thread may say what signals do
-        yield lambda: False
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -42,6 +42,16 @@ def test_equilibrium() -> None:
     assert 0.9 * among < low < high
 
 
+def test_imitation() -> None:
+    done = run(script="examples/imitation.py")
+    assert done.returncode == 0, done.stderr
+    rule, cloned, asked, best, recovered = (float(line.split()[-1]) for line in done.stdout.splitlines()[:5])
+    assert rule == 500
+    assert min(cloned, asked) > 200, "random actions return 22"
+    assert best > 0.6
+    assert recovered > 0.5, "and .015"
+
+
 def test_notebook() -> None:
     notebook = ROOT / "examples" / "imitation_in_mean_field_games.ipynb"
     before = notebook.read_bytes()

@@ -32,6 +32,7 @@ WITHOUT_TORCH = (
     "mfmarl/launch/rayjob_fields.py", "mfmarl/search_command.py", "mfmarl/launch/search_config.py",
     "mfmarl/launch/search.py", "mfmarl/launch/trials.py", "mfmarl/solve_command.py", "mfmarl/solve.py",
     "mfmarl/solvers/problem.py", "mfmarl/solvers/saved.py", "mfmarl/solvers/state_tree.py",
+    "mfmarl/demonstrate_command.py", "mfmarl/imitate_command.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""
@@ -145,6 +146,7 @@ def test_what_is_tested_is_what_is_pinned(requirement: str) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=relative)
 def test_configurations_that_ship_are_read(path: Path) -> None:
     from mfmarl.config import TrainConfig, read_config
+    from mfmarl.imitation.plan import settings_of
     from mfmarl.launch.cluster_config import read_cluster
     from mfmarl.launch.search_config import read_search
     from mfmarl.launch.study import read_study
@@ -153,6 +155,11 @@ def test_configurations_that_ship_are_read(path: Path) -> None:
         assert read_config(path) != TrainConfig()
     elif path.parent.name == "search":
         assert read_search(path).config.name == path.stem
+    elif path.parent.name == "imitate":
+        found = settings_of(None, None, path)
+        assert found.method in path.stem
+        plain = settings_of(found.method, found.of_plan["env"])
+        assert found.config != plain.config
     elif path.parent.name == "cluster":
         assert read_cluster(path).kind.replace("-", "_") == path.stem
     else:
@@ -166,6 +173,7 @@ TABLES = {
     "algorithms": registry.ALGORITHMS,
     "methods": registry.METHODS,
     "environments": registry.ENV_FAMILIES,
+    "imitation": registry.IMITATION,
     "jobs": registry.JOBS,
 }
 

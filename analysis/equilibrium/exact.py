@@ -8,45 +8,32 @@ state, a profile that was solved for, or a trained network by the causal forward
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import envs
 from analysis.equilibrium.gaps import Estimate, Gaps, TypeGap, check_gaps
+from analysis.equilibrium.observed import INSTEAD, ExactProfile, imitated_profile, trained_profile
 from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field import MeanFieldMarket, NashConv, Profile, evaluate, mean_field
 from envs.inventory.mean_field.best_response import gaps_of
 from envs.inventory.mean_field.observer import Observer
-from envs.inventory.mean_field.observing import observed_profile
 from envs.inventory.mean_field.own_weight import finite_gaps, split
 from envs.inventory.presets import preset_of
 from envs.inventory.reference import POLICIES
 from envs.inventory.reference.mean_field import solved
 from envs.settings import checked_settings
 from envs.unsolvable import Unsolvable
-from mfmarl.errors import UserError
+from mfmarl.imitation.imitated import Imitated
 from mfmarl.policy import Policy
 
-Played = str | Policy | Profile
-"""What is audited: a reference policy by name, trained policies, or a mean-field profile."""
-INSTEAD = "audit it by learned and bound"
+Played = str | Policy | Profile | Imitated
+"""What is audited: a reference policy by name, trained policies, a mean-field profile, or an imitator among others."""
 SCATTERED = (
     "at small N a learned gap can lie a little above the exact one: its deviator sees how N agents' means scatter, and "
     "can use it"
 )
 MUCH = 1e-3
 """Periods in which a bound of the grid would have bound, from which on values are not to be used."""
-
-
-@dataclass(frozen=True)
-class ExactProfile:
-    """What is audited, as a profile of the mean field."""
-
-    profile: Profile
-    notes: tuple[str, ...]
-    """What was left out or how it was found."""
-    watchful: bool = False
-    """Whether what is played depends on the mean action of the period before."""
 
 
 def market_config(env: str, options: Mapping[str, Any] | None = None) -> MarketConfig:
@@ -146,31 +133,7 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
             return ExactProfile(solved(game.config, game.gamma).profile(played), ())
         except Unsolvable as error:
             raise Unsolvable(str(error), INSTEAD) from error
-    return _trained(game, played, observer or Observer(game))
-
-
-def _trained(game: MeanFieldMarket, policy: Policy, observer: Observer) -> ExactProfile:
-    shape = policy.network.shape
-    if shape.num_actions is None or shape.sharing == "agent":
-        what = "play continuous actions" if shape.num_actions is None else "are one network an agent (sharing=agent)"
-        raise Unsolvable(f"these policies {what}, so no type has one law in the mean field", INSTEAD)
-    wanted = (len(observer.type_names), observer.size, game.types[0].levels.size)
-    got = (len(shape.types), shape.observations, shape.num_actions)
-    if wanted != got:
-        raise UserError(
-            f"the policies are of another game: they have {got[0]} types, {got[1]} observed entries and {got[2]} "
-            f"actions; this market has {wanted[0]}, {wanted[1]} and {wanted[2]}"
-        )
-    seen = observed_profile(game, policy.probs_of_type, observer)
-    notes = ["the field that agents observe is its mean: how N agents' means scatter is left out"]
-    if seen.pruned > 1e-6:
-        notes.append(f"observations of probability {seen.pruned:.2g}, summed over periods, stand for their neighbours")
-    drift = abs(evaluate(game, seen.profile).path.mean_order - seen.mean_order).max()
-    if drift > 1e-6 * game.reference:
-        why = (
-            "backlog is cut off where the grid of positions ends"
-            if game.config.unmet == "backlog"
-            else "what was granted is known to networks at once, to the decision process when it arrives"
-        )
-        notes.append(f"{why}: mean orders of the two differ by up to {drift:.2g} u")
-    return ExactProfile(seen.profile, tuple(notes), watchful=shape.mean_action != "none")
+    observer = observer or Observer(game)
+    if isinstance(played, Imitated):
+        return imitated_profile(game, played, observer)
+    return trained_profile(game, played, observer)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.equilibrium.exact import ExactProfile, Played, exact_profile, gaps_in, market_config
+from analysis.equilibrium.exact import Played, exact_profile, gaps_in, market_config
 from analysis.equilibrium.gaps import Gaps
+from analysis.equilibrium.observed import ExactProfile
 from envs.inventory.config import MarketConfig
 from envs.inventory.mean_field import MeanFieldMarket, Profile, mean_field
 from envs.inventory.mean_field.observer import Observer

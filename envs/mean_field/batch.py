@@ -10,15 +10,18 @@ from numpy.typing import ArrayLike
 
 from envs.mean_field.game import FiniteMFG, check_kind
 from envs.mean_field.kernel import Array
-from envs.mean_field.loops import exploitability_loop, tables
+from envs.mean_field.lanes import LANES
+from envs.mean_field.lanes_loop import lanes_loop
+from envs.mean_field.loops import exploitability_loop
 from envs.mean_field.stepwise import refusal, stepwise
+from envs.mean_field.tables import regular, tables, unpacked
 
 AGREEMENT = 1e-8
 """Relative to the exploitability, where that is above 1."""
 
 
-def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
-    """`game.exploitability` in machine code: policies [..., T, S, A] -> shape of the batch, equal to 1e-10.
+def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Any]:
+    """`game.exploitability` in machine code, equal to 1e-10: policies [..., T, S, A] -> shape of the batch, or a float.
 
     One loop where the game has loops; else steps, with NumPy's rewards and laws of the whole batch between them.
     Compiles when made, some seconds; keep it where it is called often.
@@ -39,29 +42,40 @@ def machine_code(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
     return found
 
 
-def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Array]:
+def _looped(game: FiniteMFG) -> Callable[[ArrayLike], Any]:
     assert game.loops is not None
-    shape, masked = game.shape, game.action_mask is not None
+    shape, loops = game.shape, game.loops
     successors, prob = game.kernel.rows(0, game.initial)
-    loop = exploitability_loop(
-        game.loops.reward, game.loops.law, game.loops.terminal, game.num_actions, successors.shape[2], masked
+    built = (game.num_actions, successors.shape[2], game.action_mask is not None)
+    table = tables(game.horizon, game.initial, successors, prob, game.action_mask, loops.law is not None)
+    first, since = (unpacked(table, *shape[1:], built[1])[i] for i in (4, 7))
+    one = exploitability_loop(
+        loops.reward, loops.law, loops.terminal, loops.felt, *built, regular(first), regular(since)
     )
-    of, params = tables(game.initial, successors, prob, game.action_mask), _own(game.loops.params)
-    index, numbers = of.index, of.numbers
+    lanes = None if loops.law else lanes_loop(loops.reward, loops.terminal, loops.felt, *built)
+    params = _own(loops.params)
 
-    def exploitability(pi: ArrayLike) -> Array:
+    def exploitability(pi: ArrayLike) -> Any:
         policies = np.ascontiguousarray(pi, float)
+        # one policy is the common case, and what a batch needs takes as long as a small game
+        if policies.ndim == 3:
+            found = one(policies, table, params)
+            if found != found:
+                raise refusal(game, policies)
+            return found
         if policies.shape[-3:] != shape:
             game.check_policy(policies)
         lead = policies.shape[:-3]
-        # one policy is the common case, and reshaping takes as long as a small game
-        flat = policies.reshape(-1, *shape) if lead else policies[None]
-        found = np.empty(len(flat))
-        if not loop(flat, index, numbers, params, found):
+        flat = policies.reshape(-1, *shape)
+        gaps = np.empty(len(flat))
+        together = len(flat) - len(flat) % LANES if lanes else 0
+        if lanes and together and not lanes(flat[:together], table, params, gaps):
             raise refusal(game, policies)
-        if masked:
-            game.check_policy(policies)
-        return found.reshape(lead)
+        for b in range(together, len(flat)):
+            gaps[b] = one(flat[b], table, params)
+        if not np.isfinite(gaps).all():
+            raise refusal(game, policies)
+        return gaps.reshape(lead)
 
     return exploitability
 
@@ -79,4 +93,4 @@ def exploitabilities(game: FiniteMFG, pi: ArrayLike) -> Array:
     Raises:
         BadPolicy: for what is no policy of this game.
     """
-    return machine_code(game)(pi)
+    return np.asarray(machine_code(game)(pi))

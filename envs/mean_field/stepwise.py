@@ -10,7 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from envs.compiled import compiled
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.kernel import Array
-from envs.mean_field.loops import SUM_TOLERANCE, Index
+from envs.mean_field.loops import SUM_TOLERANCE
+
+Index = NDArray[np.uint32]
+"""Unsigned: machine code then need not look for negative ones."""
 
 
 def stepwise(game: FiniteMFG) -> Callable[[ArrayLike], Array]:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mfmarl.registry import IMITATION
+
 if TYPE_CHECKING:
     from mfmarl.imitation.airl import AIRLAgent as AIRLAgent
     from mfmarl.imitation.bc import BCAgent as BCAgent
     from mfmarl.imitation.dagger import DAggerAgent as DAggerAgent
     from mfmarl.imitation.demonstrations import Demonstrations as Demonstrations
     from mfmarl.imitation.gail import GAILAgent as GAILAgent
+    from mfmarl.imitation.maxent_agent import MaxEntIRLAgent as MaxEntIRLAgent
     from mfmarl.imitation.mega_dagger.model_based import MEGADAggerAgent as MEGADAggerAgent
     from mfmarl.imitation.mega_dagger.multi_expert import MultiExpertAgent as MultiExpertAgent
     from mfmarl.imitation.mega_dagger.safety_filter import SafetyFilterAgent as SafetyFilterAgent
 
 # by name, so that what needs no torch comes without it
-AGENTS = {
-    "AIRLAgent": "mfmarl.imitation.airl",
-    "BCAgent": "mfmarl.imitation.bc",
-    "DAggerAgent": "mfmarl.imitation.dagger",
-    "GAILAgent": "mfmarl.imitation.gail",
-    "MEGADAggerAgent": "mfmarl.imitation.mega_dagger.model_based",
-    "MultiExpertAgent": "mfmarl.imitation.mega_dagger.multi_expert",
-    "SafetyFilterAgent": "mfmarl.imitation.mega_dagger.safety_filter",
-}
+AGENTS = {name: module for module, name in sorted(entry.target.split(":") for entry in IMITATION.values())}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,17 +7,17 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from mfmarl.errors import UserError
+from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
-from mfmarl.imitation.adversarial_state import load_agent, save_agent
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
     Discriminator,
@@ -30,11 +30,22 @@ from mfmarl.imitation.discriminator import (
 from mfmarl.imitation.ended import Ended, leak_of, lengths_warning
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.ppo import PPO
-from mfmarl.imitation.repeatable import Place
+from mfmarl.imitation.repeatable import Place, places_as_arrays, places_of
 from mfmarl.imitation.result import Counts, Result, generator
 from mfmarl.imitation.rollout import Collector, MakeEnv
+from mfmarl.imitation.saved import (
+    load_module,
+    load_optimiser,
+    module_arrays,
+    optimiser_arrays,
+    read_agent,
+    under,
+    with_prefix,
+    write_agent,
+)
 from mfmarl.imitation.settings import checked
 from mfmarl.imitation.steps import Steps
+from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
 Row = dict[str, Any]
@@ -219,23 +230,78 @@ class AdversarialAgent(ABC, Generic[Config]):
             figures = self.update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
         return figures
 
+    def words(self) -> dict[str, Any]:
+        """What is saved beside arrays."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "counts": asdict(self.counts),
+            "updates": self.ppo.updates,
+            "ends": asdict(self.ends),
+            "ended": self.ended.state(),
+            "history": self.history,
+        }
+
+    def arrays(self) -> Arrays:
+        """Networks, optimisers, the generator, past rollouts, and where the environments are."""
+        past = (
+            with_prefix(f"past.{i}", {name: x.numpy() for name, x in steps.tensors().items()})
+            for i, steps in enumerate(self.past)
+        )
+        return {
+            **module_arrays("actor", self.ppo.actor),
+            **module_arrays("critic", self.ppo.critic.net),
+            **module_arrays("discriminator", self.discriminator),
+            **optimiser_arrays("policy_optimiser", self.ppo.optimiser),
+            **optimiser_arrays("discriminator_optimiser", self.optimiser),
+            "generator": self.generator.get_state().numpy().copy(),
+            **with_prefix("environments", places_as_arrays(self.places or [])),
+            **{name: array for steps in past for name, array in steps.items()},
+        }
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        """What `arrays` gave."""
+        load_module("actor", self.ppo.actor, arrays)
+        load_module("critic", self.ppo.critic.net, arrays)
+        load_module("discriminator", self.discriminator, arrays)
+        load_optimiser("policy_optimiser", self.ppo.optimiser, arrays)
+        load_optimiser("discriminator_optimiser", self.optimiser, arrays)
+        self.generator.set_state(torch.from_numpy(arrays["generator"].copy()))
+        self.places = places_of(under("environments", arrays)) or None
+        i = 0
+        while steps := under(f"past.{i}", arrays):
+            self.past.append(Steps(**{name: torch.from_numpy(x.copy()) for name, x in steps.items()}))
+            i += 1
+
     def save(self, folder: Path) -> None:
-        """Write all that training needs to go on: tensors as safetensors, the rest as JSON, whole or not at all.
+        """Write all that training goes on from, whole or not at all; environment and demonstrations are not in it.
 
         Raises:
             StorageFailed: where the disk does not take it; what was saved before stands.
         """
-        save_agent(self, folder)
+        write_agent(folder, type(self).__name__, self.words(), self.arrays())
 
     @classmethod
     def load(cls, folder: Path, env: str | MakeEnv | None = None, demonstrations: Demonstrations | None = None) -> Self:
         """What `save` wrote last. Environment and demonstrations are not stored; give those that it had, to go on.
 
         Raises:
-            UserError: for a folder of another method, or none.
+            UserError: for a folder of another method, or none, or for other demonstrations.
             DamagedFile: names the file.
         """
-        return load_agent(cls, folder, env, demonstrations)
+        words, arrays = read_agent(folder, cls.__name__)
+        try:
+            agent = cls(words["config"], env, demonstrations, words["seed"])
+            agent.load_arrays(arrays)
+            agent.counts, agent.history = Counts(**words["counts"]), words["history"]
+            agent.ppo.updates, agent.ends = words["updates"], Ends(**words["ends"])
+            agent.ended.restore(words["ended"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
+        had = agent.counts.demonstrations
+        if demonstrations is not None and had != demonstrations.steps:
+            raise UserError(f"{folder} was trained on {had} steps of demonstrations; these have {demonstrations.steps}")
+        return agent
 
     def _with_log_prob(self, batch: Steps | Transitions) -> Steps:
         """As tensors; transitions have the log-probabilities of the policy of now, where they are asked for."""

@@ -8,10 +8,10 @@ from torch import nn
 
 from mfmarl.imitation.networks import perceptron
 from mfmarl.imitation.ppo import PPOConfig
-from mfmarl.imitation.settings import SpacesConfig
+from mfmarl.imitation.settings import NetworkConfig
 
 
-class AdversarialConfig(SpacesConfig):
+class AdversarialConfig(NetworkConfig):
     """Settings of adversarial imitation."""
 
     policy_lr: float = Field(3e-4, gt=0, le=1, description="learning rate of the policy at the start")

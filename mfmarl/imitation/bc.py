@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -32,7 +32,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     write_agent,
 )
-from mfmarl.imitation.settings import SpacesConfig, checked
+from mfmarl.imitation.settings import NetworkConfig, checked
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -41,7 +41,7 @@ REPORT = 100
 """Gradient steps between rows of the history."""
 
 
-class BCConfig(SpacesConfig):
+class BCConfig(NetworkConfig):
     """Settings of behavioural cloning."""
 
     learning_rate: float = Field(3e-4, gt=0, le=1, description="of Adam, at the start of each fit")
@@ -57,8 +57,19 @@ class BCConfig(SpacesConfig):
     members: int = Field(1, ge=1, description="networks that act by their mean, trained from different first weights")
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """How far the last fit is."""
+
+    done: int
+    """Gradient steps."""
+    planned: int
+
+
 class BCAgent:
     """A policy that is told what the expert did in each state."""
+
+    config_type = BCConfig
 
     def __init__(
         self,
@@ -91,6 +102,9 @@ class BCAgent:
             fused=True,
         )
         self.generator = generator(stream(seed, "draws"))
+        self.fitting = Fitting(0, 0)
+        self.pass_began = self.generator.get_state()
+        """The generator before the order of the pass that is under way was drawn."""
         self.counts = Counts(demonstrations=0 if self.steps is None else len(self.steps.states))
         self.policy.eval()
         if self.steps is not None:
@@ -146,6 +160,8 @@ class BCAgent:
     ) -> list[dict[str, Any]]:
         """Gradient steps on minibatches that pass over the data in random order: a row every 100 and at the end.
 
+        A fit of as many updates that was broken off goes on where it was.
+
         Raises:
             UserError: for no update or no data, or data that are wrong.
             TrainingFailed: where the loss is not finite.
@@ -163,15 +179,20 @@ class BCAgent:
         history: list[dict[str, Any]] = []
         total, number = torch.zeros(()), 0
         self.policy.train()
-        for done in range(updates):
+        begin = self.fitting.done if self.fitting.planned == updates and self.fitting.done < updates else 0
+        for done in range(begin, updates):
             place = done % (n // size) * size
-            if not place:
+            if place and done == begin:
+                self.generator.set_state(self.pass_began)
+            if not place or done == begin:
+                self.pass_began = self.generator.get_state()
                 order = torch.randperm(n, generator=self.generator)
                 shuffled, noisy = normal[order], self._noisy(actions[order])
             if self.config.anneal:
                 self._set_rate(0.5 * (1 + math.cos(math.pi * done / updates)))
             total += self._step(shuffled[place : place + size], noisy[place : place + size])
             number += 1
+            self.fitting = Fitting(done + 1, updates)
             if number == REPORT or done == updates - 1:
                 self.counts = self.counts.plus(updates=number)
                 history.append({**asdict(self.counts), "loss": float(total) / number})
@@ -180,7 +201,10 @@ class BCAgent:
                     raise TrainingFailed(f"the loss is {history[-1]['loss']} at {at}: lower learning_rate")
                 total, number = torch.zeros(()), 0
                 if callback is not None:
+                    # who is called may play the policy, or save it
+                    self.policy.eval()
                     callback(history[-1])
+                    self.policy.train()
         self.policy.eval()
         self._set_rate(1.0)
         return history
@@ -215,6 +239,8 @@ class BCAgent:
     def train(self, updates: int, callback: Callable[[dict[str, Any]], None] | None = None) -> Result:
         """Gradient steps on the demonstrations; a row of the history every 100.
 
+        An agent that was saved in the callback goes on to the bit, if as many updates are asked for.
+
         Raises:
             UserError: where the agent has no demonstrations.
         """
@@ -229,6 +255,7 @@ class BCAgent:
             **module_arrays("policy", self.policy),
             **optimiser_arrays("optimiser", self.optimiser),
             "generator": self.generator.get_state().numpy().copy(),
+            "pass_began": self.pass_began.numpy().copy(),
         }
 
     def load_arrays(self, arrays: Arrays) -> None:
@@ -236,6 +263,7 @@ class BCAgent:
         load_module("policy", self.policy, arrays)
         load_optimiser("optimiser", self.optimiser, arrays)
         self.generator.set_state(torch.from_numpy(arrays["generator"].copy()))
+        self.pass_began = torch.from_numpy(arrays["pass_began"].copy())
 
     def save(self, folder: Path) -> None:
         """Write all that training goes on from; demonstrations are not in it.
@@ -243,7 +271,12 @@ class BCAgent:
         Raises:
             StorageFailed: where the folder takes no file.
         """
-        words = {"config": self.config.model_dump(mode="json"), "seed": self.seed, "counts": asdict(self.counts)}
+        words = {
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "counts": asdict(self.counts),
+            "fitting": asdict(self.fitting),
+        }
         write_agent(folder, "BCAgent", words, self.arrays())
 
     @classmethod
@@ -257,7 +290,7 @@ class BCAgent:
         words, arrays = read_agent(folder, "BCAgent")
         agent = cls(words["config"], demonstrations, words["seed"])
         agent.load_arrays(arrays)
-        agent.counts = Counts(**words["counts"])
+        agent.counts, agent.fitting = Counts(**words["counts"]), Fitting(**words["fitting"])
         return agent
 
 

@@ -29,6 +29,7 @@ class DAggerAgent(InteractiveAgent[DAggerConfig]):
     """In round i the expert acts with probability beta_i at each step, else the learner; all states are labelled."""
 
     kind = "DAggerAgent"
+    config_type = DAggerConfig
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ class Demonstrations:
             if found != shape:
                 raise UserError(
                     f"demonstrations: {name} have shape {found}; want {shape} for {episodes} episodes of {steps} steps "
-                    f"with {self.spaces.told()}"
+                    f"with {self.spaces.told()}{self._cut_short(name, found)}"
                 )
         for name, places in (("observations", self.lengths + 1), ("actions", self.lengths), ("rewards", self.lengths)):
             values = getattr(self, name)
@@ -106,6 +106,14 @@ class Demonstrations:
                 episode, step = self._place(int(np.argmin(finite)), places)
                 raise UserError(f"demonstrations: episode {episode} has NaN or infinity in {name} at step {step}")
         self._check_actions()
+
+    def _cut_short(self, name: str, found: tuple[int, ...]) -> str:
+        """Which episode is the first that is not whole, where there are too few rows."""
+        each = {"observations": self.lengths + 1, "actions": self.lengths, "rewards": self.lengths}.get(name)
+        ends = np.arange(1, len(self.lengths) + 1) if each is None else np.cumsum(each)
+        if not found or found[0] >= ends[-1]:
+            return ""
+        return f"; episode {int(np.searchsorted(ends, found[0], side='right'))} is cut short"
 
     def _check_actions(self) -> None:
         if self.spaces.continuous:
@@ -285,8 +293,11 @@ class Demonstrations:
             np.savez_compressed(file, about=np.frombuffer(to_json(words).encode(), np.uint8), **arrays)
 
     @classmethod
-    def from_npz(cls, path: Path) -> Demonstrations:
+    def from_npz(cls, path: Path, spaces: Spaces | None = None) -> Demonstrations:
         """What `to_npz` wrote; any file with its arrays will do.
+
+        Args:
+            spaces: of files that do not say theirs; without it actions show how many there are, or their bounds.
 
         Raises:
             UserError: for a file that is not there, an array that is missing, or episodes that are wrong.
@@ -306,9 +317,11 @@ class Demonstrations:
         if missing:
             raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")
         try:
-            spaces = Spaces(
-                int(about["state_dim"]), int(about["action_dim"]), tuple(about["low"]), tuple(about["high"])
-            ) if about else _spaces_from(found)
+            if about:
+                low, high = tuple(about["low"]), tuple(about["high"])
+                spaces = Spaces(int(about["state_dim"]), int(about["action_dim"]), low, high)
+            elif spaces is None:
+                spaces = _spaces_from(found)
             return cls(
                 spaces=spaces,
                 observations=found["observations"].astype(np.float32),

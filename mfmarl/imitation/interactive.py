@@ -81,6 +81,7 @@ class InteractiveAgent(ABC, Generic[Config]):
     """
 
     kind: ClassVar[str]
+    config_type: ClassVar[type[InteractiveConfig]]
 
     def __init__(
         self,

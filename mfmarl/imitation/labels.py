@@ -36,9 +36,15 @@ def answered(expert: Act, states: NDArray[np.float32], spaces: Spaces, name: str
     """What an expert does in states [n, D], within bounds.
 
     Raises:
-        UserError: for actions of another shape, NaN, or numbers that there are not.
+        UserError: for actions of another shape, NaN, or numbers that there are not, and where it raises.
     """
-    found = np.asarray(expert(states))
+    try:
+        found = np.asarray(expert(states))
+    except UserError:
+        raise
+    except Exception as error:
+        # it is the user's own function
+        raise UserError(f"{name} failed on states of shape {states.shape}: {type(error).__name__}: {error}") from error
     want = (len(states), *spaces.action_shape())
     if found.shape != want:
         raise UserError(f"{name} gave actions of shape {found.shape} for states of shape {states.shape}; want {want}")

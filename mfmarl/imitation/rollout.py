@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Episode
-from mfmarl.imitation.repeatable import Place, Repeatable
+from mfmarl.imitation.environments import MakeEnv as MakeEnv
+from mfmarl.imitation.environments import maker
+from mfmarl.imitation.repeatable import Place
+from mfmarl.imitation.side_by_side import SideBySide
 from mfmarl.imitation.spaces import Spaces
-from mfmarl.seeding import stream
+from mfmarl.imitation.type_name import is_type_game
 
-MakeEnv = Callable[[], gym.Env[Any, Any]]
+if TYPE_CHECKING:
+    from mfmarl.imitation.type_env import TypeVectorEnv
+
 Act = Callable[[NDArray[np.float32]], NDArray[Any]]
 """states [B, D] -> actions [B] or [B, A]."""
 
@@ -41,38 +42,31 @@ class Rollout:
     """[T, B]"""
 
 
-def maker(env: str | MakeEnv) -> MakeEnv:
-    """What makes one environment: a name of gymnasium, or a function that does.
-
-    Raises:
-        UserError: for a name that gymnasium does not know.
-    """
-    if not isinstance(env, str):
-        return env
-    try:
-        gym.spec(env)
-    except gym.error.Error as error:
-        raise UserError(f"unknown environment {env!r}: {error}") from error
-    return lambda: gym.make(env, disable_env_checker=True)
-
-
 def spaces_of(env: str | MakeEnv) -> Spaces:
     """Of one environment; raises UserError for what imitators do not take."""
+    if is_type_game(env):
+        slot = side_by_side(env, 1, seed=0)
+        return Spaces.of(slot.single_observation_space, slot.single_action_space)
     made = maker(env)()
     found = Spaces.of(made.observation_space, made.action_space)
     made.close()  # type: ignore[no-untyped-call]
     return found
 
 
+def side_by_side(env: str | MakeEnv, num_envs: int, seed: int) -> SideBySide | TypeVectorEnv:
+    """So many environments, or agents of a type of a population game (`type_game`), that can be brought back."""
+    if is_type_game(env):
+        from mfmarl.imitation.type_game import type_game
+
+        return type_game(str(env)).slots(num_envs, seed)
+    return SideBySide(maker(env), num_envs, seed)
+
+
 class Collector:
     """Environments that go on where they were; ended ones begin anew within the same step."""
 
     def __init__(self, env: str | MakeEnv, num_envs: int, seed: int) -> None:
-        make = maker(env)
-        self._each = [Repeatable(make(), stream(seed, "env", b)) for b in range(num_envs)]
-        self.envs: VectorEnv[Any, Any, Any] = SyncVectorEnv(
-            [partial(_itself, one) for one in self._each], autoreset_mode=AutoresetMode.SAME_STEP
-        )
+        self.envs = side_by_side(env, num_envs, seed)
         self.spaces = Spaces.of(self.envs.single_observation_space, self.envs.single_action_space)
         found: Any = self.envs.reset()[0]
         self.states: NDArray[np.float32] = np.asarray(found, np.float32)
@@ -101,20 +95,15 @@ class Collector:
     @property
     def places(self) -> list[Place]:
         """Where the environments are."""
-        return [one.place for one in self._each]
+        return self.envs.places
 
     def go_to(self, places: Sequence[Place]) -> None:
         """Bring the environments to where they were; their steps on the way do not count as interactions."""
-        found = [one.go_to(place) for one, place in zip(self._each, places, strict=True)]
-        self.states = np.stack(found).astype(np.float32)
+        self.states = np.asarray(self.envs.go_to(places), np.float32)
 
     def close(self) -> None:
         """Close the environments."""
         self.envs.close()
-
-
-def _itself(env: Repeatable) -> Repeatable:
-    return env
 
 
 def episodes(env: str | MakeEnv, act: Act, number: int, seed: int, num_envs: int = 8) -> list[Episode]:

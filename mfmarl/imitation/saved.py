@@ -46,18 +46,43 @@ def read_agent(folder: Path, kind: str) -> tuple[dict[str, Any], Arrays]:
         DamagedFile: where the file was cut short or changed.
         StorageFailed: where it cannot be read.
     """
+    words, arrays = _read(folder)
+    if words.get("kind") != kind:
+        raise UserError(f"{folder / TENSORS} holds {words.get('kind')}; want {kind}")
+    return words, arrays
+
+
+def kind_of(folder: Path) -> str:
+    """The name of the class whose `save` wrote into `folder`.
+
+    Raises:
+        UserError: where nothing did.
+        DamagedFile: where the file was cut short or changed.
+    """
+    return str(_read(folder)[0].get("kind"))
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Arrays]:
     path = folder / TENSORS
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `agent.save(folder)` writes one")
-    words, arrays = read_sealed(path, "agent", SCHEMA, LARGEST)
-    if words.get("kind") != kind:
-        raise UserError(f"{path} holds a {words.get('kind')}; want a {kind}")
-    return words, arrays
+    return read_sealed(path, "agent", SCHEMA, LARGEST)
+
+
+def with_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Arrays as `prefix.name`."""
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def under(prefix: str, arrays: Arrays) -> Arrays:
+    """What `with_prefix` put there, by its own names."""
+    start = f"{prefix}."
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
 
 
 def module_arrays(prefix: str, module: nn.Module) -> Arrays:
     """Parameters, buffers and generators of a module."""
-    return {f"{prefix}.{name}": value.numpy().copy() for name, value in module.state_dict().items()}
+    return with_prefix(prefix, {name: value.numpy().copy() for name, value in module.state_dict().items()})
 
 
 def load_module(prefix: str, module: nn.Module, arrays: Arrays) -> None:
@@ -81,5 +106,4 @@ def load_optimiser(prefix: str, optimiser: torch.optim.Optimizer, arrays: Arrays
 
 
 def _tensors(prefix: str, arrays: Arrays) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {name[len(start) :]: torch.from_numpy(a.copy()) for name, a in arrays.items() if name.startswith(start)}
+    return {name: torch.from_numpy(array.copy()) for name, array in under(prefix, arrays).items()}

@@ -1,4 +1,4 @@
-"""Settings that every imitator has: what is seen, what is done, and how wide its networks are."""
+"""Settings that every imitator has: what is seen and done, and for most how wide networks are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class SpacesConfig(BaseModel):
     action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
     low: tuple[float, ...] = Field((), description="of a continuous action's entries; empty for numbered actions")
     high: tuple[float, ...] = Field((), description="of a continuous action's entries")
-    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> Self:
@@ -39,11 +38,25 @@ class SpacesConfig(BaseModel):
         return Spaces(self.state_dim, self.action_dim, self.low, self.high)
 
 
+class NetworkConfig(SpacesConfig):
+    """And how wide networks are."""
+
+    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
+
+
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
+def checked(
+    model: type[Config],
+    config: Config | Mapping[str, Any],
+    where: Mapping[tuple[str, ...], str] | None = None,
+    source: str | None = None,
+) -> Config:
     """Settings as given, or as a mapping.
+
+    Args:
+        where: says for paths of keys where they were written; `source` stands for the rest.
 
     Raises:
         UserError: for a key that there is not, or a value out of range.
@@ -53,7 +66,7 @@ def checked(model: type[Config], config: Config | Mapping[str, Any]) -> Config:
     try:
         return model.model_validate(config)
     except ValidationError as error:
-        raise UserError(one_line(error, {}, model.__name__, model)) from None
+        raise UserError(one_line(error, where or {}, source or model.__name__, model)) from None
 
 
 def of_spaces(spaces: Spaces) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from envs.inventory.mean_field.flow import Evaluation, Flow, Profile, evaluate
 from envs.inventory.mean_field.mirror_descent import mirror_descent
 from envs.inventory.mean_field.model import MeanFieldMarket, mean_field
 from envs.inventory.mean_field.observer import Observer
-from envs.inventory.mean_field.observing import Observed, observed_profile
+from envs.inventory.mean_field.observing import Observed, observed_in_time, observed_profile
 from envs.inventory.mean_field.own_weight import finite_gaps, split
 from envs.inventory.mean_field.planner import Plan, planner
 from envs.inventory.mean_field.play import profile_policy
@@ -47,6 +47,7 @@ __all__ = [
     "mirror_descent",
     "nash_conv",
     "nash_tuned",
+    "observed_in_time",
     "observed_profile",
     "planner",
     "population_tuned",

@@ -47,10 +47,16 @@ class Observed:
 
 
 def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None = None) -> Observed:
-    """What `law` plays in `game`, everyone else playing it too.
+    """What `law` plays in `game`, everyone else playing it too; see `observed_in_time`."""
+    return observed_in_time(game, lambda t: law, observer)
+
+
+def observed_in_time(game: MeanFieldMarket, law_at: Callable[[int], Law], observer: Observer | None = None) -> Observed:
+    """What policies that are told the period play in `game`, everyone playing them.
 
     Args:
         game: without jitter, as always.
+        law_at: period t -> the law that is played in it.
         observer: in whose layout the policies observe; that of `game` where not given.
 
     Raises:
@@ -70,7 +76,7 @@ def observed_profile(game: MeanFieldMarket, law: Law, observer: Observer | None 
         shared = observer.shared(t, before)
         played = np.zeros_like(by_type)
         for k, walk, policy in zip(places, walks, policies, strict=True):
-            asked = partial(_told, law, observer, k, shared=shared, mean=mean, by_type=by_type)
+            asked = partial(_told, law_at(t), observer, k, shared=shared, mean=mean, by_type=by_type)
             occupancy = walk.order(asked)
             played[k] = occupancy.reshape(-1, actions).sum(0)
             total = occupancy.sum(-1, keepdims=True)

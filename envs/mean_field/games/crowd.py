@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.compiled import compiled
+from envs.logarithm import logarithm
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.games.grid import MOVES, four_rooms_plan, moves_on
 from envs.mean_field.kernel import Array, sparse_kernel
@@ -93,16 +95,24 @@ def teleport_crowd(size: int = 10, horizon: int = 5, seed: int = 0) -> FiniteMFG
         kernel=sparse_kernel(successors, np.ones(successors.shape)),
         reward=reward,
         local=True,
-        loops=Loops(_teleport_loop, (f,)),
+        loops=Loops(_teleport_loop, (f,), felt=_company_loop),
     )
 
 
-def _teleport_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+def _teleport_loop(t: int, company: Array, x: Array, params: Any, out: Array) -> None:
     (f,) = params
-    for s in range(len(mu)):
-        worth = f[t, s] - np.log(mu[s] + EPSILON)
-        for a in range(len(mu)):
+    for s in range(len(company)):
+        worth = f[t, s] - company[s]
+        for a in range(len(company)):
             out[s, a] = worth
+
+
+_logarithm = compiled(logarithm)
+
+
+def _company_loop(mu: Array, out: Array) -> None:
+    for i in range(len(mu)):
+        out[i] = _logarithm(mu[i] + EPSILON)
 
 
 def teleport_values(size: int, horizon: int, seed: int) -> Array:
@@ -127,13 +137,12 @@ def _crowd(
         kernel=sparse_kernel(successors, prob),
         reward=reward,
         local=True,
-        loops=Loops(_crowd_loop, (table,)),
+        loops=Loops(_crowd_loop, (table,), felt=_company_loop),
     )
 
 
-def _crowd_loop(t: int, mu: Array, x: Array, params: Any, out: Array) -> None:
+def _crowd_loop(t: int, company: Array, x: Array, params: Any, out: Array) -> None:
     (table,) = params
-    for s in range(len(mu)):
-        company = np.log(mu[s] + EPSILON)
-        for a in range(table.shape[1]):
-            out[s, a] = table[s, a] - company
+    for s in range(len(company)):
+        for a in range(out.shape[1]):
+            out[s, a] = table[s, a] - company[s]

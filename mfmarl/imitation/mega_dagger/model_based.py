@@ -43,6 +43,7 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
     """
 
     kind = "MEGADAggerAgent"
+    config_type = MEGADAggerConfig
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class MultiExpertAgent(DAggerAgent):
     """
 
     kind = "MultiExpertAgent"
+    config_type = MultiExpertConfig
     config: MultiExpertConfig
 
     def __init__(

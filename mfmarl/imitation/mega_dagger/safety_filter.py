@@ -44,6 +44,7 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
     """The learner acts until a gate hands over to the expert of the round; before any label the expert acts."""
 
     kind = "SafetyFilterAgent"
+    config_type = SafetyFilterConfig
 
     def __init__(
         self,

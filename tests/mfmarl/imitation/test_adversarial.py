@@ -170,9 +170,9 @@ def test_training_goes_on_to_the_bit_with_continuous_actions(hanging: Demonstrat
 def test_loading_refuses_what_is_not_its_own(balanced: Demonstrations, tmp_path: Path) -> None:
     agent = GAILAgent(CARTPOLE, "CartPole-v1", balanced)
     agent.save(tmp_path / "gail")
-    with pytest.raises(UserError, match="holds GAILAgent, no AIRLAgent"):
+    with pytest.raises(UserError, match="holds GAILAgent; want AIRLAgent"):
         AIRLAgent.load(tmp_path / "gail")
-    with pytest.raises(UserError, match="holds no saved agent"):
+    with pytest.raises(UserError, match=r"has no agent\.safetensors"):
         GAILAgent.load(tmp_path)
     with pytest.raises(UserError, match="was trained on 1000 steps of demonstrations; these have 500"):
         GAILAgent.load(tmp_path / "gail", "CartPole-v1", balanced.chosen([0]))

@@ -34,3 +34,11 @@ class Walk(gym.Env[NDArray[np.float32], int]):
 def expert(states: NDArray[np.float32]) -> NDArray[np.int64]:
     """Towards 0."""
     return (states[:, 0] < 0).astype(np.int64)
+
+
+def margin(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far within 1 of 0 it is."""
+    return 1 - np.abs(states[:, 0])
+
+
+gym.register("Walk-v0", entry_point=Walk)

@@ -1,0 +1,139 @@
+"""The command `mfmarl imitate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
+
+from mfmarl.arguments import given, whole_number
+from mfmarl.errors import UserError
+from mfmarl.registry import IMITATION, JOBS, load, suggestion
+
+
+@dataclass(frozen=True)
+class Imitate:
+    """Learn to play as an expert does, from demonstrations or by asking it.
+
+    The folder gets imitation.json (settings, counts, CPU seconds, and how near the policy comes to the expert),
+    history.csv (a row a round), evaluations.csv (a row an episode) and agent/. Ctrl-C saves and ends; an imitation
+    that was interrupted or killed goes on with --resume, bit for bit.
+
+    Methods: bc, gail, airl and maxent_irl learn from demonstrations; dagger and mega_dagger ask one expert, and
+    multi_expert and safety_filter several. Experts are those of `mfmarl demonstrate`, but for ppo.
+
+    Keys of --config and --set are the method's own (docs/imitation.md); a file may also have method, env,
+    interactions, updates and evaluations.
+
+    Examples:
+      mfmarl imitate bc --env CartPole-v1 --demonstrations cartpole.npz --updates 2000
+      mfmarl imitate gail --config configs/imitate/gail_cartpole.yaml --demonstrations cartpole.npz --seeds 5
+      mfmarl imitate dagger --env Pendulum-v1 --expert pendulum --interactions 2600 --set loss=mse rollout=200
+      mfmarl imitate maxent_irl --env FrozenLake-v1 --demonstrations lake.npz
+      mfmarl imitate multi_expert --env CartPole-v1 --expert cartpole --expert my_module:expert
+      mfmarl imitate --resume imitations/gail-CartPole-v1
+    """
+
+    method: Annotated[str | None, Positional, given("[METHOD]")] = None
+    """How, one of the above."""
+    env: Annotated[str | None, given("ID")] = None
+    """Environment: any of gymnasium's, or module:Id."""
+    demonstrations: Annotated[str | None, given("FILE.npz|minari:ID")] = None
+    """What the expert did, as `mfmarl demonstrate` records it; of methods that ask, what is known before."""
+    episodes: Annotated[str | None, given("N", "all")] = None
+    """The first N episodes of them alone."""
+    expert: Annotated[UseAppendAction[tuple[str, ...]], given("EXPERT")] = ()
+    """Who is asked; several by giving it several times."""
+    barrier: Annotated[str | None, given("MODULE:FUNCTION")] = None
+    """Of safety_filter: states [n, D] -> h [n], at least 0 where it is safe."""
+    interactions: Annotated[str | None, given("N", "gail, airl 60000; those that ask 5000")] = None
+    """Steps of the environment to learn in."""
+    updates: Annotated[str | None, given("N", "bc 10000; maxent_irl 100")] = None
+    """Gradient steps of bc, rounds of maxent_irl."""
+    seed: Annotated[str | None, given("S", "0")] = None
+    """Root of all random streams."""
+    seeds: Annotated[str | None, given("N")] = None
+    """Imitate N times, with seeds 0 to N - 1, each in a folder of its own, DIR/s0 and so on."""
+    config: Annotated[Path | None, given("FILE.yaml")] = None
+    """Differences from the method's defaults."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Any setting of the method, e.g. --set policy_lr=0.003 ppo.epochs=6."""
+    evaluations: Annotated[str | None, given("N", "10")] = None
+    """Moments over training at which the policy is judged, besides the end."""
+    out: Annotated[Path | None, given("DIR", "imitations/METHOD-ENV")] = None
+    """Folder; one that has an imitation is refused."""
+    resume: Annotated[Path | None, given("DIR")] = None
+    """Go on with the imitation, or the several, in this folder."""
+    quiet: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Print nothing but the folders."""
+    verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Print every round, and show where an error arose."""
+
+    def run(self) -> int:
+        """Imitate, and print the folders."""
+        if self.resume is not None:
+            return self._all(self._resumed(self.resume), self.resume)
+        if self.method is None:
+            raise UserError("imitate how? give a METHOD, or --resume DIR to go on with an imitation")
+        if self.method not in IMITATION:
+            hint = suggestion(self.method, IMITATION)
+            raise UserError(f"unknown method {self.method!r}{hint}; there are {', '.join(IMITATION)}")
+        if self.seed is not None and self.seeds is not None:
+            raise UserError("--seed is of one imitation, --seeds of several; leave one out")
+        if self.seeds is None:
+            seeds = [0 if self.seed is None else whole_number("--seed", self.seed, 0)]
+        else:
+            seeds = list(range(whole_number("--seeds", self.seeds, 1, 10_000)))
+        plans = [self._plan(seed) for seed in seeds]
+        out = self.out or Path("imitations") / f"{self.method}-{_leaf(plans[0].env)}"
+        folders = [out] if self.seeds is None else [out / f"s{seed}" for seed in seeds]
+        # all are there before one begins, so that --resume finds those that have not
+        for plan, folder in zip(plans, folders, strict=True):
+            load(JOBS, "imitation folder")(folder, plan)
+        return self._all(folders, out)
+
+    def _plan(self, seed: int) -> Any:
+        lows = {"episodes": 1, "interactions": 1, "updates": 1, "evaluations": 0}
+        numbers = {
+            name: None if text is None else whole_number(f"--{name}", text, low, 10**12)
+            for name, low in lows.items()
+            for text in [getattr(self, name)]
+        }
+        return load(JOBS, "imitation plan")(
+            self.method,
+            env=self.env,
+            seed=seed,
+            config=self.config,
+            sets=self.set,
+            demonstrations=self.demonstrations,
+            experts=self.expert,
+            barrier=self.barrier,
+            **numbers,
+        )
+
+    def _resumed(self, folder: Path) -> list[Path]:
+        mine = ("resume", "quiet", "verbose")
+        flags = ["METHOD" if f.name == "method" else f"--{f.name}" for f in fields(self) if f.name not in mine]
+        names = [f.name for f in fields(self) if f.name not in mine]
+        if extra := [flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, ())]:
+            raise UserError(f"--resume goes on with the folder's own settings; leave out {', '.join(extra)}")
+        found: list[Path] = load(JOBS, "imitations")(folder)
+        return found
+
+    def _all(self, folders: Sequence[Path], top: Path) -> int:
+        for folder in folders:
+            done = load(JOBS, "imitate")(folder, quiet=self.quiet, verbose=self.verbose)
+            if done.interrupted:
+                print(f"saved; `mfmarl imitate --resume {top}` goes on", file=sys.stderr)
+                return 130
+            print(folder)
+        return 0
+
+
+def _leaf(env: str) -> str:
+    """Of an environment's name, fit for a folder."""
+    return "".join(c if c.isalnum() or c in "._+-" else "-" for c in env.split("/", 1)[-1])[:60]

@@ -1,0 +1,131 @@
+"""The folder of one imitation: what is in it, written so that a killed process leaves nothing torn.
+
+`imitation.json` says what was done and what came of it, `history.csv` has a row a round, `evaluations.csv` a row an
+episode of evaluation, `agent/` the imitator. Tables are written before the agent: whatever they have beyond it is left
+out when learning goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mfmarl.errors import DamagedFile, StorageFailed, UserError
+from mfmarl.imitation.plan import Plan
+from mfmarl.imitation.result import Counts
+from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+
+WORDS, HISTORY, EVALUATIONS, AGENT = "imitation.json", "history.csv", "evaluations.csv", "agent"
+SCHEMA = 1
+LARGEST = 1 << 30
+"""Bytes of a file that is read."""
+
+Row = dict[str, Any]
+
+
+def take(folder: Path, plan: Plan, more: Mapping[str, Any]) -> None:
+    """Make the folder of an imitation that has not begun.
+
+    Raises:
+        UserError: where it has one already.
+        StorageFailed: where it cannot be made, or takes no file.
+    """
+    if (folder / WORDS).exists():
+        raise UserError(f"{folder} has an imitation; go on with it by --resume {folder}, or choose another --out")
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_words(folder, plan, more)
+
+
+def write_words(folder: Path, plan: Plan, more: Mapping[str, Any]) -> None:
+    """`imitation.json`: what was planned, and `more`."""
+    shown = None
+    if plan.demonstrations is not None:
+        shown = {"path": plan.demonstrations, "sha256": plan.sha256, **more["demonstrations"]}
+    told = {
+        "schema": SCHEMA,
+        "method": plan.method,
+        "env": plan.env,
+        "seed": plan.seed,
+        "config": plan.config,
+        "expert": ", ".join(plan.experts) or None,
+        "planned": plan.model_dump(mode="json", exclude={"config"}),
+        **more,
+        "demonstrations": shown,
+    }
+    write_whole(folder / WORDS, to_json(told, indent=1).encode() + b"\n")
+
+
+def read_words(folder: Path) -> dict[str, Any]:
+    """What `write_words` has written.
+
+    Raises:
+        UserError: where there is none.
+        DamagedFile: where it is not whole.
+    """
+    path = folder / WORDS
+    if not path.exists():
+        raise UserError(f"{folder} has no {WORDS}; `mfmarl imitate` makes such a folder")
+    try:
+        words: dict[str, Any] = json.loads(read_capped(path, LARGEST))
+    except ValueError as error:
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    if not isinstance(words, dict) or words.get("schema") != SCHEMA:
+        raise DamagedFile(f"{path} is of another version, or damaged; want schema {SCHEMA}")
+    return words
+
+
+def plan_in(folder: Path) -> Plan:
+    """What the imitation in a folder is to do."""
+    words = read_words(folder)
+    try:
+        return Plan.model_validate({**words["planned"], "config": words["config"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFile(f"{folder / WORDS} is damaged: {' '.join(str(error).split())}") from error
+
+
+def imitations_in(folder: Path) -> list[Path]:
+    """The folder itself, or those in it, one a seed.
+
+    Raises:
+        UserError: where there is none.
+    """
+    if (folder / WORDS).exists():
+        return [folder]
+    with storing(folder, "cannot read"):
+        found = sorted(one.parent for one in folder.glob(f"*/{WORDS}"))
+    if not found:
+        raise UserError(f"{folder} has no imitation; `mfmarl imitate` makes one")
+    return found
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """A table with the columns of all rows; what a row does not have is left empty."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def read_rows(path: Path, until: Counts) -> list[Row]:
+    """Rows of a table up to the counts that an agent has; none where there is no table. Cells stay text.
+
+    Raises:
+        DamagedFile: where a row has no counts.
+    """
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_capped(path, LARGEST).decode())))
+        kept = [r for r in rows if int(r["interactions"]) <= until.interactions and int(r["updates"]) <= until.updates]
+    except StorageFailed:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    return [{name: cell for name, cell in row.items() if cell != ""} for row in kept]

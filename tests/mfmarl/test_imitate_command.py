@@ -1,0 +1,350 @@
+"""`mfmarl demonstrate` and `mfmarl imitate`: whole files, goes on bit for bit, and one line for each mistake."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mfmarl.cli import run_command
+from mfmarl.imitation import run as running
+from mfmarl.imitation.demonstrations import Demonstrations
+from mfmarl.imitation.expert_names import expert_of
+from mfmarl.imitation.judging import judged
+from mfmarl.imitation.plan import plan_of
+from mfmarl.imitation.rollout import episodes
+from mfmarl.registry import IMITATION
+
+WALK = "tests.mfmarl.imitation.walk:Walk-v0"
+EXPERT = "tests.mfmarl.imitation.walk:expert"
+SMALL = {
+    "bc": ["--updates", "400", "--set", "hidden_dims=[8]", "dropout=0.2", "label_noise=0.1", "batch_size=7"],
+    "gail": ["--interactions", "96", "--set", "hidden_dims=[8]", "num_envs=2", "rollout=12", "ppo.epochs=1"],
+    "airl": ["--interactions", "96", "--set", "hidden_dims=[8]", "num_envs=2", "rollout=12", "ppo.epochs=1"],
+    "maxent_irl": ["--updates", "4", "--set", "round=2"],
+    "dagger": ["--interactions", "24", "--set", "hidden_dims=[8]", "updates=20"],
+    "mega_dagger": ["--interactions", "24", "--set", "hidden_dims=[8]", "updates=20", "world.updates=5"],
+    "multi_expert": ["--interactions", "60", "--set", "hidden_dims=[8]", "updates=20"],
+    "safety_filter": ["--interactions", "24", "--set", "hidden_dims=[8]", "updates=20", "takeover=0.5", "release=0.6"],
+}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Demonstrations of the walk and of the lake."""
+    folder = tmp_path_factory.mktemp("shown")
+    files = {"walk": (WALK, EXPERT), "lake": ("FrozenLake-v1", "optimal")}
+    for name, (env, expert) in files.items():
+        command = ["demonstrate", "--env", env, "--expert", expert, "--episodes", "8", "--out", str(folder / name)]
+        assert run_command([*command[:-1], f"{command[-1]}.npz"]) == 0
+    return {name: folder / f"{name}.npz" for name in files}
+
+
+def arguments(method: str, shown: dict[str, Path], out: Path) -> list[str]:
+    lake = method == "maxent_irl"
+    given = ["imitate", method, "--env", "FrozenLake-v1" if lake else WALK, "--out", str(out), "--quiet"]
+    given += ["--evaluations", "2", *SMALL[method]]
+    if method in ("bc", "gail", "airl", "maxent_irl"):
+        return [*given, "--demonstrations", str(shown["lake" if lake else "walk"])]
+    given += ["--expert", EXPERT] * (2 if method in ("multi_expert", "safety_filter") else 1)
+    return given + (["--barrier", "tests.mfmarl.imitation.walk:margin"] if method == "safety_filter" else [])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return [{k: v for k, v in row.items() if k != "cpu_seconds"} for row in csv.DictReader(file)]
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """All that an imitation left, but for its CPU seconds."""
+    words = json.loads((folder / "imitation.json").read_text())
+    del words["cpu_seconds"]
+    return {
+        "words": words,
+        "history": rows(folder / "history.csv"),
+        "evaluations": rows(folder / "evaluations.csv"),
+        "agent": digest_of((folder / "agent" / "agent.safetensors").read_bytes()),
+    }
+
+
+def digest_of(file: bytes) -> str:
+    """Of all that a sealed file holds; the order of its header is safetensors' own."""
+    digest: str = json.loads(file[8 : 8 + int.from_bytes(file[:8], "little")])["__metadata__"]["sha256"]
+    return digest
+
+
+class Killed(BaseException):
+    """As a signal that cannot be caught."""
+
+
+@pytest.mark.parametrize("method", sorted(IMITATION))
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(
+    method: str,
+    shown: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(running, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(running, "AT_END", 3)
+    monkeypatch.setattr(running, "DURING", 2)
+    assert run_command(arguments(method, shown, tmp_path / "whole")) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'whole'}\n"
+    whole = contents(tmp_path / "whole")
+    assert whole["words"]["complete"]
+    assert len(whole["history"]) >= 3
+    assert {row["acting"] for row in whole["evaluations"]} == {"mode", "sampled"}
+    rename = os.rename
+    for after in (1, 3, 4, 8, 11):
+        # the first is imitation.json; then tables, agent.safetensors, agent.json and imitation.json again and again
+        left, folder = [after], tmp_path / f"killed {after}"
+
+        def killing(*paths: Any, left: list[int] = left) -> None:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            rename(*paths)
+
+        monkeypatch.setattr(os, "rename", killing)
+        with pytest.raises(Killed):
+            run_command(arguments(method, shown, folder))
+        monkeypatch.setattr(os, "rename", rename)
+        assert not json.loads((folder / "imitation.json").read_text())["complete"]
+        assert run_command(["imitate", "--resume", str(folder), "--quiet"]) == 0
+        assert contents(folder) == whole, f"killed at the writing of file {after}"
+
+
+def test_ctrl_c_saves_and_ends(
+    shown: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(running, "AT_END", 3)
+    assert run_command([*arguments("dagger", shown, tmp_path / "whole"), "--seed", "1"]) == 0
+
+    def pressing(*given: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return judged(*given)
+
+    monkeypatch.setattr(running, "judged", pressing)
+    several = tmp_path / "several"
+    assert run_command([*arguments("dagger", shown, several), "--seeds", "2"]) == 130
+    assert f"saved; `mfmarl imitate --resume {several}` goes on" in capsys.readouterr().err
+    assert sorted(one.name for one in several.iterdir()) == ["s0", "s1"]
+    assert not (several / "s1" / "agent").exists()
+    monkeypatch.setattr(running, "judged", judged)
+    assert run_command(["imitate", "--resume", str(several), "--quiet"]) == 0
+    assert capsys.readouterr().out == f"{several / 's0'}\n{several / 's1'}\n"
+    assert contents(several / "s1") == contents(tmp_path / "whole")
+    assert run_command(["imitate", "--resume", str(several), "--quiet"]) == 0, "nothing is left to do"
+
+
+def test_what_an_imitation_leaves(shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bc"
+    small = [text for text in arguments("bc", shown, out) if text != "--quiet"]
+    assert run_command([*small, "--episodes", "5"]) == 0
+    err = capsys.readouterr().err
+    assert f"bc on {WALK}, seed 0" in err
+    assert "by likeliest actions" in err
+    words = json.loads((out / "imitation.json").read_text())
+    assert (words["method"], words["env"], words["seed"], words["schema"]) == ("bc", WALK, 0, 1)
+    assert (words["demonstrations"]["episodes"], words["demonstrations"]["steps"]) == (5, 30)
+    assert words["demonstrations"]["expert"] == EXPERT
+    assert words["counts"] == {"demonstrations": 30, "interactions": 0, "queries": 0, "updates": 400}
+    assert words["config"]["learning_rate"] == 3e-4
+    assert set(words["metrics"]["return_mode"]) == {"mean", "low", "high"}
+    names = {"return_sampled", "success", "mmd", "wasserstein", "visitation", "action_similarity", "diversity"}
+    assert names <= set(words["metrics"])
+    found = [row for row in rows(out / "evaluations.csv") if row["updates"] == "400" and row["acting"] == "mode"]
+    assert np.mean([float(row["return"]) for row in found]) == pytest.approx(words["metrics"]["return_mode"]["mean"])
+    assert {row["updates"] for row in rows(out / "evaluations.csv")} == {"200", "400"}
+    expert = expert_of(str(out), WALK, 0)
+    assert expert(np.array([[0.5, 1.0]], np.float32)).shape == (1,)
+    assert run_command(small) == 2
+    assert "go on with it by --resume" in capsys.readouterr().err
+
+
+def test_a_saved_imitator_is_an_expert(shown: dict[str, Path], tmp_path: Path) -> None:
+    for method in ("safety_filter", "maxent_irl"):
+        out = tmp_path / method
+        assert run_command(arguments(method, shown, out)) == 0
+        env = "FrozenLake-v1" if method == "maxent_irl" else WALK
+        assert len(episodes(env, expert_of(str(out), env, 0), 2, 0)) == 2
+
+
+def test_demonstrations_are_told_of_and_stored_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    out = tmp_path / "cartpole.npz"
+    command = ["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--episodes", "3", "--out", str(out)]
+    assert run_command([*command, "--minari", "cartpole/rule-v0"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [str(out), str(tmp_path / "minari" / "cartpole" / "rule-v0")]
+    assert "return 500 [500, 500], lengths 500 to 500 (mean 500), 0 terminated, 3 truncated" in printed.err
+    assert (Demonstrations.from_npz(out).returns == 500).all()
+    one, other = (
+        plan_of("bc", env="CartPole-v1", seed=0, demonstrations=d) for d in (str(out), "minari:cartpole/rule-v0")
+    )
+    assert one.sha256 == other.sha256
+    assert run_command(command) == 2
+
+
+def test_noise_draws_from_all_actions(tmp_path: Path) -> None:
+    for noise in ("0", "0.5", "1"):
+        out = str(tmp_path / f"{noise}.npz")
+        command = ["demonstrate", "--env", WALK, "--expert", EXPERT, "--episodes", "100", "--noise", noise]
+        assert run_command([*command, "--out", out]) == 0
+        steps = Demonstrations.from_npz(Path(out)).transitions
+        # half of what is drawn is the expert's action as well
+        wrong = float(((steps.states[:, 0] < 0) != steps.actions).mean())
+        assert wrong == pytest.approx(float(noise) / 2, abs=0.06)
+
+
+def broken(shown: dict[str, Path], folder: Path, **arrays: Any) -> Path:
+    """The walk's demonstrations with some arrays changed."""
+    with np.load(shown["walk"]) as file:
+        found = {name: file[name] for name in file.files}
+    for name, change in arrays.items():
+        found[name] = change(found[name])
+    np.savez(folder / "broken.npz", **found)
+    return folder / "broken.npz"
+
+
+def with_nan(rows: Any) -> Any:
+    rows = rows.copy()
+    rows[9, 0] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("arrays", "part"),
+    [
+        ({"observations": with_nan}, "episode 1 has NaN or infinity in observations at step 2"),
+        ({"observations": lambda x: x[:20]}, "observations have shape (20, 2); want (56, 2)"),
+        ({"observations": lambda x: x[:20]}, "episode 2 is cut short"),
+        ({"rewards": lambda x: x[:-1]}, "rewards have shape (47,); want (48,)"),
+        ({"rewards": lambda x: x[:-1]}, "episode 7 is cut short"),
+        ({"terminated": lambda x: x[:3]}, "episode 3 is cut short"),
+        ({"lengths": lambda x: x[:0]}, "demonstrations hold no episode"),
+        ({"lengths": lambda x: 0 * x}, "episode 0 has no step"),
+        ({"actions": lambda x: x + 1}, "episode 0 has action 2 at step"),
+    ],
+)
+def test_bad_demonstrations_name_episode_and_field(
+    arrays: dict[str, Any], part: str, shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = broken(shown, tmp_path, **arrays)
+    command = ["imitate", "bc", "--env", WALK, "--demonstrations", str(path), "--out", str(tmp_path / "out")]
+    assert part in told(capsys, command)
+    assert not (tmp_path / "out").exists()
+
+
+def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    assert run_command(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("mfmarl: ")
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ("imitate", "imitate how? give a METHOD"),
+        ("imitate gial", "unknown method 'gial'; did you mean 'gail'?"),
+        ("imitate bc", "bc learns from demonstrations"),
+        ("imitate dagger --expert cartpole", "dagger needs env: give --env, or --config with one"),
+        ("imitate bc --env CartPole-v1", "bc learns from demonstrations: give --demonstrations FILE.npz or minari:ID"),
+        ("imitate bc --env CartPole-v1 --demonstrations no.npz", "no.npz is no file; record demonstrations with"),
+        ("imitate bc --env CartPole-v1 --demonstrations minari:no", "is no Minari data set"),
+        ("imitate bc --env CartPol-v1 --demonstrations x.npz", "Did you mean: `CartPole`?"),
+        ("imitate bc --env Pendulum-v1 --demonstrations LAKE", "4 actions; Pendulum-v1 has 3 state entries"),
+        ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --episodes 9", "--episodes 9: LAKE has 8"),
+        ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --expert random", "bc asks no expert"),
+        ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --interactions 9", "bc plays nothing while it learns"),
+        ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --updates 9", "leave out --updates"),
+        ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --set polcy_lr=1", "did you mean 'policy_lr'?"),
+        (
+            "imitate gail --env FrozenLake-v1 --demonstrations LAKE --set ppo.clip=-1",
+            "--set ppo.clip=-1: ppo.clip: got",
+        ),
+        (
+            "imitate gail --env FrozenLake-v1 --demonstrations LAKE --set state_dim=3",
+            "state_dim is the environment's own",
+        ),
+        ("imitate dagger --env CartPole-v1", "dagger asks one expert while it learns: give --expert once; got 0"),
+        ("imitate multi_expert --env CartPole-v1 --expert cartpole", "give --expert twice or more; got 1"),
+        (
+            "imitate safety_filter --env CartPole-v1 --expert cartpole --expert random",
+            "needs --barrier module:function",
+        ),
+        ("imitate dagger --env CartPole-v1 --expert pendulum", "expert pendulum takes 3 state entries"),
+        ("imitate dagger --env CartPole-v1 --expert carpole", "did you mean 'cartpole'?"),
+        ("imitate dagger --env CartPole-v1 --expert ppo", "--expert ppo would be trained anew each time"),
+        ("imitate dagger --env CartPole-v1 --expert math:sinn", "math has no 'sinn'; did you mean 'sin'?"),
+        ("imitate dagger --env CartPole-v1 --expert math:pi", "math:pi is float, not a function"),
+        ("imitate dagger --env CartPole-v1 --expert no_such:f", "cannot import 'no_such'"),
+        ("imitate dagger --env CartPole-v1 --expert cartpole --seed 1 --seeds 2", "--seed is of one imitation"),
+        ("imitate gail --resume . --env X --set a=1", "leave out METHOD, --env, --set"),
+        ("imitate --resume .", "has no imitation"),
+        ("demonstrate --env CartPole-v1 --expert cartpole", "record where? give --out FILE.npz"),
+        ("demonstrate --env CartPole-v1 --expert cartpole --out x.csv", "want a name that ends in .npz"),
+        ("demonstrate --env CartPole-v1 --expert cartpole --out x.npz --noise 2", "want a probability from 0 to 1"),
+        ("demonstrate --env CartPole-v1 --expert random --out x.npz --iterations 2", "random does not learn"),
+        ("demonstrate --env CartPole-v1 --expert optimal --out x.npz", "CartPole-v1 has no table of transitions"),
+        (
+            "demonstrate --env CartPole-v1 --expert math:sin --out x.npz",
+            "the expert failed on states of shape (8, 4): TypeError",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: str,
+    part: str,
+    shown: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    lake = str(shown["lake"])
+    assert part.replace("LAKE", lake) in told(capsys, [lake if a == "LAKE" else a for a in arguments.split()])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_changed_demonstrations_are_not_gone_on_with(
+    shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(shown["walk"].read_bytes())
+    command = arguments("bc", {**shown, "walk": copy}, tmp_path / "out")
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "judged", killed)
+        assert run_command(command) == 130
+    capsys.readouterr()
+    copy.write_bytes(broken(shown, tmp_path, rewards=lambda x: x - 1).read_bytes())
+    assert "has changed since this imitation began" in told(capsys, ["imitate", "--resume", str(tmp_path / "out")])
+
+
+def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "gail.yaml"
+    file.write_text("method: gail\nenv: FrozenLake-v1\ninteractions: 64\nhidden_dims: [8]\nppo:\n  epochs: 2\n")
+    plan = plan_of("gail", env=None, seed=3, config=file, sets=["ppo.epochs=3"], demonstrations=str(shown["lake"]))
+    assert (plan.env, plan.interactions, plan.seed) == ("FrozenLake-v1", 64, 3)
+    assert (plan.config["hidden_dims"], plan.config["ppo"]["epochs"]) == ([8], 3)
+    assert plan_of("gail", env=None, seed=3, config=file, interactions=5, demonstrations=str(shown["lake"])).total == 5
+    file.write_text("env: CartPole-v1\ninteractions: 30\nupdates: 7\n")
+    asking = plan_of("dagger", env=None, seed=0, config=file, experts=["cartpole"])
+    assert (asking.total, asking.updates, asking.config["updates"]) == (30, 0, 7), "after a round, not in all"
+    file.write_text("env: FrozenLake-v1\nupdates: 7\n")
+    assert plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"])).total == 7
