@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mfmarl.config import TrainConfig
 from mfmarl.core.importance_config import ImportanceConfig
@@ -38,3 +38,11 @@ def _short(key: str, among: Sequence[str]) -> str:
     """The key's last part where it is the only one of that name."""
     last = key.rsplit(".", 1)[-1]
     return last if sum(other.rsplit(".", 1)[-1] == last for other in among) == 1 else key
+
+
+def flattened(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Settings by dotted keys."""
+    out: dict[str, object] = {}
+    for key, value in settings.items():
+        out |= flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return out

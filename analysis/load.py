@@ -49,6 +49,12 @@ class Study:
         return sorted(set(self.labels))
 
     @property
+    def references(self) -> list[str]:
+        """The reference policies that were played."""
+        played = set(self.agents["policy"].unique())
+        return [name for name in REFERENCES if name in played]
+
+    @property
     def type_names(self) -> list[str]:
         """Agent types, in the order of the population."""
         return self.evaluations[0].type_names

@@ -68,6 +68,8 @@ JOBS = {
     "report caveats": Entry("analysis.report:caveats", "what a comparison of runs cannot say"),
     "report": Entry("analysis.report:write_report", "a comparison of runs as one HTML page"),
     "study report": Entry("analysis.report:write_study", "a page over all games of a study, and one of each"),
+    "imitations": Entry("analysis.imitations:imitations_in", "those among some folders, and below them"),
+    "imitation report": Entry("analysis.report.imitation.page:write_imitations", "a page over methods that imitate"),
     "references": Entry("mfmarl.references:tabulate", "what the reference policies are worth on an environment"),
     "references table": Entry("mfmarl.reference_table:show", "that, printed and as CSV"),
     "bounds": Entry("analysis.bounds:tabulate", "bounds, simulated errors and ESS of the drift corrections"),

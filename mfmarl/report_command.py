@@ -16,24 +16,25 @@ from mfmarl.registry import JOBS, load
 
 @dataclass(frozen=True)
 class Report:
-    """Compare evaluated runs: one HTML page with figures, and the CSV behind each.
+    """Compare evaluated runs, or imitations: one HTML page with figures, and the CSV behind each.
 
     Of a study's folder all runs that were evaluated; where it has several games, a page over all of them, and one for
     each in DIR/<game>. Every method is tested against one; Holm's correction is over all methods and games of a page,
-    types apart.
+    types apart. Of imitations (mfmarl imitate) a page for each environment.
 
     Examples:
       mfmarl report runs/* --out report
       mfmarl report runs/demo
       mfmarl report runs/is_vs_mf --out report --against independent
       mfmarl report runs/is-s1 runs/is-s2 runs/is-s3 runs/mf-s1 runs/mf-s2 runs/mf-s3 --out is-against-mf
+      mfmarl report imitations/* --against bc
     """
 
     runs: Annotated[tuple[Path, ...], Positional, given("RUN [RUN ...]")]
-    """Evaluated run folders, or folders of such; three seeds or more of each method."""
+    """Evaluated run folders, imitations, or folders of such; three seeds or more of each method."""
     out: Annotated[Path, given("DIR", "report")] = Path("report")
     """Folder for index.html and the CSV files."""
-    against: Annotated[str | None, given("METHOD", "mf where it is there, else the first")] = None
+    against: Annotated[str | None, given("METHOD", "mf or bc where it is there, else the first")] = None
     """The method that all others are compared against, by its name in the report."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show where an error arose."""
@@ -45,6 +46,8 @@ class Report:
 
         if not self.runs:
             raise UserError("no runs given; want e.g. mfmarl report runs/*")
+        if imitations := load(JOBS, "imitations")(self.runs):
+            return self._write_imitations(imitations)
         studies = [path for path in self.runs if is_folder_of_runs(path)]
         if studies and len(studies) < len(self.runs):
             run = next(path for path in self.runs if path not in studies)
@@ -70,6 +73,17 @@ class Report:
         for text, games in caveats.items():
             _tell(text, f"{', '.join(games)}: ")
         print(page)
+        return 0
+
+    def _write_imitations(self, imitations: list[Path]) -> int:
+        from mfmarl.runs.folders import is_folder_of_runs
+        from mfmarl.runs.schema import RUN
+
+        for path in self.runs:
+            if (path / RUN).exists() or is_folder_of_runs(path):
+                raise UserError(f"{imitations[0]} is an imitation and {path} is of runs; give one or the other")
+        for page in load(JOBS, "imitation report")(imitations, self.out, self.against):
+            print(page)
         return 0
 
     def _write(self, runs: list[Path]) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -52,8 +54,9 @@ def test_imitation() -> None:
     assert recovered > 0.5, "and .015"
 
 
-def test_notebook() -> None:
-    notebook = ROOT / "examples" / "imitation_in_mean_field_games.ipynb"
+@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", "imitation_tutorial"])
+def test_notebook(name: str) -> None:
+    notebook = ROOT / "examples" / f"{name}.ipynb"
     before = notebook.read_bytes()
     done = run(str(notebook), script="scripts/run_notebook.py")
     assert done.returncode == 0, done.stderr

@@ -22,7 +22,7 @@ AXES: dict[Along, tuple[str, float]] = {
 """Along what curves are drawn -> its words, and their unit."""
 
 
-def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: Along = "env_steps") -> pd.DataFrame:
+def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: str = "env_steps") -> pd.DataFrame:
     """Mean and 95 % t interval over seeds of `metric` on a grid of `along`, per method.
 
     Grids end where the first seed does, so that all count at every point: seeds take unequal time.

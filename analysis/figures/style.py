@@ -31,6 +31,8 @@ MARKED = "series "
 LABELS = {
     "is": "IS", "mf": "MF", "is+fresh": "IS+fresh", "mfq": "MF-Q", "mfac": "MF-AC",
     "gaussian_one_hot": "gaussian one-hot", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN",
+    "bc": "BC", "dagger": "DAgger", "gail": "GAIL", "airl": "AIRL", "maxent_irl": "MaxEnt IRL",
+    "mega_dagger": "MEGA-DAgger", "multi_expert": "multi-expert", "safety_filter": "safety filter",
 }  # fmt: skip
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -1,13 +1,16 @@
-"""What is compared on one page: evaluated runs of one game, against which method, and how each policy looks."""
+"""What is compared on one page: runs of several methods, against which of them, and how each policy looks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, Protocol, TypeVar
+
+import pandas as pd
 
 from analysis.figures.style import Look, looks
-from analysis.load import REFERENCES, Study
+from analysis.load import Study
 from analysis.report.numbers import spanned
 from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS
 from mfmarl.errors import UserError
@@ -17,18 +20,43 @@ USUAL = "mf"
 """The method that others are compared against, where it is among them and nobody names another."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Runs of one game, and against which method all others are compared."""
+class Scored(Protocol):
+    """Runs of several methods, each with a number by metric."""
 
-    study: Study
+    @property
+    def labels(self) -> list[str]:
+        """What each run is called."""
+
+    @property
+    def methods(self) -> list[str]:
+        """Labels, each once."""
+
+    @property
+    def references(self) -> list[str]:
+        """Policies beside them that were not learned."""
+
+    @property
+    def type_names(self) -> list[str]:
+        """Kinds of agents, or none where all are one."""
+
+    def scores(self, metric: str, policy: str, type_name: str | None = None) -> pd.Series:
+        """By seed."""
+
+
+Runs = TypeVar("Runs", bound=Scored)
+
+
+@dataclass(frozen=True)
+class Compared(Generic[Runs]):
+    """Runs of one game or environment, and against which method all others are compared."""
+
+    study: Runs
     against: str
 
     @cached_property
     def policies(self) -> list[str]:
         """Trained methods first, then the reference policies that were played."""
-        played = set(self.study.agents["policy"].unique())
-        return [*self.study.methods, *(name for name in REFERENCES if name in played)]
+        return [*self.study.methods, *self.study.references]
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -61,14 +89,18 @@ class Comparison:
         return f"95 % intervals (n = {self.seeds}; {', '.join(ways)}{few})"
 
 
-def reference_of(methods: Sequence[str], against: str | None) -> str:
-    """The method against which the others are compared: the named one, else mf, else the first.
+Comparison = Compared[Study]
+"""Of evaluated runs of one game."""
+
+
+def reference_of(methods: Sequence[str], against: str | None, usual: str = USUAL) -> str:
+    """The method against which the others are compared: the named one, else the usual one, else the first.
 
     Raises:
         UserError: where there is no method of that name.
     """
     if against is None:
-        return USUAL if USUAL in methods else methods[0]
+        return usual if usual in methods else methods[0]
     if against not in methods:
         raise UserError(
             f"--against {against}: no run is of that method; there are {', '.join(map(repr, methods))}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from analysis.report.comparison import Comparison
+from analysis.report.comparison import Compared
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS, holm, improvement_interval, paired_difference, stars
 
@@ -35,7 +36,7 @@ class Differences:
         return self.tests[self.tests["type"] == ALL]
 
 
-def differences_of(compared: Comparison, metric: str = "profit") -> Differences:
+def differences_of(compared: Compared[Any], metric: str = "profit") -> Differences:
     """Differences in `metric` from the reference method, with Holm's correction in two families: all agents, types."""
     pairs, rows, untested = [], [], {}
     for method in compared.others:
@@ -58,10 +59,11 @@ def differences_of(compared: Comparison, metric: str = "profit") -> Differences:
     return Differences(drawn.reindex(columns=["method", "type", "seed", "difference"]), tests, untested)
 
 
-def _both(compared: Comparison, metric: str, method: str, type_name: str | None) -> pd.DataFrame:
+def _both(compared: Compared[Any], metric: str, method: str, type_name: str | None) -> pd.DataFrame:
     """x of the method and y of the reference method, by the seeds that both have."""
     scores = [compared.study.scores(metric, one, type_name) for one in (method, compared.against)]
-    return pd.concat(scores, axis=1, keys=["x", "y"]).dropna()
+    both: pd.DataFrame = pd.concat(scores, axis=1, keys=["x", "y"]).dropna()
+    return both
 
 
 def _test(both: pd.DataFrame) -> dict[str, object]:
@@ -84,7 +86,7 @@ def _test(both: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def improvement_table(compared: Comparison, metric: str = "profit") -> pd.DataFrame:
+def improvement_table(compared: Compared[Any], metric: str = "profit") -> pd.DataFrame:
     """P(a run of `method` beats one of `other`) over all pairs of methods with 3 seeds or more.
 
     Columns method, other, probability, low, high, interval, n, n_other; both orders are rows.

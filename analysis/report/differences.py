@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
-from analysis.report.comparison import Comparison
+from analysis.report.comparison import Compared
 from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged
-from analysis.report.numbers import gap, listed, p_value, spanned
+from analysis.report.numbers import counted, gap, listed, p_value, spanned
 from analysis.report.parts import Cell, Section, Table, side_by_side
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS
@@ -18,9 +19,35 @@ from analysis.statistics import MIN_RUNS
 MARKS = "Marks: *** p < .001, ** p < .01, * p < .05, n.s. not significant, after Holm's correction"
 
 
-def differences_section(compared: Comparison, found: Differences, files: dict[str, pd.DataFrame]) -> Section:
+@dataclass(frozen=True)
+class Measure:
+    """What is compared, in the words of the page."""
+
+    metric: str
+    name: str
+    unit: str
+    """At axes and columns, with its comma; or nothing."""
+    of: str
+    """In sentences, e.g. ` $ per agent and period`; or nothing."""
+    verb: str
+    """What a method does that is better, in the plural."""
+    shared: str
+    """What runs of one seed share."""
+    files: str = ""
+    """Ends the names of the section and its files."""
+
+
+PROFIT = Measure(
+    "profit", "profit", ", $ / period", " $ per agent and period", "earn", "initial networks, training demand and "
+    "evaluation demand",
+)  # fmt: skip
+
+
+def differences_section(
+    compared: Compared[Any], found: Differences, files: dict[str, pd.DataFrame], of: Measure = PROFIT
+) -> Section:
     """The section; the tables behind it are put into `files`."""
-    section = Section("differences", "Paired differences")
+    section = Section(f"differences{of.files}", "Paired differences" + f" in {of.name}" * bool(of.files))
     against = label(compared.against)
     if found.untested and len(found.tests):
         told = listed([f"{label(method)} ({why})" for method, why in found.untested.items()])
@@ -31,25 +58,28 @@ def differences_section(compared: Comparison, found: Differences, files: dict[st
             f"No paired comparison: it needs two methods with {MIN_RUNS} or more seeds in common; there are {counts}."
         )
         return section
-    files["differences.csv"], files["tests.csv"] = found.pairs, found.tests
-    tested = len(found.overall)
+    files[f"differences{of.files}.csv"], files[f"tests{of.files}.csv"] = found.pairs, found.tests
+    tested, types = len(found.overall), len(found.tests) - len(found.overall)
+    family = f"over {counted(tested, 'method')}"
+    if types:
+        family = f"all agents {family}, types as a family of their own ({types} tests)"
     section.text.append(
-        "Runs with the same seed share initial networks, training demand and evaluation demand, so they are compared "
-        f"in pairs. {MARKS}: all agents over {tested} method{'s' * (tested != 1)}, types as a family of their own "
-        f"({len(found.tests) - tested} tests). Effect is the mean of the pairs' differences over their standard "
-        "deviation (Cohen's d, Hedges' correction); Cliff's delta runs from -1, where every run of the method is below "
-        f"every one of {against}, to 1. The page of a whole study corrects over all of its games, so that fewer marks "
-        "may stand there."
+        f"Runs with the same seed share {of.shared}, so they are compared in pairs. {MARKS}: {family}. Effect is the "
+        "mean of the pairs' differences over their standard deviation (Cohen's d, Hedges' correction); Cliff's delta "
+        f"runs from -1, where every run of the method is below every one of {against}, to 1."
+        + " The page of a whole study corrects over all of its games, so that fewer marks may stand there."
+        * bool(types)
     )
-    _draw(section, compared, found)
-    section.tables.append(_tests(compared, found.overall, "all agents"))
-    section.tables.append(_tests(compared, found.tests[found.tests["type"] != ALL], "by type"))
+    _draw(section, compared, found, of)
+    section.tables.append(_tests(compared, found.overall, "all agents" if types else "all seeds", of))
+    if types:
+        section.tables.append(_tests(compared, found.tests[found.tests["type"] != ALL], "by type", of))
     if len(compared.study.methods) > 2:
-        _matrix(section, compared, files)
+        _matrix(section, compared, files, of)
     return section
 
 
-def _draw(section: Section, compared: Comparison, found: Differences) -> None:
+def _draw(section: Section, compared: Compared[Any], found: Differences, of: Measure) -> None:
     figures, looks = [], compared.looks
     for name, tests in found.tests.groupby("type", sort=False):
         mine = found.pairs[found.pairs["type"] == name]
@@ -60,25 +90,26 @@ def _draw(section: Section, compared: Comparison, found: Differences) -> None:
             )
             for _, test in tests.iterrows()
         ]  # fmt: skip
-        unit = f"profit less that of {label(compared.against)}, $ / period"
-        figures.append((forest(rows, looks, str(name), unit, line=0.0), {} if name == ALL else {"type": str(name)}))
+        unit = f"{of.name} less that of {label(compared.against)}{of.unit}"
+        title = of.name if len(compared.study.type_names) == 0 else str(name)
+        figures.append((forest(rows, looks, title, unit, line=0.0), {} if name == ALL else {"type": str(name)}))
     n = spanned(found.tests["n"])
     section.figures.append(
         side_by_side(
             figures,
-            "differences",
-            f"Paired differences in profit from {label(compared.against)}, by type",
-            f"Profit of each method minus {label(compared.against)}: mean over seeds with 95 % interval (n = {n}; "
-            f"{', '.join(sorted(set(found.tests['interval'])))}), dots below are single seeds.",
-            "differences.csv",
+            f"differences{of.files}",
+            f"Paired differences in {of.name} from {label(compared.against)}" + ", by type" * (len(figures) > 1),
+            f"{of.name.capitalize()} of each method minus {label(compared.against)}: mean over seeds with 95 % "
+            f"interval (n = {n}; {', '.join(sorted(set(found.tests['interval'])))}), dots below are single seeds.",
+            f"differences{of.files}.csv",
         )
     )
 
 
-def _tests(compared: Comparison, tests: pd.DataFrame, what: str) -> Table:
+def _tests(compared: Compared[Any], tests: pd.DataFrame, what: str, of: Measure) -> Table:
     rows = [
         [
-            Cell(label(str(t["method"])), str(t["type"])),
+            Cell(label(str(t["method"])), str(t["type"]) if compared.study.type_names else ""),
             gap(t),
             Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm"])),
@@ -94,34 +125,32 @@ def _tests(compared: Comparison, tests: pd.DataFrame, what: str) -> Table:
         for _, t in tests.iterrows()
     ]
     against = label(compared.against)
-    head = ["", "difference, $ / period", "p", "p corrected", "mark", "effect d", "Cliff's delta"]
+    head = ["", f"difference{of.unit}", "p", "p corrected", "mark", "effect d", "Cliff's delta"]
     head.append(f"P(beats {against})")
-    caption = f"tests of the paired differences in profit from {against}, {what}; below estimates 95 % intervals"
-    return Table(caption, head, rows, "tests.csv", row_keys=keys)
+    caption = f"tests of the paired differences in {of.name} from {against}, {what}; below estimates 95 % intervals"
+    return Table(caption, head, rows, f"tests{of.files}.csv", row_keys=keys)
 
 
 def _chance(probability: float, low: float, high: float) -> Cell:
     return Cell(f"{probability:.2f}", "" if pd.isna(low) else f"{low:.2f} to {high:.2f}")
 
 
-def _matrix(section: Section, compared: Comparison, files: dict[str, pd.DataFrame]) -> None:
-    table = improvement_table(compared)
+def _matrix(section: Section, compared: Compared[Any], files: dict[str, pd.DataFrame], of: Measure) -> None:
+    table = improvement_table(compared, of.metric)
     if table.empty:
         return
-    files["improvement.csv"] = table
+    files[f"improvement{of.files}.csv"] = table
     names = list(dict.fromkeys(table["method"]))
     indexed = table.set_index(["method", "other"])
-    rows = [
-        [Cell(label(one)), *(_beats(indexed, one, other) for other in names)] for one in names
-    ]
+    rows = [[Cell(label(one)), *(_beats(indexed, one, other) for other in names)] for one in names]
     ways = ", ".join(sorted(set(table["interval"])))
     section.tables.append(
         Table(
-            f"P(a run of the row beats a run of the column) by profit, ties counted half; below it the 95 % interval "
-            f"({ways}, n = {compared.seeds})",
+            f"P(a run of the row beats a run of the column) by {of.name}, ties counted half; below it the 95 % "
+            f"interval ({ways}, n = {compared.seeds})",
             ["row beats column", *map(label, names)],
             rows,
-            "improvement.csv",
+            f"improvement{of.files}.csv",
             row_keys=[{"method": name} for name in names],
             column_keys=[{}, *({"method": name} for name in names)],
         )
@@ -135,7 +164,7 @@ def _beats(indexed: pd.DataFrame, one: str, other: str) -> Cell:
     return _chance(row["probability"], row["low"], row["high"])
 
 
-def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
+def difference_words(compared: Compared[Any], tests: pd.DataFrame, of: Measure = PROFIT) -> list[str]:
     """What the overall tests say, in plain words: a sentence for one method, or one for all that fared alike."""
     against = label(compared.against)
     if tests.empty and compared.others:
@@ -143,22 +172,22 @@ def difference_words(compared: Comparison, tests: pd.DataFrame) -> list[str]:
     if len(tests) == 1:
         test = tests.iloc[0]
         first = label(str(test["method"]))
-        told = f"{test['estimate']:+.3g} $ per agent and period, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
+        told = f"{test['estimate']:+.3g}{of.of}, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
         if pd.isna(test["p"]):
             return [f"Every run of {first} differs from {against} by {test['estimate']:+.3g}; that cannot be tested."]
         how = f"{test['test']}, p = {test['p']:.2g}, n = {test['n']} pairs"
         if test["p"] >= LEVEL:
             return [f"No difference between {first} and {against} can be told from these runs: {told} ({how})."]
         better = first if test["estimate"] > 0 else against
-        return [f"{better} earns more: {first} minus {against} is {told} ({how})."]
+        return [f"{better} {of.verb}s more: {first} minus {against} is {told} ({how})."]
     above, below, neither = judged(tests)
     gaps = dict(zip(tests["method"], tests["estimate"], strict=True))
     said = []
-    for names, words in ((above, "earns more than"), (below, "earns less than")):
+    for names, words in ((above, "more than"), (below, "less than")):
         if names:
-            verb = words if len(names) == 1 else words.replace("earns", "earn")
+            verb = f"{of.verb}{'s' * (len(names) == 1)} {words}"
             told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in names])
-            said.append(f"{told} {verb} {against}, in $ per agent and period.")
+            said.append(f"{told} {verb} {against}{f', in{of.of}' * bool(of.of)}.")
     if neither:
         told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in neither])
         said.append(f"No difference from {against} can be told of {told}.")

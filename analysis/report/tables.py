@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.labels import flattened
 from analysis.load import Study
 from analysis.report.comparison import Comparison
 from analysis.report.interval_row import COLUMNS, interval_row
@@ -67,13 +68,6 @@ def run_table(study: Study) -> pd.DataFrame:
 
 def differing_settings(study: Study) -> list[str]:
     """Keys of the configuration in which runs of the study differ, besides method and seed."""
-    flat = [_flat(info.config.model_dump(mode="json")) for info in study.runs]
+    flat = [flattened(info.config.model_dump(mode="json")) for info in study.runs]
     keys = sorted(set().union(*flat) - {"method", "seed"})
     return [k for k in keys if len({str(f.get(k)) for f in flat}) > 1]
-
-
-def _flat(data: dict[str, object], prefix: str = "") -> dict[str, object]:
-    out: dict[str, object] = {}
-    for key, value in data.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return out

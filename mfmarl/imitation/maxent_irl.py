@@ -7,6 +7,7 @@ discounted feature expectation less that of the soft-optimal policy. Both are ta
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,9 +99,11 @@ def maxent_irl(
         size = 1.0
         while size > 1e-6:
             ahead = theta + size * step
-            found = missing(ahead)
-            if np.abs(found).sum() < np.abs(off).sum():
-                break
+            # a step far too long gives rewards whose values rounding keeps from settling
+            with suppress(UserError):
+                found = missing(ahead)
+                if np.abs(found).sum() < np.abs(off).sum():
+                    break
             size /= 2
         else:
             break

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from ray.rllib.algorithms.ppo import PPOConfig
-from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from mfmarl.imitation.rollout import Act, spaces_of
+from mfmarl.rllib.action_laws import acting
 from mfmarl.rllib.quiet import start_ray
 
 COPIES = 8
@@ -57,16 +55,4 @@ def ppo_expert(
         module = algorithm.get_module()
     finally:
         algorithm.stop()
-
-    def act(states: NDArray[np.float32]) -> NDArray[Any]:
-        with torch.no_grad():
-            out = module.forward_inference({Columns.OBS: torch.from_numpy(states)})[Columns.ACTION_DIST_INPUTS]
-        if not spaces.continuous:
-            chosen: NDArray[Any] = out.argmax(-1).numpy()
-            return chosen
-        # means come first, and RLlib's stand for -1 to 1 of the range
-        low, high = np.array(spaces.low), np.array(spaces.high)
-        mean = out[:, : spaces.action_dim].numpy().clip(-1.0, 1.0)
-        return spaces.clipped(low + (high - low) * (mean + 1.0) / 2.0)
-
-    return act
+    return acting(module, spaces)

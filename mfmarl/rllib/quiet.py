@@ -38,8 +38,7 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
     if ray.is_initialized():
         return
     if not verbose:
-        for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        hush()
     for attempt in range(3):
         try:
             with nullcontext() if verbose else _without_stderr():
@@ -53,7 +52,8 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     configure_logging=verbose,
                 )
             return
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        except Exception as error:
+            # a node that is slow to start raises a bare Exception
             ray.shutdown()
             if address is not None:
                 told = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -66,6 +66,12 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
                 ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+def hush() -> None:
+    """Keep RLlib's notes on its own interfaces off the screen; enough where all runs in this process, without a Ray."""
+    for name in ("ray", "ray.rllib", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def find_token() -> str | None:

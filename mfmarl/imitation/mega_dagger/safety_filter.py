@@ -141,6 +141,13 @@ def accepted(h: ArrayLike, h_after: ArrayLike, eta: float, slack: float) -> NDAr
     return np.asarray(np.asarray(h_after, float) >= (1 - eta) * np.asarray(h, float) - slack)
 
 
+def accepted_runs(steps: Steps, passed: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Indices of steps [n] that passed one after the other, in one environment: a list for each run."""
+    kept = np.flatnonzero(passed)
+    breaks = (np.diff(kept) > 1) | (np.diff(steps.env[kept]) != 0)
+    return [run for run in np.split(kept, np.flatnonzero(breaks) + 1) if len(run)]
+
+
 def least_barrier(start: float, steps: ArrayLike, eta: float, slack: float) -> Array:
     """What h is at least after `steps` accepted steps on end: (1-eta)^t h_0 - slack (1 - (1-eta)^t) / eta."""
     left = (1 - eta) ** np.asarray(steps, float)

@@ -16,3 +16,8 @@ def test_pendulum_swings_up_from_everywhere() -> None:
     found = returns("Pendulum-v1", experts.pendulum, 100)
     assert -165 < found.mean() < -125
     assert found.min() > -500
+
+
+def test_acrobot_swings_up() -> None:
+    # a few starts take twice as long
+    assert -90 < np.median(returns("Acrobot-v1", experts.acrobot, 20)) < -70

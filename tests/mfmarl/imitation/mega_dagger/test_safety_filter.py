@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.interactive import Steps
 from mfmarl.imitation.mega_dagger.safety_filter import (
     SafetyFilterAgent,
     accepted,
+    accepted_runs,
     least_barrier,
     without_conflicts,
 )
@@ -76,6 +79,38 @@ def test_only_takeovers_that_pass_the_filter_are_recorded() -> None:
     moved = agent.states.copy()
     moved[:, 0] += 0.25 * (2 * agent.labels - 1)
     assert accepted(inside(agent.states), inside(moved), 0.2, 0.05 + 1e-6).all()
+
+
+class Watched(SafetyFilterAgent):
+    """Keeps the rounds that it has learnt from."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.played: list[Steps] = []
+
+    def learn(self, steps: Steps) -> dict[str, float]:
+        self.played.append(steps)
+        return super().learn(steps)
+
+
+def test_the_bound_holds_along_every_accepted_trajectory() -> None:
+    config = {**CONFIG, "takeover": 0.5, "release": 0.6, "num_envs": 4, "slack": 0.05, "eta": 0.4}
+    agent = Watched(config, Walk, [expert, away], barrier=inside)
+    agent.train(8 * 4 * LENGTH)
+    lengths, rejected = [], 0
+    for steps in agent.played:
+        h, after = agent.h(steps.states), agent.h(steps.next_states)
+        passed = steps.asked & accepted(h, after, 0.4, 0.05)
+        rejected += int((steps.asked & ~passed).sum())
+        runs = accepted_runs(steps, passed)
+        assert sorted(i for run in runs for i in run) == np.flatnonzero(passed).tolist()
+        for run in runs:
+            np.testing.assert_array_equal(steps.states[run[1:]], steps.next_states[run[:-1]])
+            along = np.append(h[run], after[run[-1]])
+            assert (along >= least_barrier(along[0], np.arange(len(along)), 0.4, 0.05) - 1e-6).all()
+            lengths.append(len(run))
+    assert max(lengths) > 2
+    assert rejected
 
 
 def test_experts_are_asked_only_where_the_gate_hands_over() -> None:

@@ -1,0 +1,1 @@
+"""The report on imitations: a page of each environment over methods and seeds."""
