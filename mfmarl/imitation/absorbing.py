@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mfmarl.imitation.demonstrations import Demonstrations
+
 REMEMBERED = 0.95
 """What a round counts for one round later. A policy that ended rarely of late is not yet one that ends as rarely as the
 expert; were it taken for one after a few rounds without an end, nothing would hold it there."""
@@ -21,6 +23,11 @@ class Ends:
 
     steps: float
     ended: float
+
+    @classmethod
+    def of(cls, shown: Demonstrations) -> Ends:
+        """Of demonstrations."""
+        return cls(shown.steps, int(shown.terminated.sum()))
 
     def then(self, steps: int, ended: int) -> Ends:
         """After another round of the policy, with what is long ago counting less."""

@@ -85,6 +85,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         self.history: list[Row] = []
         self.past: deque[Steps] = deque(maxlen=config.past_rollouts + 1)
         self.ended = Ended(config.num_envs)
+        self.expert_ends = Ends(0, 0) if demonstrations is None else Ends.of(demonstrations)
         self.ends = Ends(0, 0)
         """Of the policy, of late."""
         self.places: list[Place] | None = None
@@ -157,10 +158,10 @@ class AdversarialAgent(ABC, Generic[Config]):
     @property
     def absorbing(self) -> Absorbing | None:
         """Of the demonstrations and the policy of late; None where it is not told apart, or the task never ended."""
-        if not self.config.absorbing or self.demonstrations is None or not self.ends.steps:
+        expert, own = self.expert_ends, self.ends
+        if not (self.config.absorbing and expert.steps and own.steps and (expert.ended or own.ended)):
             return None
-        expert = Ends(self.demonstrations.steps, int(self.demonstrations.terminated.sum()))
-        return absorbing(expert, self.ends, self.config.ppo.discount) if expert.ended or self.ends.ended else None
+        return absorbing(expert, own, self.config.ppo.discount)
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
