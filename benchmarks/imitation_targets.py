@@ -62,15 +62,17 @@ TASKS: dict[str, tuple[Callable[[States], NDArray[Any]], int]] = {
     "Pendulum-v1": (swing_up, 98_000),
 }
 SHARED: dict[str, Any] = {
-    "hidden_dims": (64, 64), "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10,
-    "past_rollouts": 4, "ppo": {"epochs": 6},
+    "hidden_dims": (64, 64), "num_envs": 16, "rollout": 32, "policy_lr": 2e-3, "discriminator_lr": 1e-3,
+    "discriminator_steps": 4, "discriminator_batch": 256, "past_rollouts": 9,
+    "ppo": {"epochs": 8, "minibatch": 512},
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {},
-    "Acrobot-v1": {"gradient_penalty": 1.0},
+    "Acrobot-v1": {},
     "Pendulum-v1": {
-        "num_envs": 16, "rollout": 128, "past_rollouts": 0, "gradient_penalty": 0.1,
-        "ppo": {"minibatch": 512, "discount": 0.95},
+        "rollout": 128, "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10,
+        "discriminator_batch": 1024, "past_rollouts": 0, "gradient_penalty": 0.1,
+        "ppo": {"epochs": 6, "minibatch": 512, "discount": 0.95},
     },
 }  # fmt: skip
 """A slope of 1 is too flat for continuous actions that must be told apart finely, and a horizon of 20 steps enough."""

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
+from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
@@ -83,8 +85,9 @@ class AdversarialAgent(ABC, Generic[Config]):
         self.history: list[Row] = []
         self.past: deque[Steps] = deque(maxlen=config.past_rollouts + 1)
         self.ended = Ended(config.num_envs)
-        self.task_ends = demonstrations is None or bool(demonstrations.terminated.any())
-        """Whether the task was seen to end by anything but time."""
+        self.expert_ends = Ends(0, 0) if demonstrations is None else Ends.of(demonstrations)
+        self.ends = Ends(0, 0)
+        """Of the policy, of late."""
         self.places: list[Place] | None = None
         """Where the environments are, after `train` and between its rounds; None before them."""
 
@@ -147,11 +150,18 @@ class AdversarialAgent(ABC, Generic[Config]):
         worth nothing, as termination says, and the best policy is the same; the critic is spared a large value that
         changes with the discriminator.
         """
-        steps = self._with_log_prob(steps)
-        if not (self.config.absorbing and self.task_ends):
-            return reward_of(self.logit(steps), self.reward_form)
-        paid = reward_of(self.logit(steps.beside(steps[:1].staying())), self.reward_form)
-        return paid[:-1] - paid[-1]
+        logit, form, after = self.logit(steps), self.reward_form, self.absorbing
+        if after is None:
+            return reward_of(logit, form)
+        return reward_of(logit + after.in_task, form) - reward_of(torch.tensor(after.logit), form)
+
+    @property
+    def absorbing(self) -> Absorbing | None:
+        """Of the demonstrations and the policy of late; None where it is not told apart, or the task never ended."""
+        expert, own = self.expert_ends, self.ends
+        if not (self.config.absorbing and expert.steps and own.steps and (expert.ended or own.ended)):
+            return None
+        return absorbing(expert, own, self.config.ppo.discount)
 
     def train(self, interactions: int, callback: Callable[[Row], None] | None = None) -> Result:
         """Play and learn until there were so many steps of the environment in all; the last round may go beyond.
@@ -187,13 +197,12 @@ class AdversarialAgent(ABC, Generic[Config]):
         if not self.history:
             ppo.actor.norm.update(expert.states)
             self._warn(leak_of(demonstrations))
-        if config.absorbing:
-            expert = expert.with_absorbing()
         for i in range(len(self.history), rounds):
-            rollout = collector.collect(lambda states: ppo.actor.act(states, self.generator), config.rollout)
+            act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
+            rollout = collector.collect(act, config.rollout)
             steps = ppo.with_log_prob(Steps.of(rollout))
-            self.task_ends |= bool(steps.terminated.any())
-            self.past.append(steps.with_absorbing() if config.absorbing else steps)
+            self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
+            self.past.append(steps)
             figures = self._tell_apart(expert)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
@@ -229,7 +238,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             "seed": self.seed,
             "counts": asdict(self.counts),
             "updates": self.ppo.updates,
-            "task_ends": self.task_ends,
+            "ends": asdict(self.ends),
             "ended": self.ended.state(),
             "history": self.history,
         }
@@ -286,7 +295,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             agent = cls(words["config"], env, demonstrations, words["seed"])
             agent.load_arrays(arrays)
             agent.counts, agent.history = Counts(**words["counts"]), words["history"]
-            agent.ppo.updates, agent.task_ends = words["updates"], words["task_ends"]
+            agent.ppo.updates, agent.ends = words["updates"], Ends(**words["ends"])
             agent.ended.restore(words["ended"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error

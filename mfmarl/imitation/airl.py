@@ -19,36 +19,31 @@ class AIRLConfig(AdversarialConfig):
 
 
 class ShapedReward(Discriminator):
-    """f(s, a, s') = g(s[, a]) + gamma h(s') - h(s) (eq. 4), with h = 0 where the task ended; logit D = f - log pi.
-
-    In the absorbing state h is 0 as well, so f = g there: at the expert's policy 0, the log-probability of the only
-    action.
-    """
+    """f(s, a, s') = g(s[, a]) + gamma h(s') - h(s) (eq. 4), with h = 0 where the task ended; logit D = f - log pi."""
 
     needs_log_prob = True
 
     def __init__(self, inputs: Inputs, config: AIRLConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.inputs, self.state_only, self.discount = inputs, config.state_only, config.ppo.discount
-        self.g = config.scoring_network(inputs.states_width if config.state_only else inputs.width, generator)
+        self.g = config.scoring_network(inputs.spaces.state_dim if config.state_only else inputs.width, generator)
         self.h = config.scoring_network(inputs.spaces.state_dim, generator)
 
     def rows(self, steps: Steps) -> Tensor:
-        """[n, (D + 1 + A) + D + 1]: state and action, next state, and gamma where the task goes on."""
+        """[n, (D + A) + D + 1]: state and action, next state, and gamma where the task goes on."""
         goes_on = self.discount * (~steps.terminated).float().unsqueeze(-1)
         return torch.cat([self.inputs(steps), self.inputs.norm(steps.next_states), goes_on], -1)
 
     def forward(self, rows: Tensor) -> Tensor:
         """[n, ...] -> f [n]"""
         states, width = self.inputs.spaces.state_dim, self.inputs.width
-        now, in_task = rows[:, :states], 1.0 - rows[:, states]
-        both = self.h(torch.cat([now, rows[:, width:-1]])).squeeze(-1)
+        both = self.h(torch.cat([rows[:, :states], rows[:, width:-1]])).squeeze(-1)
         h_now, h_after = both.split(len(rows))
-        f: Tensor = self._g(rows) + rows[:, -1] * h_after - in_task * h_now
+        f: Tensor = self._g(rows) + rows[:, -1] * h_after - h_now
         return f
 
     def _g(self, rows: Tensor) -> Tensor:
-        seen = self.inputs.states_width if self.state_only else self.inputs.width
+        seen = self.inputs.spaces.state_dim if self.state_only else self.inputs.width
         out: Tensor = self.g(rows[:, :seen]).squeeze(-1)
         return out
 

@@ -57,7 +57,7 @@ def gradient_penalty(
 
 
 class Inputs(nn.Module):
-    """Steps as rows of a network: states normalised, actions one-hot or as shares of their range, absorbing or not."""
+    """Steps as rows of a network: states normalised, actions one-hot or as shares of their range."""
 
     centre: Tensor
     reach: Tensor
@@ -73,18 +73,9 @@ class Inputs(nn.Module):
         self.register_buffer("reach", (high - low) / 2, persistent=False)
 
     @property
-    def states_width(self) -> int:
-        """Entries of a row of `states`."""
-        return self.spaces.state_dim + 1
-
-    @property
     def width(self) -> int:
         """Entries of a row."""
-        return self.states_width + self.spaces.action_dim
-
-    def states(self, states: Tensor, absorbing: Tensor) -> Tensor:
-        """[n, D], [n] -> [n, D + 1]; of the absorbing state all entries but the last are 0."""
-        return torch.cat([self.norm(states) * ~absorbing.unsqueeze(-1), absorbing.unsqueeze(-1)], -1)
+        return self.spaces.state_dim + self.spaces.action_dim
 
     def actions(self, actions: Tensor) -> Tensor:
         """[n] or [n, A] -> [n, A]"""
@@ -93,13 +84,12 @@ class Inputs(nn.Module):
         return (actions - self.centre) / self.reach
 
     def pairs(self, states: Tensor, actions: Tensor) -> Tensor:
-        """[n, D], [n] or [n, A] -> [n, D + A], where there is no absorbing state."""
+        """[n, D], [n] or [n, A] -> [n, D + A]"""
         return torch.cat([self.norm(states), self.actions(actions)], -1)
 
     def forward(self, steps: Steps) -> Tensor:
         """[n, width]"""
-        actions = self.actions(steps.actions) * ~steps.absorbing.unsqueeze(-1)
-        return torch.cat([self.states(steps.states, steps.absorbing), actions], -1)
+        return self.pairs(steps.states, steps.actions)
 
 
 class Discriminator(nn.Module, ABC):

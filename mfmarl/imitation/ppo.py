@@ -75,9 +75,8 @@ class PPO:
 
     @torch.no_grad()
     def with_log_prob(self, steps: Steps) -> Steps:
-        """With what the policy of now thinks of the actions; in the absorbing state there is but one."""
-        log_prob = self.actor.law(steps.states).log_prob(steps.actions)
-        return replace(steps, log_prob=torch.where(steps.absorbing, 0.0, log_prob))
+        """With what the policy of now thinks of the actions."""
+        return replace(steps, log_prob=self.actor.law(steps.states).log_prob(steps.actions))
 
     def learn(
         self, rollout: Rollout, steps: Steps, rewards: Tensor, generator: torch.Generator, progress: float = 0.0
@@ -99,7 +98,7 @@ class PPO:
         for group in self.optimiser.param_groups:
             group["lr"] = self.policy_lr * ((1.0 - progress) if config.anneal else 1.0)
         told: list[Tensor] = []
-        for _ in range(config.epochs):
+        for epoch in range(config.epochs):
             order = torch.randperm(len(steps), generator=generator)
             columns = (states, steps.actions, steps.log_prob, advantage, target)
             for x, action, before, better, worth in zip(
@@ -107,17 +106,18 @@ class PPO:
             ):
                 law = self.actor.law_of(x)
                 log_ratio = law.log_prob(action) - before
-                entropy = law.entropy().mean()
                 critic = value_loss(self.critic.net(x).squeeze(-1), worth).mean()
                 loss = clipped_surrogate(log_ratio, better, config.clip).mean() + config.value_weight * critic
                 if config.entropy:
-                    loss = loss - config.entropy * entropy
+                    loss = loss - config.entropy * law.entropy().mean()
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self.parameters, config.max_grad_norm, foreach=True)
                 self.optimiser.step()
-                told.append(torch.stack([critic.detach(), entropy.detach(), kl_estimate(log_ratio.detach()).mean()]))
-        self.updates += len(told)
+                self.updates += 1
+                if epoch == config.epochs - 1:
+                    with torch.no_grad():
+                        told.append(torch.stack([critic, law.entropy().mean(), kl_estimate(log_ratio).mean()]))
         self.actor.norm.update(steps.states)
         figures = torch.stack(told).mean(0).tolist()
         return dict(zip(("value_loss", "entropy", "kl"), figures, strict=True))

@@ -25,8 +25,6 @@ class Steps:
     """[n], bool: what followed is worth nothing more."""
     log_prob: Tensor
     """[n], of these actions under the policy that is told from the expert; 0 where it was not asked for."""
-    absorbing: Tensor
-    """[n], bool: no step of the task, but one of the state after its end (Kostrikov et al. 2019, section 4.2)."""
 
     @classmethod
     def of(cls, steps: Transitions | Rollout) -> Steps:
@@ -35,7 +33,7 @@ class Steps:
         after, ended = torch.from_numpy(steps.next_states), torch.from_numpy(steps.terminated)
         if isinstance(steps, Rollout):
             states, actions, after, ended = (x.flatten(0, 1) for x in (states, actions, after, ended))
-        return cls(states, actions, after, ended, torch.zeros(len(states)), torch.zeros_like(ended))
+        return cls(states, actions, after, ended, torch.zeros(len(states)))
 
     def __len__(self) -> int:
         return len(self.states)
@@ -51,16 +49,3 @@ class Steps:
     def beside(self, other: Steps) -> Steps:
         """These, and then the other's."""
         return Steps(**{name: torch.cat([x, getattr(other, name)]) for name, x in self.tensors().items()})
-
-    def staying(self) -> Steps:
-        """As many steps in the absorbing state, where there is nothing to see and one action."""
-        nothing = {name: torch.zeros_like(x) for name, x in self.tensors().items()}
-        return Steps(**nothing | {name: torch.ones_like(nothing[name]) for name in ("terminated", "absorbing")})
-
-    def with_absorbing(self) -> Steps:
-        """These, and for each that terminated one step in the absorbing state.
-
-        It stands for the endless stay there: the ratio of the occupancies of that one state is that of the rates at
-        which the expert and the policy come to it.
-        """
-        return self.beside(self[self.terminated & ~self.absorbing].staying())

@@ -15,6 +15,7 @@ from ray.rllib.execution.rollout_ops import synchronous_parallel_sample
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
 from mfmarl.errors import TrainingFailed
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.demonstrations import Demonstrations
@@ -42,10 +43,9 @@ class AdversarialPPO(PPO):
         given = self.config.imitation
         self.agent = make_agent(given["method"], given["config"], given["seed"])
         shown: Demonstrations = given["demonstrations"]
-        self.agent.task_ends = bool(shown.terminated.any())
-        expert = Steps.of(shown.transitions)
-        self.agent.ppo.actor.norm.update(expert.states)
-        self.expert = expert.with_absorbing() if self.agent.config.absorbing else expert
+        self.agent.expert_ends = Ends.of(shown)
+        self.expert = Steps.of(shown.transitions)
+        self.agent.ppo.actor.norm.update(self.expert.states)
 
     def training_step(self) -> None:
         """Play, tell apart, send the discriminator out, learn, send the policy out."""
@@ -80,8 +80,8 @@ class AdversarialPPO(PPO):
     def tell_apart(self, steps: Steps) -> dict[str, float]:
         """The discriminator's gradient steps of one round, as in the core's."""
         agent, config, figures = self.agent, self.agent.config, dict[str, float]()
-        agent.task_ends |= bool(steps.terminated.any())
-        agent.past.append(steps.with_absorbing() if config.absorbing else steps)
+        agent.ends = agent.ends.then(len(steps), int(steps.terminated.sum()))
+        agent.past.append(steps)
         expert = self.with_log_prob(self.expert) if agent.discriminator.needs_log_prob else self.expert
         for _ in range(config.discriminator_steps):
             among = agent.past[int(torch.randint(len(agent.past), (), generator=agent.generator))]
@@ -92,10 +92,10 @@ class AdversarialPPO(PPO):
 
     @torch.no_grad()
     def with_log_prob(self, steps: Steps) -> Steps:
-        """With what the runners' policy thinks of the actions; in the absorbing state there is but one."""
+        """With what the runners' policy thinks of the actions."""
         inputs = inputs_of(self.get_module(), steps.states)
         log_prob = law_of(inputs, self.agent.config.spaces).log_prob(steps.actions)
-        return Steps(**steps.tensors() | {"log_prob": torch.where(steps.absorbing, 0.0, log_prob)})
+        return Steps(**steps.tensors() | {"log_prob": log_prob})
 
     def send_out(self) -> None:
         """Give all learners the discriminator of now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModule
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.saved import load_module, module_arrays
 from mfmarl.imitation.spaces import Spaces
@@ -75,16 +77,16 @@ def steps_of(episodes: Sequence[SingleAgentEpisode], lengths: Sequence[int], spa
         torch.from_numpy(np.concatenate(after)),
         torch.from_numpy(np.concatenate(ended)),
         law_of(torch.from_numpy(np.concatenate(inputs)), spaces).log_prob(played),
-        torch.zeros(len(played), dtype=torch.bool),
     )
 
 
 def reward_state(agent: AdversarialAgent[Any]) -> Arrays:
-    """All that rewards depend on: the discriminator, its normaliser, and whether the task was seen to end."""
-    return {**module_arrays("discriminator", agent.discriminator), "task_ends": np.array(agent.task_ends)}
+    """All that rewards depend on: the discriminator, its normaliser, and how often both sides ended."""
+    ends = np.array([astuple(agent.expert_ends), astuple(agent.ends)], float)
+    return {**module_arrays("discriminator", agent.discriminator), "ends": ends}
 
 
 def set_reward_state(agent: AdversarialAgent[Any], arrays: Arrays) -> None:
     """What `reward_state` gave."""
     load_module("discriminator", agent.discriminator, arrays)
-    agent.task_ends = bool(arrays["task_ends"])
+    agent.expert_ends, agent.ends = (Ends(*row) for row in arrays["ends"].tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mfmarl.errors import UserError
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.demonstrations import Demonstrations
+from mfmarl.imitation.discriminator import reward_of
 from mfmarl.imitation.ended import Ended, lengths_apart
 from mfmarl.imitation.gail import GAILAgent
 from mfmarl.imitation.rollout import Collector, Rollout, episodes, spaces_of
@@ -55,7 +57,7 @@ def batch(number: int, seed: int) -> Steps:
     states = torch.randn(number, 4, generator=generator) + seed
     ended = torch.rand(number, generator=generator) < 0.1
     actions = torch.randint(2, (number,), generator=generator)
-    return Steps(states, actions, states + 0.1, ended, torch.full((number,), -0.7), torch.zeros_like(ended))
+    return Steps(states, actions, states + 0.1, ended, torch.full((number,), -0.7))
 
 
 def after_updates(method: Method, steps: int = 1, **config: Any) -> Tensor:
@@ -177,14 +179,19 @@ def test_loading_refuses_what_is_not_its_own(balanced: Demonstrations, tmp_path:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_rewards_are_above_that_of_the_absorbing_state(method: Method) -> None:
-    """So that a stay there is worth what termination is: nothing."""
-    steps = batch(20, 0)
-    off, on = method(CARTPOLE | {"absorbing": False}), method(CARTPOLE)
-    on.discriminator.load_state_dict(off.discriminator.state_dict())
-    stay = steps[:1].staying()
-    assert float(on.reward(stay)) == 0.0
-    torch.testing.assert_close(on.reward(steps), off.reward(steps) - off.reward(stay))
+def test_rewards_are_above_that_of_the_absorbing_state(method: Method, balanced: Demonstrations) -> None:
+    """By counts of ends: 100 of 1000 steps of the policy, none of the expert's 1000; gamma .9."""
+    config = CARTPOLE | {"ppo": {"discount": 0.9}}
+    on, off = (method(config | {"absorbing": x}, "CartPole-v1", balanced) for x in (True, False))
+    steps = batch(1000, 0)
+    steps = Steps(**steps.tensors() | {"terminated": torch.arange(1000) % 10 == 0})
+    torch.testing.assert_close(on.reward(steps), off.reward(steps))
+    on.ends = on.ends.then(1000, 100)
+    stay_expert, stay_policy = (10 * (rate + 1 / 2000) for rate in (0.0, 0.1))
+    in_task = math.log((1 + stay_policy) / (1 + stay_expert))
+    after = torch.tensor(math.log(stay_expert / stay_policy) + in_task)
+    logit, form = off.logit(steps), on.reward_form
+    torch.testing.assert_close(on.reward(steps), reward_of(logit + in_task, form) - reward_of(after, form))
 
 
 def test_where_nothing_ends_no_absorbing_state_is_spoken_of(hanging: Demonstrations) -> None:

@@ -80,27 +80,21 @@ def test_gradient_penalty_of_a_plane() -> None:
     assert float(gradient_penalty(lambda x: x @ w, *rows, generator)) == pytest.approx(16.0, abs=1e-5)
 
 
-def test_of_the_absorbing_state_nothing_is_seen() -> None:
+def test_rows_are_states_normalised_and_actions_one_hot() -> None:
     spaces = Spaces(2, 3)
     norm = RunningNorm(2)
     norm.update(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
     inputs = Inputs(spaces, norm)
     steps = Steps(
-        states=torch.tensor([[3.0, 2.0], [1.0, 1.0]]),
+        states=torch.tensor([[3.0, 2.0], [1.0, 6.0]]),
         actions=torch.tensor([2, 1]),
         next_states=torch.zeros(2, 2),
         terminated=torch.tensor([False, True]),
         log_prob=torch.tensor([-1.0, -2.0]),
-        absorbing=torch.tensor([False, False]),
-    ).with_absorbing()
-    assert len(steps) == 3
-    assert steps.absorbing.tolist() == [False, False, True]
-    assert steps.log_prob.tolist() == [-1.0, -2.0, 0.0]
+    )
     rows = inputs(steps)
-    assert rows.shape == (3, inputs.width)
-    torch.testing.assert_close(rows[0], torch.tensor([1.0, -1.0, 0.0, 0.0, 0.0, 1.0]))
-    assert rows[2].tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
-    assert len(steps.with_absorbing()) == len(steps) + 1, "the absorbing state itself does not end"
+    assert rows.shape == (2, inputs.width)
+    torch.testing.assert_close(rows, torch.tensor([[1.0, -1.0, 0.0, 0.0, 1.0], [-1.0, 1.0, 0.0, 1.0, 0.0]]))
 
 
 def test_law_of_clipped_actions() -> None:

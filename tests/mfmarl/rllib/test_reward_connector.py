@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.gail import GAILAgent
@@ -29,6 +30,7 @@ def agent_of(kind: type[AdversarialAgent[Any]], env: str) -> AdversarialAgent[An
     agent = kind({**of_spaces(spaces_of(env)), "hidden_dims": (16,), "ppo": {"log_std": 0.5}}, seed=3)
     for parameter in [*agent.discriminator.parameters(), *agent.policy.net.parameters()]:
         parameter.data.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(parameter))))
+    agent.expert_ends, agent.ends = Ends(500, 2), Ends(200, 9)
     agent.policy.norm.update(torch.randn((50, agent.config.state_dim), generator=torch.Generator().manual_seed(0)))
     return agent
 
