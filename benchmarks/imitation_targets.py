@@ -72,7 +72,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "Pendulum-v1": {
         "rollout": 128, "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10,
         "discriminator_batch": 1024, "past_rollouts": 0, "gradient_penalty": 0.1,
-        "ppo": {"epochs": 6, "minibatch": 512, "discount": 0.95},
+        "ppo": {"minibatch": 512, "discount": 0.95},
     },
 }  # fmt: skip
 """A slope of 1 is too flat for continuous actions that must be told apart finely, and a horizon of 20 steps enough."""
