@@ -121,7 +121,7 @@ class Imitate:
         names = [f.name for f in fields(self) if f.name not in mine]
         if extra := [flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, ())]:
             raise UserError(f"--resume goes on with the folder's own settings; leave out {', '.join(extra)}")
-        found: list[Path] = load(JOBS, "imitations")(folder)
+        found: list[Path] = load(JOBS, "imitations of a folder")(folder)
         return found
 
     def _all(self, folders: Sequence[Path], top: Path) -> int:

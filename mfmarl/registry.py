@@ -107,7 +107,7 @@ JOBS = {
     "imitate": Entry("mfmarl.imitation.run:imitate", "an imitation into a folder"),
     "imitation folder": Entry("mfmarl.imitation.run:begin", "the folder of an imitation that has not begun"),
     "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
-    "imitations": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
+    "imitations of a folder": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
     "demonstrate": Entry("mfmarl.imitation.recording:demonstrate", "episodes of an expert as demonstrations"),
     "store demonstrations": Entry("mfmarl.imitation.recording:store", "demonstrations as npz and Minari data sets"),
     "episodes told": Entry("mfmarl.imitation.judging:returns_told", "returns, lengths and ends of episodes in a line"),
