@@ -43,9 +43,10 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     called: dict[str, Any] = {}
 
     def fake(table: dict[str, registry.Entry], name: str) -> Callable[..., Any]:
-        def job(*args: Any, **kwargs: Any) -> Path:
+        def job(*args: Any, **kwargs: Any) -> Path | list[Path]:
             called[name] = (args, kwargs)
-            return Path("made")
+            # what these folders hold are runs
+            return [] if name == "imitation folders" else Path("made")
 
         return job
 
