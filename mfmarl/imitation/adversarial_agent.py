@@ -202,9 +202,11 @@ class AdversarialAgent(ABC, Generic[Config]):
         for i in range(len(self.history), rounds):
             act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
             rollout = collector.collect(act, config.rollout)
-            steps = ppo.with_log_prob(Steps.of(rollout))
+            plain = Steps.of(rollout)
+            steps = ppo.with_log_prob(plain)
             self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
-            self.past.append(steps)
+            # without the log-probabilities of then: one logit has one policy, the one of now
+            self.past.append(plain)
             figures = self._tell_apart(expert)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)

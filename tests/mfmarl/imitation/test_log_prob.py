@@ -17,7 +17,9 @@ from mfmarl.imitation.gail import GAILAgent
 from mfmarl.imitation.rollout import episodes, spaces_of
 from mfmarl.imitation.steps import Steps
 
-SMALL: dict[str, Any] = {"hidden_dims": (16,), "num_envs": 2, "rollout": 32, "discriminator_steps": 3}
+SMALL: dict[str, Any] = {
+    "hidden_dims": (16,), "num_envs": 2, "rollout": 32, "discriminator_steps": 3, "past_rollouts": 3
+}  # fmt: skip
 CARTPOLE = {**SMALL, "state_dim": 4, "action_dim": 2}
 PENDULUM = {**SMALL, "state_dim": 3, "action_dim": 1, "low": (-2.0,), "high": (2.0,)}
 
@@ -67,17 +69,16 @@ def test_a_demonstrations_logit_is_f_less_its_own_actions_log_probability(agent:
     torch.testing.assert_close(agent.logit(other) - agent.logit(steps), log_prob - of_policy(agent, other))
 
 
-def test_training_gives_demonstrations_the_log_probabilities_of_the_policy_of_now(
+def test_training_gives_both_sides_the_log_probabilities_of_the_policy_of_now(
     agent: AIRLAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three rounds, in which the policy changes."""
+    """Three rounds, in which the policy changes, and past rollouts are told from the expert as well."""
     logit, gaps, sizes = agent.discriminator.logit, list[float](), list[float]()
 
     def spy(rows: Tensor, steps: Steps) -> Tensor:
         if agent.discriminator.training:
-            theirs = steps[: len(steps) // 2]
-            gaps.append(float((theirs.known_log_prob - of_policy(agent, theirs)).abs().max()))
-            sizes.append(float(theirs.known_log_prob.abs().min()))
+            gaps.append(float((steps.known_log_prob - of_policy(agent, steps)).abs().max()))
+            sizes.append(float(steps.known_log_prob.abs().min()))
         return logit(rows, steps)
 
     monkeypatch.setattr(agent.discriminator, "logit", spy)
