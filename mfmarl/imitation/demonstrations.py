@@ -182,6 +182,18 @@ class Demonstrations:
             told=dict(told or {}),
         )
 
+    @classmethod
+    def from_minari(cls, folder: Path, most: int | None = None) -> Demonstrations:
+        """The first `most` episodes of a Minari data set that lies in `folder`; all without it.
+
+        Raises:
+            UserError: where there is none, or its episodes are wrong; names the episode and the field.
+            DamagedFile: where Minari cannot read it.
+        """
+        from mfmarl.imitation.minari_files import read_minari
+
+        return read_minari(folder, most)
+
     def __len__(self) -> int:
         return len(self.lengths)
 

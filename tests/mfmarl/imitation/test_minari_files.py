@@ -10,6 +10,7 @@ import pytest
 from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations
 from mfmarl.imitation.minari_files import read_minari, write_minari
+from mfmarl.imitation.plan import digest
 from mfmarl.imitation.rollout import Act, episodes, spaces_of
 
 RULES: dict[str, Act] = {
@@ -27,6 +28,8 @@ def test_there_and_back(env: str, tmp_path: Path) -> None:
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(found, name), getattr(recorded, name))
     assert len(read_minari(folder, most=2)) == 2
+    assert digest(Demonstrations.from_minari(folder)) == digest(found)
+    assert len(Demonstrations.from_minari(folder, most=2)) == 2
     with pytest.raises(UserError, match="is there already"):
         write_minari(recorded, tmp_path, folder.relative_to(tmp_path).as_posix())
 
