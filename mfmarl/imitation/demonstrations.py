@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.faults import array_of, fault_of
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.files import replacing, storing, to_json
 
@@ -68,7 +69,8 @@ class Demonstrations:
     terminated: NDArray[np.bool_]
     """[E]"""
     truncated: NDArray[np.bool_]
-    """[E]"""
+    """[E]; made true where neither is, as of a recording that was stopped. Both may be: the task ended in the last step
+    that time allowed, and `terminated` is what counts."""
     env: str = ""
     """The environment that they are of, as gymnasium names it."""
     told: dict[str, Any] = field(default_factory=dict)
@@ -80,11 +82,12 @@ class Demonstrations:
         Raises:
             UserError: names the first episode that is wrong, its field and its step.
         """
+        self._cast("lengths", np.int64)
         episodes, steps = len(self.lengths), int(self.lengths.sum())
         if not episodes:
             raise UserError("demonstrations hold no episode; record some with `mfmarl demonstrate`")
         if (self.lengths < 1).any():
-            raise UserError(f"demonstrations: episode {int(np.argmin(self.lengths))} has no step")
+            raise UserError(f"demonstrations: episode {int(np.argmax(self.lengths < 1))} has no step")
         wanted: dict[str, tuple[int, ...]] = {
             "observations": (steps + episodes, self.spaces.state_dim),
             "actions": (steps, *self.spaces.action_shape()),
@@ -93,19 +96,31 @@ class Demonstrations:
             "truncated": (episodes,),
         }
         for name, shape in wanted.items():
-            found = getattr(self, name).shape
+            found = np.shape(getattr(self, name))
             if found != shape:
                 raise UserError(
                     f"demonstrations: {name} have shape {found}; want {shape} for {episodes} episodes of {steps} steps "
                     f"with {self.spaces.told()}{self._cut_short(name, found)}"
                 )
-        for name, places in (("observations", self.lengths + 1), ("actions", self.lengths), ("rewards", self.lengths)):
-            values = getattr(self, name)
-            finite = np.isfinite(values).reshape(len(values), -1).all(1)
-            if not finite.all():
-                episode, step = self._place(int(np.argmin(finite)), places)
-                raise UserError(f"demonstrations: episode {episode} has NaN or infinity in {name} at step {step}")
+        self._cast("observations", np.float32, self.lengths + 1)
+        self._cast("actions", action_type(self.spaces), self.lengths)
+        self._cast("rewards", np.float64, self.lengths)
+        self._cast("terminated", np.bool_)
+        self._cast("truncated", np.bool_)
+        object.__setattr__(self, "truncated", self.truncated | ~self.terminated)
         self._check_actions()
+
+    def _cast(self, name: str, kind: DTypeLike, places: NDArray[np.int64] | None = None) -> None:
+        """A field as its type, whichever it was given as; `places` are rows of each episode, None for one of each."""
+        values = array_of(getattr(self, name), f"demonstrations: {name} are")
+        if not values.ndim or (places is None and values.ndim != 1):
+            raise UserError(f"demonstrations: {name} have shape {values.shape}; want (episodes,)")
+        fault = fault_of(values, kind)
+        if fault is not None:
+            episode, step = (fault.row, None) if places is None else self._place(fault.row, places)
+            at = "" if step is None else f" at step {step}"
+            raise UserError(f"demonstrations: episode {episode} has {fault.what} in {name}{at}; want {fault.want}")
+        object.__setattr__(self, name, values.astype(kind, copy=False))
 
     def _cut_short(self, name: str, found: tuple[int, ...]) -> str:
         """Which episode is the first that is not whole, where there are too few rows."""
@@ -146,38 +161,19 @@ class Demonstrations:
         """Of episodes as they were recorded.
 
         Raises:
-            UserError: for no episode, or one whose fields have unequal lengths; names both.
+            UserError: for no episode, or one whose fields have unequal lengths or hold no numbers; names both.
         """
         if not episodes:
             raise UserError("demonstrations hold no episode; record some with `mfmarl demonstrate`")
-        kind = np.float32 if spaces.continuous else np.int64
-        for i, episode in enumerate(episodes):
-            steps = len(episode.actions)
-            for name, found, want in (
-                ("observations", len(episode.observations), steps + 1),
-                ("rewards", len(episode.rewards), steps),
-            ):
-                if found != want:
-                    raise UserError(
-                        f"demonstrations: episode {i} has {steps} actions and {found} {name}; want {want} {name}"
-                    )
-            for name, rows, want_shape in (
-                ("observations", episode.observations, (spaces.state_dim,)),
-                ("actions", episode.actions, spaces.action_shape()),
-            ):
-                if rows.shape[1:] != want_shape:
-                    raise UserError(
-                        f"demonstrations: episode {i} has {name} of shape {rows.shape[1:]}; want {want_shape} "
-                        f"({spaces.told()})"
-                    )
+        rows = [_checked(i, episode, spaces) for i, episode in enumerate(episodes)]
         return cls(
             spaces=spaces,
-            observations=np.concatenate([np.asarray(e.observations, np.float32) for e in episodes]),
-            actions=np.concatenate([np.asarray(e.actions, kind) for e in episodes]),
-            rewards=np.concatenate([np.asarray(e.rewards, np.float64) for e in episodes]),
-            lengths=np.array([len(e.actions) for e in episodes], np.int64),
-            terminated=np.array([e.terminated for e in episodes], bool),
-            truncated=np.array([e.truncated for e in episodes], bool),
+            observations=np.concatenate([e.observations for e in rows]),
+            actions=np.concatenate([e.actions for e in rows]),
+            rewards=np.concatenate([e.rewards for e in rows]),
+            lengths=np.array([len(e.actions) for e in rows], np.int64),
+            terminated=np.array([e.terminated for e in rows], bool),
+            truncated=np.array([e.truncated for e in rows], bool),
             env=env,
             told=dict(told or {}),
         )
@@ -330,18 +326,15 @@ class Demonstrations:
             raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")
         try:
             if about:
+                if about["schema"] != SCHEMA:
+                    raise UserError(f"has schema {about['schema']}; want {SCHEMA}")
                 low, high = tuple(about["low"]), tuple(about["high"])
                 spaces = Spaces(int(about["state_dim"]), int(about["action_dim"]), low, high)
             elif spaces is None:
                 spaces = _spaces_from(found)
             return cls(
                 spaces=spaces,
-                observations=found["observations"].astype(np.float32),
-                actions=found["actions"].astype(np.float32 if spaces.continuous else np.int64),
-                rewards=found["rewards"].astype(np.float64),
-                lengths=found["lengths"].astype(np.int64),
-                terminated=found["terminated"].astype(bool),
-                truncated=found["truncated"].astype(bool),
+                **{name: found[name] for name in ARRAYS},
                 env=str(about.get("env", "")),
                 told=dict(about.get("told", {})),
             )
@@ -357,9 +350,45 @@ def _bounds_told(one: Spaces, other: Spaces) -> str:
     return f"; actions go from {one.low} to {one.high} in the one, from {other.low} to {other.high} in the other"
 
 
+def action_type(spaces: Spaces) -> type[np.float32] | type[np.int64]:
+    """Of actions in arrays."""
+    return np.float32 if spaces.continuous else np.int64
+
+
+def _checked(i: int, episode: Episode, spaces: Spaces) -> Episode:
+    """Episode i with its fields as arrays of their types."""
+    where = f"demonstrations: episode {i} has"
+    arrays = {}
+    for name, kind in (("actions", action_type(spaces)), ("observations", np.float32), ("rewards", np.float64)):
+        values = arrays[name] = array_of(getattr(episode, name), f"{where} {name}")
+        shape = {"actions": spaces.action_shape(), "observations": (spaces.state_dim,)}.get(name, ())
+        if not values.ndim or values.shape[1:] != shape:
+            raise UserError(f"{where} {name} of shape {values.shape}; want (steps, *{shape}) ({spaces.told()})")
+        steps = len(arrays["actions"])
+        want = steps + 1 if name == "observations" else steps
+        if len(values) != want:
+            raise UserError(f"{where} {steps} actions and {len(values)} {name}; want {want} {name}")
+        fault = fault_of(values, kind)
+        if fault is not None:
+            raise UserError(f"{where} {fault.what} in {name} at step {fault.row}; want {fault.want}")
+        arrays[name] = values.astype(kind, copy=False)
+    flags = []
+    for name in ("terminated", "truncated"):
+        flag = array_of(getattr(episode, name), f"{where} {name}")
+        if flag.ndim or fault_of(flag[None], np.bool_) is not None:
+            raise UserError(f"{where} {name} {flag.tolist()}; want one flag, true or false, for the whole episode")
+        flags.append(bool(flag))
+    return Episode(**arrays, terminated=flags[0], truncated=flags[1])
+
+
 def _spaces_from(found: dict[str, NDArray[Any]]) -> Spaces:
     """Of arrays alone: actions that are whole are numbered, others have the bounds that they show."""
-    states, actions = found["observations"].shape[-1], found["actions"]
+    for name, ndims in (("observations", (2,)), ("actions", (1, 2))):
+        values = array_of(found[name], f"demonstrations: {name} are")
+        if values.ndim not in ndims or not len(values):
+            want = "(n, width)" if ndims == (2,) else "(n,) or (n, width)"
+            raise UserError(f"demonstrations: {name} have shape {values.shape}; want {want}, n of 1 or more")
+    states, actions = found["observations"].shape[1], found["actions"]
     if actions.ndim == 1 and np.issubdtype(actions.dtype, np.integer):
         return Spaces(states, int(actions.max()) + 1)
     rows = actions.reshape(len(actions), -1)
