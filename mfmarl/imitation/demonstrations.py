@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,9 @@ class Demonstrations:
     """The environment that they are of, as gymnasium names it."""
     told: dict[str, Any] = field(default_factory=dict)
     """What else is known of where they come from, in words and numbers."""
+    kept: NDArray[np.int64] | None = None
+    """[m], ascending: the steps that learners see, all n where it is None. Lengths and ends stay those of whole
+    episodes, so that leaving steps out looks like no end of the task."""
 
     def __post_init__(self) -> None:
         """Check every episode.
@@ -109,6 +112,10 @@ class Demonstrations:
         self._cast("truncated", np.bool_)
         object.__setattr__(self, "truncated", self.truncated | ~self.terminated)
         self._check_actions()
+        if self.kept is not None:
+            self._cast("kept", np.int64)
+            if not len(self.kept) or (np.diff(self.kept, prepend=-1) < 1).any() or self.kept[-1] >= steps:
+                raise UserError(f"demonstrations: kept are no steps in ascending order; want some of 0 to {steps - 1}")
 
     def _cast(self, name: str, kind: DTypeLike, places: NDArray[np.int64] | None = None) -> None:
         """A field as its type, whichever it was given as; `places` are rows of each episode, None for one of each."""
@@ -195,8 +202,8 @@ class Demonstrations:
 
     @property
     def steps(self) -> int:
-        """n, of all episodes."""
-        return int(self.lengths.sum())
+        """Those that learners see: n, or m."""
+        return int(self.lengths.sum()) if self.kept is None else len(self.kept)
 
     @cached_property
     def _first(self) -> NDArray[np.int64]:
@@ -223,14 +230,27 @@ class Demonstrations:
 
     @cached_property
     def transitions(self) -> Transitions:
-        """All steps."""
+        """All steps that learners see."""
         inside = np.ones(len(self.observations), bool)
         last = self._first[1:] + np.arange(len(self))
         inside[last] = False
         states = np.flatnonzero(inside)
-        ended = np.zeros(self.steps, bool)
+        ended = np.zeros(len(states), bool)
         ended[self._first[1:] - 1] = self.terminated
-        return Transitions(self.observations[states], self.actions, self.observations[states + 1], ended)
+        kept = slice(None) if self.kept is None else self.kept
+        states = states[kept]
+        return Transitions(self.observations[states], self.actions[kept], self.observations[states + 1], ended[kept])
+
+    @property
+    def ages(self) -> NDArray[np.int64]:
+        """Steps of its episode before each of `transitions`."""
+        found = np.concatenate([np.arange(length) for length in self.lengths])
+        return found if self.kept is None else found[self.kept]
+
+    @property
+    def last(self) -> NDArray[np.float32]:
+        """[E, D]: what followed each episode's last action."""
+        return self.observations[self._first[1:] + np.arange(len(self))]
 
     def chosen(self, episodes: Sequence[int] | NDArray[np.int64]) -> Demonstrations:
         """Some episodes, in the order given.
@@ -238,7 +258,12 @@ class Demonstrations:
         Raises:
             UserError: for none.
         """
-        return Demonstrations.from_episodes([self[int(i)] for i in episodes], self.spaces, self.env, self.told)
+        found = Demonstrations.from_episodes([self[int(i)] for i in episodes], self.spaces, self.env, self.told)
+        if self.kept is None:
+            return found
+        bounds = [(int(self._first[i]), int(self._first[i + 1])) for i in episodes]
+        rows = [self.kept[(self.kept >= a) & (self.kept < b)] - a for a, b in bounds]
+        return replace(found, kept=np.concatenate([x + first for x, first in zip(rows, found._first, strict=False)]))
 
     def split(self, share: float, rng: np.random.Generator) -> tuple[Demonstrations, Demonstrations]:
         """(a random share of the episodes, the others): for training and for validation.
@@ -252,20 +277,29 @@ class Demonstrations:
         order = rng.permutation(len(self))
         return self.chosen(order[:first]), self.chosen(order[first:])
 
-    def subsample(self, every: int, rng: np.random.Generator) -> Transitions:
+    def subsample(self, every: int, rng: np.random.Generator) -> Demonstrations:
         """Every k-th step of each episode, from a random one on (Ho and Ermon 2016, section 6): tells methods apart.
 
         Raises:
-            UserError: for k below 1.
+            UserError: for k below 1, and for what is a subsample already.
         """
         if every < 1:
             raise UserError(f"subsample: every is {every}; want 1 or more steps")
+        self.check_whole("subsample")
         starts = rng.integers(0, every, len(self))
         # a short episode gives its last step where the start drawn lies beyond it
         first = self._first[:-1] + np.minimum(starts, self.lengths - 1)
         kept = np.concatenate([np.arange(a, b, every) for a, b in zip(first, self._first[1:], strict=True)])
-        whole = self.transitions
-        return Transitions(whole.states[kept], whole.actions[kept], whole.next_states[kept], whole.terminated[kept])
+        return replace(self, kept=kept)
+
+    def check_whole(self, what: str) -> None:
+        """Refuse a subsample where `what` is of whole episodes.
+
+        Raises:
+            UserError: tells how many steps are left of it.
+        """
+        if self.kept is not None:
+            raise UserError(f"{what} takes whole episodes; of these {self.steps} of {len(self.actions)} steps are kept")
 
     def check_fits(self, spaces: Spaces, env: str) -> None:
         """Refuse an environment that they are not of.
@@ -297,7 +331,8 @@ class Demonstrations:
         with storing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            arrays = {name: getattr(self, name) for name in ARRAYS}
+            names = ARRAYS if self.kept is None else (*ARRAYS, "kept")
+            arrays = {name: getattr(self, name) for name in names}
             np.savez_compressed(file, about=np.frombuffer(to_json(words).encode(), np.uint8), **arrays)
 
     @classmethod
@@ -337,6 +372,7 @@ class Demonstrations:
                 **{name: found[name] for name in ARRAYS},
                 env=str(about.get("env", "")),
                 told=dict(about.get("told", {})),
+                kept=found.get("kept"),
             )
         except UserError as wrong:
             raise UserError(f"{path}: {wrong}") from wrong

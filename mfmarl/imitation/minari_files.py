@@ -74,6 +74,7 @@ def write_minari(demonstrations: Demonstrations, root: Path, name: str) -> Path:
     import minari
     from minari.data_collector import EpisodeBuffer
 
+    demonstrations.check_whole("Minari")
     if (root / name).exists():
         raise UserError(f"{root / name} is there already; choose another name")
     spaces = demonstrations.spaces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import numpy as np
 import pytest
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.absorbing import Ends
+from mfmarl.imitation.airl import AIRLAgent
+from mfmarl.imitation.bc import BCAgent
+from mfmarl.imitation.dagger import DAggerAgent
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations, Episode
+from mfmarl.imitation.gail import GAILAgent
 from mfmarl.imitation.labels import checked_steps
+from mfmarl.imitation.maxent_agent import MaxEntIRLAgent
+from mfmarl.imitation.minari_files import write_minari
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.imitation.tabular_model import expert_occupancy
 
 SPACES = Spaces(2, 3)
 LENGTHS = (4, 1, 6)
@@ -146,3 +155,71 @@ def test_a_recording_that_was_stopped_counts_as_cut_by_time_and_an_end_in_the_la
 def test_labelled_states_that_are_wrong_are_told(states: Any, actions: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         checked_steps(SPACES, states, actions)
+
+
+def test_a_split_has_each_episode_once_and_whole() -> None:
+    whole = shown()
+    one, other = whole.split(2 / 3, np.random.default_rng(0))
+    assert (len(one), len(other)) == (2, 1)
+    found = {int(e.observations[0, 0]): e for part in (one, other) for e in (part[i] for i in range(len(part)))}
+    for i in range(3):
+        for name, value in vars(whole[i]).items():
+            np.testing.assert_array_equal(getattr(found[100 * i], name), value)
+    with pytest.raises(UserError, match="leaves one side empty"):
+        whole.split(0.1, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_a_subsample_is_every_kth_step_of_each_episode_from_a_drawn_one_on(every: int) -> None:
+    found = shown().subsample(every, np.random.default_rng(5))
+    starts = np.random.default_rng(5).integers(0, every, 3)
+    want = [
+        100 * i + t
+        for i, length in enumerate(LENGTHS)
+        for t in range(min(starts[i], length - 1), length, every)
+    ]  # fmt: skip
+    steps, ages = found.transitions, [x % 100 for x in want]
+    assert steps.states[:, 0].tolist() == want
+    assert steps.next_states[:, 0].tolist() == [x + 1 for x in want]
+    assert steps.actions.tolist() == [x % 3 for x in ages]
+    assert steps.terminated.tolist() == [x == 3 for x in want]
+    assert found.ages.tolist() == ages
+    assert found.steps == len(want)
+    assert Ends.of(found) == Ends(11, 1)
+    with pytest.raises(UserError, match=f"takes whole episodes; of these {len(want)} of 11 steps are kept"):
+        found.subsample(2, np.random.default_rng(0))
+
+
+def test_a_subsample_is_stored_and_split_as_one(tmp_path: Path) -> None:
+    found = shown().subsample(2, np.random.default_rng(5))
+    found.to_npz(tmp_path / "some.npz")
+    np.testing.assert_array_equal(
+        Demonstrations.from_npz(tmp_path / "some.npz").transitions.states, found.transitions.states
+    )
+    turned = found.chosen([2, 0]).transitions.states[:, 0]
+    states = found.transitions.states[:, 0]
+    assert turned.tolist() == [*states[states >= 200], *states[states < 100]]
+    with pytest.raises(UserError, match="takes whole episodes"):
+        write_minari(found, tmp_path, "some/steps-v0")
+    with pytest.raises(UserError, match="every is 0"):
+        shown().subsample(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("agent", [BCAgent, GAILAgent, AIRLAgent, DAggerAgent])
+def test_learners_take_a_subsample(agent: Any) -> None:
+    found = shown().subsample(2, np.random.default_rng(5))
+    config = {"state_dim": 2, "action_dim": 3, "hidden_dims": (4,)}
+    assert agent(config, demonstrations=found).counts.demonstrations == found.steps
+
+
+def test_a_subsample_has_the_occupancy_of_the_whole_on_average_and_its_ends() -> None:
+    spaces, rows = Spaces(3, 1), np.eye(3, dtype=np.float32)
+    walk = Episode(rows[[0, 1, 0, 1, 2]], np.zeros(4, np.int64), np.zeros(4), True, False)
+    whole = Demonstrations.from_episodes([walk], spaces)
+    halves = [expert_occupancy(replace(whole, kept=np.array(kept)), 0.5) for kept in ([0, 2], [1, 3])]
+    # steps weigh 1/2, 1/4, 1/8, 1/16, each standing for two; the endless stay in state 2 weighs 1/16 as in the whole
+    np.testing.assert_allclose(halves[0].ravel(), np.array([1.25, 0, 0.0625]) / 1.3125)
+    np.testing.assert_allclose(halves[1].ravel(), np.array([0, 0.625, 0.0625]) / 0.6875)
+    np.testing.assert_allclose(expert_occupancy(whole, 0.5).ravel(), [0.625, 0.3125, 0.0625])
+    agent = MaxEntIRLAgent({"state_dim": 3, "action_dim": 1}, None, replace(whole, kept=np.array([0, 2])))
+    assert agent.train(1).counts.demonstrations == 2
