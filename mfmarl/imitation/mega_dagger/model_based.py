@@ -89,7 +89,8 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
             score=self.score,
             unsafe=self.unsafe,
         )
-        asked = ((plan.uncertainty > own.tau) | plan.unsafe).numpy()
+        # a model that has diverged says NaN, of which nothing is known
+        asked = (~(plan.uncertainty <= own.tau) | plan.unsafe).numpy()
         labels = np.zeros_like(actions)
         if asked.any():
             labels[asked] = self.ask(states[asked])
