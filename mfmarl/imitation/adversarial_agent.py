@@ -43,7 +43,7 @@ from mfmarl.imitation.saved import (
     with_prefix,
     write_agent,
 )
-from mfmarl.imitation.settings import checked
+from mfmarl.imitation.settings import at_least_one, checked
 from mfmarl.imitation.steps import Steps
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -173,11 +173,12 @@ class AdversarialAgent(ABC, Generic[Config]):
             callback: is given each round's row of the history; it may save the agent.
 
         Raises:
-            UserError: where the agent has no environment or no demonstrations, or they do not fit each other.
+            UserError: for fewer than 1, or where the agent has no environment or no demonstrations, or they do not fit.
         """
+        at_least_one(interactions, "interactions")
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
-        rounds = max(1, -(-interactions // self.config.steps_a_round))
+        rounds = -(-interactions // self.config.steps_a_round)
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
             self.demonstrations.check_fits(collector.spaces, str(self.env))

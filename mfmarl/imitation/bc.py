@@ -32,7 +32,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     write_agent,
 )
-from mfmarl.imitation.settings import NetworkConfig, checked
+from mfmarl.imitation.settings import NetworkConfig, at_least_one, checked
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -166,8 +166,7 @@ class BCAgent:
             UserError: for no update or no data, or data that are wrong.
             TrainingFailed: where the loss is not finite.
         """
-        if updates < 1:
-            raise UserError(f"updates is {updates}; want 1 or more")
+        at_least_one(updates, "updates")
         rows, labels = checked_steps(self.spaces, states, expert_actions)
         n, size = len(rows), self.config.batch_size
         if n < size:

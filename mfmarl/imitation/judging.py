@@ -20,6 +20,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.plan import Given, Plan
 from mfmarl.imitation.result import Counts, generator
 from mfmarl.imitation.rollout import episodes
+from mfmarl.imitation.spaces import Spaces
 from mfmarl.registry import JOBS, load
 from mfmarl.seeding import stream
 

@@ -152,7 +152,7 @@ def action_similarity(own: ArrayLike, expert: ArrayLike, spaces: Spaces) -> floa
 
 
 def empirical_laws(states: ArrayLike, actions: ArrayLike, spaces: Spaces) -> Array:
-    """Of each of n states [n, D] with numbered actions [n], the shares of what was done in it and its equals: [n, A]."""
+    """Of each of n states [n, D] with numbered actions [n], shares of what was done in it and equal ones: [n, A]."""
     _, which = np.unique(np.asarray(states), axis=0, return_inverse=True)
     which = which.ravel()
     counts = np.zeros((which.max() + 1, spaces.action_dim))

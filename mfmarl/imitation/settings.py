@@ -69,6 +69,16 @@ def checked(
         raise UserError(one_line(error, where or {}, source or model.__name__, model)) from None
 
 
+def at_least_one(number: int, name: str) -> None:
+    """Of steps or updates that are asked for.
+
+    Raises:
+        UserError: for fewer.
+    """
+    if number < 1:
+        raise UserError(f"{name} is {number}; want 1 or more")
+
+
 def of_spaces(spaces: Spaces) -> dict[str, Any]:
     """The keys of a config that say what is seen and done."""
     return {"state_dim": spaces.state_dim, "action_dim": spaces.action_dim, "low": spaces.low, "high": spaces.high}

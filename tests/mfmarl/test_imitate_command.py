@@ -268,6 +268,10 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         ("imitate bc --env Pendulum-v1 --demonstrations LAKE", "4 actions; Pendulum-v1 has 3 state entries"),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --episodes 9", "--episodes 9: LAKE has 8"),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --expert random", "bc asks no expert"),
+        (
+            "imitate gail --env FrozenLake-v1 --demonstrations LAKE --interactions 0",
+            "interactions is 0; want 1 or more",
+        ),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --interactions 9", "bc plays nothing while it learns"),
         ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --updates 9", "leave out --updates"),
         ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --set polcy_lr=1", "did you mean 'policy_lr'?"),

@@ -279,6 +279,8 @@ def test_wrong_settings(balanced: Demonstrations) -> None:
         GAILAgent(CARTPOLE).update(batch(3, 0), batch(2, 1))
     with pytest.raises(UserError, match=r"needs env=\.\.\. and demonstrations"):
         GAILAgent(CARTPOLE).train(64)
+    with pytest.raises(UserError, match="interactions is -5; want 1 or more"):
+        GAILAgent(CARTPOLE, "CartPole-v1", balanced).train(-5)
     with pytest.raises(UserError, match="Pendulum-v1 has 3 state entries"):
         GAILAgent(CARTPOLE, "Pendulum-v1", balanced).train(64)
 

@@ -68,7 +68,7 @@ def test_what_the_expert_never_varied_is_measured_by_both_sides() -> None:
     assert spread([[0, 1, 5], [2, 1, 5]], [[9, 4, 5], [9, 4, 5]]).tolist() == [1, 1.5, 1]
     tenths = np.full((7, 1), 0.1, np.float32)
     assert spread(tenths, tenths).tolist() == [1]
-    # one expert that stays at 0, and imitators of which one goes to 1: 2 of 3 states apart by 1, in both sides' deviation
+    # an expert that stays at 0, an imitator that once goes to 1: 2 of 3 states are 1 apart, in both sides' deviation
     still, moved = episode([0, 0, 0], [0, 0]), episode([0, 1, 1], [0, 0])
     found = measured([still, moved], [still, still], NUMBERED, 0)
     assert found.diversity == pytest.approx((2 / 3) / math.sqrt(1 / 8 - 1 / 64))

@@ -85,7 +85,7 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole.save(tmp_path)
     again = MEGADAggerAgent.load(tmp_path, env=Walk, expert=expert)
     for agent in (whole, again):
-        agent.train(3 * LENGTH)
+        agent.train(6 * LENGTH)
     assert again.counts == whole.counts
     for one, other in ((again.policy, whole.policy), (again.world.net, whole.world.net)):
         for a, b in zip(one.parameters(), other.parameters(), strict=True):

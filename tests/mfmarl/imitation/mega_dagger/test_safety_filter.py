@@ -139,7 +139,7 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole.save(tmp_path)
     again = SafetyFilterAgent.load(tmp_path, env=Walk, experts=[expert, away], barrier=inside)
     for agent in (whole, again):
-        agent.train(3 * LENGTH)
+        agent.train(6 * LENGTH)
     np.testing.assert_array_equal(whole.scores, again.scores)
     for a, b in zip(whole.policy.parameters(), again.policy.parameters(), strict=True):
         assert torch.equal(a, b)
