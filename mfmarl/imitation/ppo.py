@@ -21,7 +21,7 @@ from mfmarl.seeding import stream
 class PPOConfig(BaseModel):
     """Settings of the policy's learning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     activation: Activation = Field("tanh", description="between the layers")
     anneal: bool = Field(True, description="the learning rate falls to 0 over the interactions planned")

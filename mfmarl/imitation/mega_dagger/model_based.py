@@ -26,7 +26,10 @@ class MEGADAggerConfig(InteractiveConfig):
     """Settings of model-based MEGA-DAgger."""
 
     form: Literal["model_based"] = Field("model_based", description="which of the three methods of this name")
-    tau: float = Field(0.02, ge=0, description="largest u, in variances of the state's change, that is not asked about")
+    tau: float = Field(
+        0.02, ge=0, allow_inf_nan=True,
+        description="largest u, in variances of the state's change, that is not asked about; inf never asks",
+    )  # fmt: skip
     kappa: float = Field(1.0, ge=0, description="what u costs a plan")
     horizon: int = Field(3, ge=1, description="steps of a plan")
     candidates: int = Field(8, ge=1, description="plans of a state")

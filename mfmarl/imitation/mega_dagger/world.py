@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from mfmarl.core.losses import weighted_mean
@@ -40,10 +40,10 @@ def disagreement(means: Tensor) -> Tensor:
 class WorldConfig(BaseModel):
     """Settings of the ensemble of world models."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     members: int = Field(5, ge=2, description="models, each on its own bootstrap of the labelled steps")
-    hidden_dims: tuple[int, ...] = Field((64, 64), description="widths of their hidden layers")
+    hidden_dims: tuple[PositiveInt, ...] = Field((64, 64), description="widths of their hidden layers")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam")
     batch_size: int = Field(64, ge=1, description="steps of one gradient step, the same for all members")
     updates: int = Field(300, ge=1, description="gradient steps after a round")
