@@ -178,6 +178,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         at_least_one(interactions, "interactions")
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
+        self.ppo.batches.forget()
         rounds = -(-interactions // self.config.steps_a_round)
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
@@ -226,11 +227,17 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
+            own, theirs = self.drawn(expert)
             figures = self.update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
         return figures
+
+    def drawn(self, expert: Steps) -> tuple[Steps, Steps]:
+        """As many random steps of one of the rollouts of late and of the expert's."""
+        among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
+        have, of = min((len(among), "steps of a rollout"), (len(expert), "demonstrated steps"))
+        number = self.ppo.batches.size(self.config.discriminator_batch, have, "discriminator_batch", of)
+        own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
+        return own, theirs
 
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""

@@ -173,6 +173,7 @@ class InteractiveAgent(ABC, Generic[Config]):
         if self.env is None:
             raise UserError(f"{type(self).__name__}.train needs env=...")
         history: list[dict[str, Any]] = []
+        self.learner.batches.forget()
         if len(self.states) and not self.learner.counts.updates:
             self.learner.fit(self.states, self.labels, self.config.updates)
             self.counts = self.counts.plus(updates=self.config.updates)

@@ -84,10 +84,7 @@ class AdversarialPPO(PPO):
         agent.past.append(steps)
         expert = self.with_log_prob(self.expert) if agent.discriminator.needs_log_prob else self.expert
         for _ in range(config.discriminator_steps):
-            among = agent.past[int(torch.randint(len(agent.past), (), generator=agent.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=agent.generator)] for x in (among, expert))
-            figures = agent.update(own, theirs)
+            figures = agent.update(*agent.drawn(expert))
         return figures
 
     @torch.no_grad()

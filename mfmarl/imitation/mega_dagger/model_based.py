@@ -67,7 +67,7 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
         """
         super().__init__(checked(MEGADAggerConfig, config), env, expert, demonstrations, seed)
         self.score, self.unsafe = score, unsafe
-        self.world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"))
+        self.world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
         rows = np.empty((0, self.spaces.state_dim), np.float32)
         self.told = (rows, self.labels[:0], rows)
         """States, the expert's actions and what followed them: [m, D], [m] or [m, A], [m, D]."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from mfmarl.core.losses import weighted_mean
+from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.discriminator import Inputs
 from mfmarl.imitation.networks import RunningNorm
 from mfmarl.imitation.result import generator
@@ -78,7 +79,9 @@ class EnsembleWorld:
     (Chua et al. 2018.) A step's bootstrap weights are Poisson(1) draws that stay its own as data come in.
     """
 
-    def __init__(self, spaces: Spaces, config: WorldConfig, seed: int) -> None:
+    def __init__(self, spaces: Spaces, config: WorldConfig, seed: int, batches: Batches | None = None) -> None:
+        """`batches`: of the agent whose models they are."""
+        self.batches = batches or Batches()
         self.spaces, self.config, self.seed = spaces, config, seed
         self.inputs = Inputs(spaces, RunningNorm(spaces.state_dim))
         widths = (spaces.state_dim + spaces.action_dim, *config.hidden_dims, 2 * spaces.state_dim)
@@ -109,7 +112,8 @@ class EnsembleWorld:
         target = (change - self.change[0]) / self.change[1]
         drawn = np.random.default_rng(stream(self.seed, "bootstrap")).poisson(1.0, (n, self.config.members))
         weights = torch.from_numpy(drawn.T.astype(np.float32))
-        size, loss = min(n, self.config.batch_size), torch.zeros(())
+        size = self.batches.size(self.config.batch_size, n, "world.batch_size", "labelled steps")
+        loss = torch.zeros(())
         for _ in range(self.config.updates):
             some = torch.randint(n, (size,), generator=self.generator)
             mean, log_std = self._members(rows[some])
