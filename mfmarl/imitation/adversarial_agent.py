@@ -43,7 +43,7 @@ from mfmarl.imitation.saved import (
     with_prefix,
     write_agent,
 )
-from mfmarl.imitation.settings import checked
+from mfmarl.imitation.settings import at_least_one, checked
 from mfmarl.imitation.steps import Steps
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -175,11 +175,13 @@ class AdversarialAgent(ABC, Generic[Config]):
             callback: is given each round's row of the history; it may save the agent.
 
         Raises:
-            UserError: where the agent has no environment or no demonstrations, or they do not fit each other.
+            UserError: for fewer than 1, or where the agent has no environment or no demonstrations, or they do not fit.
         """
+        at_least_one(interactions, "interactions")
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
-        rounds = max(1, -(-interactions // self.config.steps_a_round))
+        self.ppo.batches.forget()
+        rounds = -(-interactions // self.config.steps_a_round)
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
             self.demonstrations.check_fits(collector.spaces, str(self.env))
@@ -229,11 +231,16 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
-            figures = self.update(own, theirs)
+            figures = self.update(*self.drawn(expert))
         return figures
+
+    def drawn(self, expert: Steps) -> tuple[Steps, Steps]:
+        """As many random steps of one of the rollouts of late and of the expert's."""
+        among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
+        have, of = min((len(among), "steps of a rollout"), (len(expert), "demonstrated steps"))
+        number = self.ppo.batches.size(self.config.discriminator_batch, have, "discriminator_batch", of)
+        own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
+        return own, theirs
 
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""

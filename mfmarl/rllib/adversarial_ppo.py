@@ -86,9 +86,7 @@ class AdversarialPPO(PPO):
         asks = agent.discriminator.needs_log_prob
         expert = self.with_log_prob(self.expert) if asks else self.expert
         for _ in range(config.discriminator_steps):
-            among = agent.past[int(torch.randint(len(agent.past), (), generator=agent.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=agent.generator)] for x in (among, expert))
+            own, theirs = agent.drawn(expert)
             figures = agent.update(self.with_log_prob(own) if asks else own, theirs)
         return figures
 

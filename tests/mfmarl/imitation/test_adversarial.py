@@ -275,15 +275,16 @@ def test_episodes_are_counted_across_rollouts(balanced: Demonstrations) -> None:
 
 
 def test_leaks_are_warned_of_where_nothing_is_done_about_them(balanced: Demonstrations) -> None:
+    enough = CARTPOLE | {"discriminator_batch": 64, "ppo": {"minibatch": 64}}
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
-        GAILAgent(CARTPOLE | {"absorbing": False, "rollout": 128}, "CartPole-v1", balanced).train(512)
+        GAILAgent(enough | {"absorbing": False, "rollout": 128}, "CartPole-v1", balanced).train(512)
     first, last = (str(one.message) for one in told)
     assert "all 2 demonstrations were cut by time" in first
     assert "lengths of episodes alone tell" in last
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        GAILAgent(CARTPOLE, "CartPole-v1", balanced).train(64)
+        GAILAgent(enough, "CartPole-v1", balanced).train(64)
 
 
 def test_wrong_settings(balanced: Demonstrations) -> None:
@@ -293,6 +294,8 @@ def test_wrong_settings(balanced: Demonstrations) -> None:
         GAILAgent(CARTPOLE).update(batch(3, 0), batch(2, 1))
     with pytest.raises(UserError, match=r"needs env=\.\.\. and demonstrations"):
         GAILAgent(CARTPOLE).train(64)
+    with pytest.raises(UserError, match="interactions is -5; want 1 or more"):
+        GAILAgent(CARTPOLE, "CartPole-v1", balanced).train(-5)
     with pytest.raises(UserError, match="Pendulum-v1 has 3 state entries"):
         GAILAgent(CARTPOLE, "Pendulum-v1", balanced).train(64)
 
