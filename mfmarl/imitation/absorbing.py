@@ -27,7 +27,7 @@ class Ends:
     @classmethod
     def of(cls, shown: Demonstrations) -> Ends:
         """Of demonstrations."""
-        return cls(shown.steps, int(shown.terminated.sum()))
+        return cls(int(shown.lengths.sum()), int(shown.terminated.sum()))
 
     def then(self, steps: int, ended: int) -> Ends:
         """After another round of the policy, with what is long ago counting less."""

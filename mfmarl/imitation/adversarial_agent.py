@@ -108,6 +108,8 @@ class AdversarialAgent(ABC, Generic[Config]):
     def update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
         """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares.
 
+        Where the log-probabilities of actions are asked for (AIRL), missing ones are those of the policy of now.
+
         Raises:
             UserError: for sides of unequal size.
         """
@@ -202,9 +204,11 @@ class AdversarialAgent(ABC, Generic[Config]):
         for i in range(len(self.history), rounds):
             act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
             rollout = collector.collect(act, config.rollout)
-            steps = ppo.with_log_prob(Steps.of(rollout))
+            plain = Steps.of(rollout)
+            steps = ppo.with_log_prob(plain)
             self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
-            self.past.append(steps)
+            # without the log-probabilities of then: one logit has one policy, the one of now
+            self.past.append(plain)
             figures = self._tell_apart(expert)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
@@ -227,8 +231,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            own, theirs = self.drawn(expert)
-            figures = self.update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
+            figures = self.update(*self.drawn(expert))
         return figures
 
     def drawn(self, expert: Steps) -> tuple[Steps, Steps]:
@@ -247,6 +250,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             "counts": asdict(self.counts),
             "updates": self.ppo.updates,
             "ends": asdict(self.ends),
+            "expert_ends": asdict(self.expert_ends),
             "ended": self.ended.state(),
             "history": self.history,
         }
@@ -305,6 +309,8 @@ class AdversarialAgent(ABC, Generic[Config]):
             agent.counts, agent.history = Counts(**words["counts"]), words["history"]
             agent.ppo.updates, agent.ends = words["updates"], Ends(**words["ends"])
             agent.ended.restore(words["ended"])
+            if demonstrations is None:
+                agent.expert_ends = Ends(**words["expert_ends"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
         had = agent.counts.demonstrations
@@ -313,11 +319,10 @@ class AdversarialAgent(ABC, Generic[Config]):
         return agent
 
     def _with_log_prob(self, batch: Steps | Transitions) -> Steps:
-        """As tensors; transitions have the log-probabilities of the policy of now, where they are asked for."""
-        if isinstance(batch, Steps):
-            return batch
-        steps = Steps.of(batch)
-        return self.ppo.with_log_prob(steps) if self.discriminator.needs_log_prob else steps
+        """As tensors; steps that have no log-probabilities get those of the policy of now, where they are asked for."""
+        steps = batch if isinstance(batch, Steps) else Steps.of(batch)
+        missing = self.discriminator.needs_log_prob and steps.log_prob is None
+        return self.ppo.with_log_prob(steps) if missing else steps
 
 
 @contextmanager

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.faults import array_of, fault_of
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.files import replacing, storing, to_json
 
@@ -68,11 +69,15 @@ class Demonstrations:
     terminated: NDArray[np.bool_]
     """[E]"""
     truncated: NDArray[np.bool_]
-    """[E]"""
+    """[E]; made true where neither is, as of a recording that was stopped. Both may be: the task ended in the last step
+    that time allowed, and `terminated` is what counts."""
     env: str = ""
     """The environment that they are of, as gymnasium names it."""
     told: dict[str, Any] = field(default_factory=dict)
     """What else is known of where they come from, in words and numbers."""
+    kept: NDArray[np.int64] | None = None
+    """[m], ascending: the steps that learners see, all n where it is None. Lengths and ends stay those of whole
+    episodes, so that leaving steps out looks like no end of the task."""
 
     def __post_init__(self) -> None:
         """Check every episode.
@@ -80,11 +85,12 @@ class Demonstrations:
         Raises:
             UserError: names the first episode that is wrong, its field and its step.
         """
+        self._cast("lengths", np.int64)
         episodes, steps = len(self.lengths), int(self.lengths.sum())
         if not episodes:
             raise UserError("demonstrations hold no episode; record some with `mfmarl demonstrate`")
         if (self.lengths < 1).any():
-            raise UserError(f"demonstrations: episode {int(np.argmin(self.lengths))} has no step")
+            raise UserError(f"demonstrations: episode {int(np.argmax(self.lengths < 1))} has no step")
         wanted: dict[str, tuple[int, ...]] = {
             "observations": (steps + episodes, self.spaces.state_dim),
             "actions": (steps, *self.spaces.action_shape()),
@@ -93,19 +99,35 @@ class Demonstrations:
             "truncated": (episodes,),
         }
         for name, shape in wanted.items():
-            found = getattr(self, name).shape
+            found = np.shape(getattr(self, name))
             if found != shape:
                 raise UserError(
                     f"demonstrations: {name} have shape {found}; want {shape} for {episodes} episodes of {steps} steps "
                     f"with {self.spaces.told()}{self._cut_short(name, found)}"
                 )
-        for name, places in (("observations", self.lengths + 1), ("actions", self.lengths), ("rewards", self.lengths)):
-            values = getattr(self, name)
-            finite = np.isfinite(values).reshape(len(values), -1).all(1)
-            if not finite.all():
-                episode, step = self._place(int(np.argmin(finite)), places)
-                raise UserError(f"demonstrations: episode {episode} has NaN or infinity in {name} at step {step}")
+        self._cast("observations", np.float32, self.lengths + 1)
+        self._cast("actions", action_type(self.spaces), self.lengths)
+        self._cast("rewards", np.float64, self.lengths)
+        self._cast("terminated", np.bool_)
+        self._cast("truncated", np.bool_)
+        object.__setattr__(self, "truncated", self.truncated | ~self.terminated)
         self._check_actions()
+        if self.kept is not None:
+            self._cast("kept", np.int64)
+            if not len(self.kept) or (np.diff(self.kept, prepend=-1) < 1).any() or self.kept[-1] >= steps:
+                raise UserError(f"demonstrations: kept are no steps in ascending order; want some of 0 to {steps - 1}")
+
+    def _cast(self, name: str, kind: DTypeLike, places: NDArray[np.int64] | None = None) -> None:
+        """A field as its type, whichever it was given as; `places` are rows of each episode, None for one of each."""
+        values = array_of(getattr(self, name), f"demonstrations: {name} are")
+        if not values.ndim or (places is None and values.ndim != 1):
+            raise UserError(f"demonstrations: {name} have shape {values.shape}; want (episodes,)")
+        fault = fault_of(values, kind)
+        if fault is not None:
+            episode, step = (fault.row, None) if places is None else self._place(fault.row, places)
+            at = "" if step is None else f" at step {step}"
+            raise UserError(f"demonstrations: episode {episode} has {fault.what} in {name}{at}; want {fault.want}")
+        object.__setattr__(self, name, values.astype(kind, copy=False))
 
     def _cut_short(self, name: str, found: tuple[int, ...]) -> str:
         """Which episode is the first that is not whole, where there are too few rows."""
@@ -146,49 +168,42 @@ class Demonstrations:
         """Of episodes as they were recorded.
 
         Raises:
-            UserError: for no episode, or one whose fields have unequal lengths; names both.
+            UserError: for no episode, or one whose fields have unequal lengths or hold no numbers; names both.
         """
         if not episodes:
             raise UserError("demonstrations hold no episode; record some with `mfmarl demonstrate`")
-        kind = np.float32 if spaces.continuous else np.int64
-        for i, episode in enumerate(episodes):
-            steps = len(episode.actions)
-            for name, found, want in (
-                ("observations", len(episode.observations), steps + 1),
-                ("rewards", len(episode.rewards), steps),
-            ):
-                if found != want:
-                    raise UserError(
-                        f"demonstrations: episode {i} has {steps} actions and {found} {name}; want {want} {name}"
-                    )
-            for name, rows, want_shape in (
-                ("observations", episode.observations, (spaces.state_dim,)),
-                ("actions", episode.actions, spaces.action_shape()),
-            ):
-                if rows.shape[1:] != want_shape:
-                    raise UserError(
-                        f"demonstrations: episode {i} has {name} of shape {rows.shape[1:]}; want {want_shape} "
-                        f"({spaces.told()})"
-                    )
+        rows = [_checked(i, episode, spaces) for i, episode in enumerate(episodes)]
         return cls(
             spaces=spaces,
-            observations=np.concatenate([np.asarray(e.observations, np.float32) for e in episodes]),
-            actions=np.concatenate([np.asarray(e.actions, kind) for e in episodes]),
-            rewards=np.concatenate([np.asarray(e.rewards, np.float64) for e in episodes]),
-            lengths=np.array([len(e.actions) for e in episodes], np.int64),
-            terminated=np.array([e.terminated for e in episodes], bool),
-            truncated=np.array([e.truncated for e in episodes], bool),
+            observations=np.concatenate([e.observations for e in rows]),
+            actions=np.concatenate([e.actions for e in rows]),
+            rewards=np.concatenate([e.rewards for e in rows]),
+            lengths=np.array([len(e.actions) for e in rows], np.int64),
+            terminated=np.array([e.terminated for e in rows], bool),
+            truncated=np.array([e.truncated for e in rows], bool),
             env=env,
             told=dict(told or {}),
         )
+
+    @classmethod
+    def from_minari(cls, folder: Path, most: int | None = None) -> Demonstrations:
+        """The first `most` episodes of a Minari data set that lies in `folder`; all without it.
+
+        Raises:
+            UserError: where there is none, or its episodes are wrong; names the episode and the field.
+            DamagedFile: where Minari cannot read it.
+        """
+        from mfmarl.imitation.minari_files import read_minari
+
+        return read_minari(folder, most)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     @property
     def steps(self) -> int:
-        """n, of all episodes."""
-        return int(self.lengths.sum())
+        """Those that learners see: n, or m."""
+        return int(self.lengths.sum()) if self.kept is None else len(self.kept)
 
     @cached_property
     def _first(self) -> NDArray[np.int64]:
@@ -215,14 +230,27 @@ class Demonstrations:
 
     @cached_property
     def transitions(self) -> Transitions:
-        """All steps."""
+        """All steps that learners see."""
         inside = np.ones(len(self.observations), bool)
         last = self._first[1:] + np.arange(len(self))
         inside[last] = False
         states = np.flatnonzero(inside)
-        ended = np.zeros(self.steps, bool)
+        ended = np.zeros(len(states), bool)
         ended[self._first[1:] - 1] = self.terminated
-        return Transitions(self.observations[states], self.actions, self.observations[states + 1], ended)
+        kept = slice(None) if self.kept is None else self.kept
+        states = states[kept]
+        return Transitions(self.observations[states], self.actions[kept], self.observations[states + 1], ended[kept])
+
+    @property
+    def ages(self) -> NDArray[np.int64]:
+        """Steps of its episode before each of `transitions`."""
+        found = np.concatenate([np.arange(length) for length in self.lengths])
+        return found if self.kept is None else found[self.kept]
+
+    @property
+    def last(self) -> NDArray[np.float32]:
+        """[E, D]: what followed each episode's last action."""
+        return self.observations[self._first[1:] + np.arange(len(self))]
 
     def chosen(self, episodes: Sequence[int] | NDArray[np.int64]) -> Demonstrations:
         """Some episodes, in the order given.
@@ -230,7 +258,12 @@ class Demonstrations:
         Raises:
             UserError: for none.
         """
-        return Demonstrations.from_episodes([self[int(i)] for i in episodes], self.spaces, self.env, self.told)
+        found = Demonstrations.from_episodes([self[int(i)] for i in episodes], self.spaces, self.env, self.told)
+        if self.kept is None:
+            return found
+        bounds = [(int(self._first[i]), int(self._first[i + 1])) for i in episodes]
+        rows = [self.kept[(self.kept >= a) & (self.kept < b)] - a for a, b in bounds]
+        return replace(found, kept=np.concatenate([x + first for x, first in zip(rows, found._first, strict=False)]))
 
     def split(self, share: float, rng: np.random.Generator) -> tuple[Demonstrations, Demonstrations]:
         """(a random share of the episodes, the others): for training and for validation.
@@ -244,20 +277,29 @@ class Demonstrations:
         order = rng.permutation(len(self))
         return self.chosen(order[:first]), self.chosen(order[first:])
 
-    def subsample(self, every: int, rng: np.random.Generator) -> Transitions:
+    def subsample(self, every: int, rng: np.random.Generator) -> Demonstrations:
         """Every k-th step of each episode, from a random one on (Ho and Ermon 2016, section 6): tells methods apart.
 
         Raises:
-            UserError: for k below 1.
+            UserError: for k below 1, and for what is a subsample already.
         """
         if every < 1:
             raise UserError(f"subsample: every is {every}; want 1 or more steps")
+        self.check_whole("subsample")
         starts = rng.integers(0, every, len(self))
         # a short episode gives its last step where the start drawn lies beyond it
         first = self._first[:-1] + np.minimum(starts, self.lengths - 1)
         kept = np.concatenate([np.arange(a, b, every) for a, b in zip(first, self._first[1:], strict=True)])
-        whole = self.transitions
-        return Transitions(whole.states[kept], whole.actions[kept], whole.next_states[kept], whole.terminated[kept])
+        return replace(self, kept=kept)
+
+    def check_whole(self, what: str) -> None:
+        """Refuse a subsample where `what` is of whole episodes.
+
+        Raises:
+            UserError: tells how many steps are left of it.
+        """
+        if self.kept is not None:
+            raise UserError(f"{what} takes whole episodes; of these {self.steps} of {len(self.actions)} steps are kept")
 
     def check_fits(self, spaces: Spaces, env: str) -> None:
         """Refuse an environment that they are not of.
@@ -289,7 +331,8 @@ class Demonstrations:
         with storing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            arrays = {name: getattr(self, name) for name in ARRAYS}
+            names = ARRAYS if self.kept is None else (*ARRAYS, "kept")
+            arrays = {name: getattr(self, name) for name in names}
             np.savez_compressed(file, about=np.frombuffer(to_json(words).encode(), np.uint8), **arrays)
 
     @classmethod
@@ -318,20 +361,18 @@ class Demonstrations:
             raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")
         try:
             if about:
+                if about["schema"] != SCHEMA:
+                    raise UserError(f"has schema {about['schema']}; want {SCHEMA}")
                 low, high = tuple(about["low"]), tuple(about["high"])
                 spaces = Spaces(int(about["state_dim"]), int(about["action_dim"]), low, high)
             elif spaces is None:
                 spaces = _spaces_from(found)
             return cls(
                 spaces=spaces,
-                observations=found["observations"].astype(np.float32),
-                actions=found["actions"].astype(np.float32 if spaces.continuous else np.int64),
-                rewards=found["rewards"].astype(np.float64),
-                lengths=found["lengths"].astype(np.int64),
-                terminated=found["terminated"].astype(bool),
-                truncated=found["truncated"].astype(bool),
+                **{name: found[name] for name in ARRAYS},
                 env=str(about.get("env", "")),
                 told=dict(about.get("told", {})),
+                kept=found.get("kept"),
             )
         except UserError as wrong:
             raise UserError(f"{path}: {wrong}") from wrong
@@ -345,9 +386,45 @@ def _bounds_told(one: Spaces, other: Spaces) -> str:
     return f"; actions go from {one.low} to {one.high} in the one, from {other.low} to {other.high} in the other"
 
 
+def action_type(spaces: Spaces) -> type[np.float32] | type[np.int64]:
+    """Of actions in arrays."""
+    return np.float32 if spaces.continuous else np.int64
+
+
+def _checked(i: int, episode: Episode, spaces: Spaces) -> Episode:
+    """Episode i with its fields as arrays of their types."""
+    where = f"demonstrations: episode {i} has"
+    arrays = {}
+    for name, kind in (("actions", action_type(spaces)), ("observations", np.float32), ("rewards", np.float64)):
+        values = arrays[name] = array_of(getattr(episode, name), f"{where} {name}")
+        shape = {"actions": spaces.action_shape(), "observations": (spaces.state_dim,)}.get(name, ())
+        if not values.ndim or values.shape[1:] != shape:
+            raise UserError(f"{where} {name} of shape {values.shape}; want (steps, *{shape}) ({spaces.told()})")
+        steps = len(arrays["actions"])
+        want = steps + 1 if name == "observations" else steps
+        if len(values) != want:
+            raise UserError(f"{where} {steps} actions and {len(values)} {name}; want {want} {name}")
+        fault = fault_of(values, kind)
+        if fault is not None:
+            raise UserError(f"{where} {fault.what} in {name} at step {fault.row}; want {fault.want}")
+        arrays[name] = values.astype(kind, copy=False)
+    flags = []
+    for name in ("terminated", "truncated"):
+        flag = array_of(getattr(episode, name), f"{where} {name}")
+        if flag.ndim or fault_of(flag[None], np.bool_) is not None:
+            raise UserError(f"{where} {name} {flag.tolist()}; want one flag, true or false, for the whole episode")
+        flags.append(bool(flag))
+    return Episode(**arrays, terminated=flags[0], truncated=flags[1])
+
+
 def _spaces_from(found: dict[str, NDArray[Any]]) -> Spaces:
     """Of arrays alone: actions that are whole are numbered, others have the bounds that they show."""
-    states, actions = found["observations"].shape[-1], found["actions"]
+    for name, ndims in (("observations", (2,)), ("actions", (1, 2))):
+        values = array_of(found[name], f"demonstrations: {name} are")
+        if values.ndim not in ndims or not len(values):
+            want = "(n, width)" if ndims == (2,) else "(n,) or (n, width)"
+            raise UserError(f"demonstrations: {name} have shape {values.shape}; want {want}, n of 1 or more")
+    states, actions = found["observations"].shape[1], found["actions"]
     if actions.ndim == 1 and np.issubdtype(actions.dtype, np.integer):
         return Spaces(states, int(actions.max()) + 1)
     rows = actions.reshape(len(actions), -1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.faults import array_of, fault_of
 from mfmarl.imitation.rollout import Act
 from mfmarl.imitation.spaces import Spaces
 
@@ -18,15 +19,17 @@ def checked_steps(spaces: Spaces, states: ArrayLike, actions: ArrayLike) -> tupl
     Raises:
         UserError: names the field, what it has, and what is wanted.
     """
-    rows = np.asarray(states, np.float32)
-    labels = np.asarray(actions, np.float32 if spaces.continuous else np.int64)
+    rows, labels = array_of(states, "states are"), array_of(actions, "actions are")
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != spaces.state_dim:
         raise UserError(f"states have shape {rows.shape}; want (n, {spaces.state_dim}) with n of 1 or more")
     if labels.shape != (len(rows), *spaces.action_shape()):
         raise UserError(f"actions have shape {labels.shape}; want {(len(rows), *spaces.action_shape())}")
-    for name, values in (("states", rows), ("actions", labels)):
-        if not np.isfinite(values).all():
-            raise UserError(f"{name} have NaN or infinity in row {int(np.argwhere(~np.isfinite(values))[0, 0])}")
+    kind = np.float32 if spaces.continuous else np.int64
+    for name, values, to in (("states", rows, np.float32), ("actions", labels, kind)):
+        fault = fault_of(values, to)
+        if fault is not None:
+            raise UserError(f"{name} have {fault.what} in row {fault.row}; want {fault.want}")
+    rows, labels = rows.astype(np.float32, copy=False), labels.astype(kind, copy=False)
     if not spaces.continuous and (labels.min() < 0 or labels.max() >= spaces.action_dim):
         raise UserError(f"actions go from {labels.min()} to {labels.max()}; want 0 to {spaces.action_dim - 1}")
     return rows, labels

@@ -74,9 +74,8 @@ def process_of(kind: TypeModel) -> Process:
 def seen_features(process: Process, places: NDArray[np.int64], shown: Demonstrations) -> Doubles:
     """[F]: discounted mean features of demonstrations with steps at `places` [n]; an episode's weights sum to 1."""
     steps = process.features[places, shown.actions]
-    age = np.concatenate([np.arange(length) for length in shown.lengths])
     ends = np.repeat(1 - DISCOUNT ** shown.lengths.astype(float), shown.lengths)
-    weights = (1 - DISCOUNT) * DISCOUNT**age / ends
+    weights = (1 - DISCOUNT) * DISCOUNT**shown.ages / ends
     found: Doubles = weights @ steps / len(shown.lengths)
     return found
 
@@ -110,6 +109,7 @@ def recovered(game: TypeGame, shown: Demonstrations) -> tuple[Recovered, Profile
     Raises:
         UserError: for a type whose state is more than a position, and a game without a mean field.
     """
+    shown.check_whole("market_irl")
     reader = expert_of(game)
     if not isinstance(reader, ProfileExpert):
         raise UserError(f"{game.name}: positions are read in markets whose profile is of the mean field")

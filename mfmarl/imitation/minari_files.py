@@ -16,6 +16,8 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
 
+FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
+
 
 def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
     """The first `most` episodes of a data set that lies in `folder`, as Minari stores them: `folder/data/...`.
@@ -27,15 +29,22 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
     import minari
 
     data = folder / "data"
+    found: list[Episode] = []
     if not data.is_dir():
         raise UserError(f"{folder} is no Minari data set: it has no folder data")
     try:
         dataset = minari.MinariDataset(data)
         spaces = Spaces.of(dataset.observation_space, dataset.action_space)
         indices = dataset.episode_indices[:most]
-        found = [_episode(episode) for episode in dataset.iterate_episodes(indices)]
+        for number, episode in enumerate(dataset.iterate_episodes(indices)):
+            found.append(_episode(number, episode))
     except UserError as wrong:
         raise UserError(f"{folder}: {wrong}") from wrong
+    except KeyError as error:
+        absent = next((name for name in FIELDS if f"'{name}'" in str(error)), None)
+        if absent is None:
+            raise DamagedFile(f"{folder} is damaged, or no Minari data set: {error}") from error
+        raise UserError(f"{folder}: episode {len(found)} has no {absent}; want {', '.join(FIELDS)}") from error
     except Exception as error:
         # HDF5, JSON and Minari each have errors of their own for bytes that are none
         raise DamagedFile(f"{folder} is damaged, or no Minari data set: {error}") from error
@@ -46,14 +55,13 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
         raise UserError(f"{folder}: {wrong}") from wrong
 
 
-def _episode(found: Any) -> Episode:
-    return Episode(
-        np.asarray(found.observations, np.float32),
-        np.asarray(found.actions),
-        np.asarray(found.rewards, np.float64),
-        bool(found.terminations[-1]),
-        bool(found.truncations[-1]),
-    )
+def _episode(number: int, found: Any) -> Episode:
+    steps = len(found.actions)
+    for name in ("terminations", "truncations"):
+        if not steps or len(getattr(found, name)) != steps:
+            got = f"{steps} actions and {len(getattr(found, name))} {name}"
+            raise UserError(f"episode {number} has {got}; want as many of each, 1 or more")
+    return Episode(found.observations, found.actions, found.rewards, found.terminations[-1], found.truncations[-1])
 
 
 def write_minari(demonstrations: Demonstrations, root: Path, name: str) -> Path:
@@ -66,6 +74,7 @@ def write_minari(demonstrations: Demonstrations, root: Path, name: str) -> Path:
     import minari
     from minari.data_collector import EpisodeBuffer
 
+    demonstrations.check_whole("Minari")
     if (root / name).exists():
         raise UserError(f"{root / name} is there already; choose another name")
     spaces = demonstrations.spaces

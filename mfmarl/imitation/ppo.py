@@ -103,7 +103,7 @@ class PPO:
         told: list[Tensor] = []
         for epoch in range(config.epochs):
             order = torch.randperm(len(steps), generator=generator)
-            columns = (states, steps.actions, steps.log_prob, advantage, target)
+            columns = (states, steps.actions, steps.known_log_prob, advantage, target)
             for x, action, before, better, worth in zip(
                 *(column[order].split(size) for column in columns), strict=True
             ):

@@ -91,16 +91,15 @@ def expert_occupancy(demonstrations: Demonstrations, discount: float) -> Array:
     """x[S, A] of demonstrations: (1 - discount) sum_t discount^t, a mean over episodes; sums to 1.
 
     What follows the task's end counts as an endless stay, whatever is done there. What follows a truncation is not
-    known: weights of what was seen stand for it.
+    known: weights of what was seen stand for it. Of a subsample each step stands for as many as were left out.
     """
     S, A = demonstrations.spaces.state_dim, demonstrations.spaces.action_dim
     steps, lengths = demonstrations.transitions, demonstrations.lengths
     x = np.zeros((S, A))
-    age = np.concatenate([np.arange(length) for length in lengths])
-    np.add.at(x, (numbers(steps.states), steps.actions), (1 - discount) * discount**age)
-    last = numbers(steps.next_states)[np.cumsum(lengths) - 1]
+    each = lengths.sum() / demonstrations.steps
+    np.add.at(x, (numbers(steps.states), steps.actions), each * (1 - discount) * discount**demonstrations.ages)
     over = demonstrations.terminated
-    np.add.at(x, last[over], (discount ** lengths[over])[:, None] / A)
+    np.add.at(x, numbers(demonstrations.last)[over], (discount ** lengths[over])[:, None] / A)
     total: Array = x / x.sum()
     return total
 

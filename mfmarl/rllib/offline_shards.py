@@ -70,7 +70,8 @@ def write_shards(episodes: Iterable[Episode], spaces: Spaces, folder: Path, env:
 
 
 def shards_of(demonstrations: Demonstrations, folder: Path, size: int = 100) -> Shards:
-    """Write demonstrations that are in memory; raises as `write_shards` does."""
+    """Write demonstrations that are in memory; raises as `write_shards` does, and for a subsample."""
+    demonstrations.check_whole("shards_of")
     every = (demonstrations[i] for i in range(len(demonstrations)))
     return write_shards(every, demonstrations.spaces, folder, demonstrations.env, size)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.demonstrations import Demonstrations
@@ -194,6 +195,19 @@ def test_rewards_are_above_that_of_the_absorbing_state(method: Method, balanced:
     torch.testing.assert_close(on.reward(steps), reward_of(logit + in_task, form) - reward_of(after, form))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_loaded_agent_pays_the_same_without_its_demonstrations(
+    method: Method, balanced: Demonstrations, tmp_path: Path
+) -> None:
+    agent = method(CARTPOLE, "CartPole-v1", balanced)
+    agent.train(64)
+    agent.save(tmp_path)
+    assert agent.absorbing is not None, "the policy ended, so that it matters how often the expert did"
+    loaded = method.load(tmp_path)
+    assert loaded.expert_ends == Ends(1000, 0)
+    assert torch.equal(loaded.reward(balanced.transitions), agent.reward(balanced.transitions))
+
+
 def test_where_nothing_ends_no_absorbing_state_is_spoken_of(hanging: Demonstrations) -> None:
     agent = GAILAgent(PENDULUM, "Pendulum-v1", hanging)
     agent.train(64)
@@ -214,7 +228,7 @@ def test_airl_of_the_next_state_and_its_end() -> None:
 def test_airl_reward_is_f_less_log_pi() -> None:
     agent = AIRLAgent(CARTPOLE | {"absorbing": False})
     steps = batch(8, 0)
-    likelier = Steps(**steps.tensors() | {"log_prob": steps.log_prob + 0.5})
+    likelier = Steps(**steps.tensors() | {"log_prob": steps.known_log_prob + 0.5})
     torch.testing.assert_close(agent.reward(steps) - agent.reward(likelier), torch.full((8,), 0.5))
 
 

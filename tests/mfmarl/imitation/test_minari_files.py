@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations
 from mfmarl.imitation.minari_files import read_minari, write_minari
+from mfmarl.imitation.plan import digest
 from mfmarl.imitation.rollout import Act, episodes, spaces_of
 
 RULES: dict[str, Act] = {
@@ -27,6 +29,8 @@ def test_there_and_back(env: str, tmp_path: Path) -> None:
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(found, name), getattr(recorded, name))
     assert len(read_minari(folder, most=2)) == 2
+    assert digest(Demonstrations.from_minari(folder)) == digest(found)
+    assert len(Demonstrations.from_minari(folder, most=2)) == 2
     with pytest.raises(UserError, match="is there already"):
         write_minari(recorded, tmp_path, folder.relative_to(tmp_path).as_posix())
 
@@ -34,3 +38,19 @@ def test_there_and_back(env: str, tmp_path: Path) -> None:
 def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no Minari data set"):
         read_minari(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["actions", "terminations", "rewards"])
+def test_an_episode_without_a_field_is_told_by_number_and_field(name: str, tmp_path: Path) -> None:
+    recorded = Demonstrations.from_episodes(
+        episodes("CartPole-v1", RULES["CartPole-v1"], 3, 0), spaces_of("CartPole-v1"), "CartPole-v1"
+    )
+    folder = write_minari(recorded, tmp_path, "cartpole/rule-v0")
+    with h5py.File(folder / "data" / "main_data.hdf5", "a") as file:
+        del file[f"episode_1/{name}"]
+    with pytest.raises(UserError, match=f"cartpole/rule-v0: episode 1 has no {name}"):
+        read_minari(folder)
+    with h5py.File(folder / "data" / "main_data.hdf5", "a") as file:
+        file[f"episode_1/{name}"] = np.zeros(0)
+    with pytest.raises(UserError, match=f"episode 1 has .*{name}"):
+        read_minari(folder)
