@@ -11,14 +11,24 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
-from mfmarl.imitation import AIRLAgent, BCAgent, DAggerAgent, GAILAgent, MEGADAggerAgent
-from mfmarl.imitation.demonstrations import Demonstrations
+from mfmarl.imitation import (
+    AIRLAgent,
+    BCAgent,
+    DAggerAgent,
+    GAILAgent,
+    MaxEntIRLAgent,
+    MEGADAggerAgent,
+    MultiExpertAgent,
+    SafetyFilterAgent,
+)
+from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.maxent_irl import feature_expectation, maxent_irl, state_features
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.rollout import episodes, spaces_of
 from mfmarl.imitation.soft_values import occupancy, soft_values
+from mfmarl.imitation.spaces import Spaces
 from tests.mfmarl.imitation.test_tabular_airl import GAMMA, REWARD, RING, START
-from tests.mfmarl.imitation.walk import LENGTH, Walk, expert
+from tests.mfmarl.imitation.walk import LENGTH, Walk, expert, margin
 
 SEEDS = range(10)
 STILL = 1e-12
@@ -72,6 +82,19 @@ def mega_dagger(seed: int, rate: float) -> Pair:
     return around(agent.policy, lambda: agent.train(_few(5, rate) * LENGTH), seed)
 
 
+def multi_expert(seed: int, rate: float) -> Pair:
+    experts = [lambda states: 1 - expert(states), expert]
+    agent = MultiExpertAgent({**ASKING, "learning_rate": rate}, Walk, experts, seed=seed)
+    # a round: an episode of each expert, and one that is labelled
+    return around(agent.policy, lambda: agent.train(_few(5, rate) * 3 * LENGTH), seed)
+
+
+def safety_filter(seed: int, rate: float) -> Pair:
+    config = {**ASKING, "learning_rate": rate, "takeover": 2.0, "release": 2.0, "slack": 0.5}
+    agent = SafetyFilterAgent(config, Walk, [expert], seed=seed, barrier=margin)
+    return around(agent.policy, lambda: agent.train(_few(5, rate) * LENGTH), seed)
+
+
 def gail(seed: int, rate: float) -> Pair:
     agent = GAILAgent({**TOLD_APART, "policy_lr": rate}, Walk, shown(seed), seed)
     return around(agent.policy, lambda: agent.train(_few(8, rate) * agent.config.steps_a_round), seed)
@@ -98,13 +121,37 @@ def maxent_irl_on_the_ring(seed: int, rate: float) -> Pair:
     return before, after
 
 
+def maxent_irl_agent_on_the_ring(seed: int, rate: float) -> Pair:
+    """Of 8 sampled episodes of its expert; exact returns. With a tolerance that all meets no step is taken."""
+    rng, pi, played = np.random.default_rng(seed), soft_values(RING, REWARD, GAMMA).pi, []
+    for _ in range(8):
+        states, actions = [int(rng.choice(4, p=START))], []
+        for _ in range(30):
+            actions.append(int(rng.choice(2, p=pi[states[-1]])))
+            states.append(int(rng.choice(4, p=RING[states[-1], actions[-1]])))
+        played.append(Episode(np.eye(4, dtype=np.float32)[states], np.array(actions), np.zeros(30), False, True))
+    config = {"state_dim": 4, "action_dim": 2, "discount": GAMMA, "tol": 1e-5 if rate > STILL else 1e3}
+    given = Demonstrations.from_episodes(played, Spaces(4, 2))
+    agent = MaxEntIRLAgent(config, None, given, seed, transitions=RING, start=START)
+
+    def exact() -> float:
+        return float(occupancy(RING, agent.policy.log_pi.exp().numpy(), START, GAMMA).sum(1) @ REWARD)
+
+    before = exact()
+    agent.train(20)
+    return before, exact()
+
+
 METHODS: dict[str, tuple[Callable[[int, float], Pair], float]] = {
     "BC": (bc, 1e-2),
     "DAgger": (dagger, 1e-2),
     "MEGA-DAgger": (mega_dagger, 1e-2),
+    "MultiExpert": (multi_expert, 1e-2),
+    "SafetyFilter": (safety_filter, 1e-2),
     "GAIL": (gail, 1e-2),
     "AIRL": (airl, 1e-2),
     "MaxEnt IRL": (maxent_irl_on_the_ring, 1.0),
+    "MaxEntIRLAgent": (maxent_irl_agent_on_the_ring, 1.0),
 }
 
 
