@@ -18,6 +18,7 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
+from mfmarl.imitation.batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
     Discriminator,
@@ -109,8 +110,15 @@ class AdversarialAgent(ABC, Generic[Config]):
         """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares.
 
         Raises:
-            UserError: for sides of unequal size.
+            UserError: for sides of unequal size, and batches that are wrong; names the side, the field and the row.
         """
+        spaces = self.config.spaces
+        return self._update(
+            checked_batch(spaces, policy_batch, "policy_batch"), checked_batch(spaces, expert_batch, "expert_batch")
+        )
+
+    def _update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
+        """Of batches that are right."""
         config, discriminator = self.config, self.discriminator
         policy, expert = self._with_log_prob(policy_batch), self._with_log_prob(expert_batch)
         if len(policy) != len(expert) or not len(policy):
@@ -228,7 +236,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
             number = min(config.discriminator_batch, len(among), len(expert))
             own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
-            figures = self.update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
+            figures = self._update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
         return figures
 
     def words(self) -> dict[str, Any]:

@@ -250,7 +250,8 @@ class Demonstrations:
     @property
     def last(self) -> NDArray[np.float32]:
         """[E, D]: what followed each episode's last action."""
-        return self.observations[self._first[1:] + np.arange(len(self))]
+        found: NDArray[np.float32] = self.observations[self._first[1:] + np.arange(len(self))]
+        return found
 
     def chosen(self, episodes: Sequence[int] | NDArray[np.int64]) -> Demonstrations:
         """Some episodes, in the order given.
