@@ -18,7 +18,7 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
-from mfmarl.imitation.batches import checked_batch
+from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
     Discriminator,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mfmarl.core.losses import weighted_mean
 from mfmarl.errors import TrainingFailed, UserError
-from mfmarl.imitation.batches import checked_weights
+from mfmarl.imitation.checked_batches import checked_weights
 from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.ensemble import Ensemble

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mfmarl.core.laws import Categorical
 from mfmarl.errors import UserError
-from mfmarl.imitation.batches import checked_batch
+from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result

@@ -10,8 +10,8 @@ import torch
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.airl import AIRLAgent
-from mfmarl.imitation.batches import checked_batch
 from mfmarl.imitation.bc import BCAgent
+from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Transitions
 from mfmarl.imitation.gail import GAILAgent
 from mfmarl.imitation.maxent_agent import MaxEntIRLAgent
