@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,8 @@ EXPERT, RANDOM = "expert", "random"
 """Reference levels; random is also the expert of a survival probe: what a method makes of
 demonstrations of random play."""
 COUNTS = ("demonstrations", "interactions", "queries", "updates")
+BUDGETS = ("interactions", "updates")
+"""What an imitation is planned to use up."""
 NEEDED = (*COUNTS, "acting", "episode", "return")
 """Columns of evaluations."""
 
@@ -61,6 +62,12 @@ class Record(BaseModel):
     complete: bool
     metrics: dict[str, Spread | None]
     expert_return: Spread | None = None
+    planned: dict[str, Any] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What makes it another method than one by the same agent: its configuration and its budget."""
+        return self.config | {name: self.planned[name] for name in BUDGETS if name in self.planned}
 
     @property
     def shown(self) -> int:
@@ -227,7 +234,7 @@ def load_imitations(folders: Sequence[Path]) -> tuple[dict[str, Imitations], lis
 
 def _names(records: Sequence[Record]) -> list[str]:
     """The method, and the settings in which its runs differ, as in `dagger beta=linear`."""
-    flat = [flattened(record.config) for record in records]
+    flat = [flattened(record.settings) for record in records]
     told = []
     for record, mine in zip(records, flat, strict=True):
         alike = [other for one, other in zip(records, flat, strict=True) if one.method == record.method]
@@ -245,7 +252,9 @@ def _with_shown(names: Sequence[str], shown: Sequence[int]) -> list[str]:
 
 
 def _check_unique(runs: Sequence[Imitation], labels: Sequence[str]) -> None:
-    seen = Counter((label, run.record.seed) for label, run in zip(labels, runs, strict=True))
-    for (label, seed), count in seen.items():
-        if count > 1:
-            raise BadRun(f"{count} imitations by {label} have seed {seed}; give one per method and seed")
+    met: dict[tuple[str, int], Path] = {}
+    for label, run in zip(labels, runs, strict=True):
+        key = label, run.record.seed
+        if key in met:
+            raise BadRun(f"{met[key]} and {run.folder} are both {label} with seed {key[1]}; give one of each seed")
+        met[key] = run.folder

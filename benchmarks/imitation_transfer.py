@@ -105,7 +105,7 @@ def every_step() -> Steps:
     """Each action in each state, S A rows; what follows is not looked at."""
     states = torch.eye(STATES).repeat_interleave(ACTIONS, 0)
     ends = torch.zeros(STATES * ACTIONS, dtype=torch.bool)
-    return Steps(states, torch.arange(ACTIONS).repeat(STATES), states, ends, torch.zeros(len(states)), ends)
+    return Steps(states, torch.arange(ACTIONS).repeat(STATES), states, ends, torch.zeros(len(states)))
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from mfmarl.imitation.saved import (
     with_prefix,
     write_agent,
 )
-from mfmarl.imitation.settings import checked
+from mfmarl.imitation.settings import at_least_one, checked
 from mfmarl.imitation.steps import Steps
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -108,6 +108,8 @@ class AdversarialAgent(ABC, Generic[Config]):
 
     def update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
         """One gradient step of the discriminator on as many steps of each side; figures of it, in nats and shares.
+
+        Where the log-probabilities of actions are asked for (AIRL), missing ones are those of the policy of now.
 
         Raises:
             UserError: for sides of unequal size, and batches that are wrong; names the side, the field and the row.
@@ -181,11 +183,13 @@ class AdversarialAgent(ABC, Generic[Config]):
             callback: is given each round's row of the history; it may save the agent.
 
         Raises:
-            UserError: where the agent has no environment or no demonstrations, or they do not fit each other.
+            UserError: for fewer than 1, or where the agent has no environment or no demonstrations, or they do not fit.
         """
+        at_least_one(interactions, "interactions")
         if self.env is None or self.demonstrations is None:
             raise UserError(f"{type(self).__name__}.train needs env=... and demonstrations=...")
-        rounds = max(1, -(-interactions // self.config.steps_a_round))
+        self.ppo.batches.forget()
+        rounds = -(-interactions // self.config.steps_a_round)
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play"))
         try:
             self.demonstrations.check_fits(collector.spaces, str(self.env))
@@ -208,9 +212,11 @@ class AdversarialAgent(ABC, Generic[Config]):
         for i in range(len(self.history), rounds):
             act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
             rollout = collector.collect(act, config.rollout)
-            steps = ppo.with_log_prob(Steps.of(rollout))
+            plain = Steps.of(rollout)
+            steps = ppo.with_log_prob(plain)
             self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
-            self.past.append(steps)
+            # without the log-probabilities of then: one logit has one policy, the one of now
+            self.past.append(plain)
             figures = self._tell_apart(expert)
             before = ppo.updates
             figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
@@ -233,11 +239,16 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
-            figures = self._update(own, self.ppo.with_log_prob(theirs) if self.discriminator.needs_log_prob else theirs)
+            figures = self._update(*self.drawn(expert))
         return figures
+
+    def drawn(self, expert: Steps) -> tuple[Steps, Steps]:
+        """As many random steps of one of the rollouts of late and of the expert's."""
+        among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
+        have, of = min((len(among), "steps of a rollout"), (len(expert), "demonstrated steps"))
+        number = self.ppo.batches.size(self.config.discriminator_batch, have, "discriminator_batch", of)
+        own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
+        return own, theirs
 
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""
@@ -247,6 +258,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             "counts": asdict(self.counts),
             "updates": self.ppo.updates,
             "ends": asdict(self.ends),
+            "expert_ends": asdict(self.expert_ends),
             "ended": self.ended.state(),
             "history": self.history,
         }
@@ -305,6 +317,8 @@ class AdversarialAgent(ABC, Generic[Config]):
             agent.counts, agent.history = Counts(**words["counts"]), words["history"]
             agent.ppo.updates, agent.ends = words["updates"], Ends(**words["ends"])
             agent.ended.restore(words["ended"])
+            if demonstrations is None:
+                agent.expert_ends = Ends(**words["expert_ends"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
         had = agent.counts.demonstrations
@@ -313,11 +327,10 @@ class AdversarialAgent(ABC, Generic[Config]):
         return agent
 
     def _with_log_prob(self, batch: Steps | Transitions) -> Steps:
-        """As tensors; transitions have the log-probabilities of the policy of now, where they are asked for."""
-        if isinstance(batch, Steps):
-            return batch
-        steps = Steps.of(batch)
-        return self.ppo.with_log_prob(steps) if self.discriminator.needs_log_prob else steps
+        """As tensors; steps that have no log-probabilities get those of the policy of now, where they are asked for."""
+        steps = batch if isinstance(batch, Steps) else Steps.of(batch)
+        missing = self.discriminator.needs_log_prob and steps.log_prob is None
+        return self.ppo.with_log_prob(steps) if missing else steps
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class ShapedReward(Discriminator):
 
     def logit(self, rows: Tensor, steps: Steps) -> Tensor:
         """f - log pi: [n]"""
-        logit: Tensor = self(rows) - steps.log_prob
+        logit: Tensor = self(rows) - steps.known_log_prob
         return logit
 
     @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from mfmarl.core.losses import weighted_mean
 from mfmarl.errors import TrainingFailed, UserError
+from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.checked_batches import checked_weights
 from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
@@ -33,7 +33,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     write_agent,
 )
-from mfmarl.imitation.settings import NetworkConfig, checked
+from mfmarl.imitation.settings import NetworkConfig, at_least_one, checked
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -106,6 +106,7 @@ class BCAgent:
         self.fitting = Fitting(0, 0)
         self.pass_began = self.generator.get_state()
         """The generator before the order of the pass that is under way was drawn."""
+        self.batches = Batches()
         self.counts = Counts(demonstrations=0 if self.steps is None else len(self.steps.states))
         self.policy.eval()
         if self.steps is not None:
@@ -167,13 +168,10 @@ class BCAgent:
             UserError: for no update or no data, or data that are wrong.
             TrainingFailed: where the loss is not finite.
         """
-        if updates < 1:
-            raise UserError(f"updates is {updates}; want 1 or more")
+        at_least_one(updates, "updates")
         rows, labels = checked_steps(self.spaces, states, expert_actions)
-        n, size = len(rows), self.config.batch_size
-        if n < size:
-            warnings.warn(f"{n} labelled steps are fewer than batch_size {size}; batches have {n}", stacklevel=2)
-            size = n
+        n = len(rows)
+        size = self.batches.size(self.config.batch_size, n, "batch_size", "labelled steps")
         with torch.no_grad():
             normal = self.actors[0].norm(torch.from_numpy(rows))
         actions = torch.from_numpy(labels)
@@ -247,6 +245,7 @@ class BCAgent:
         """
         if self.steps is None:
             raise UserError("BCAgent.train needs demonstrations=...")
+        self.batches.forget()
         history = self.fit(self.steps.states, self.steps.actions, updates, callback)
         return Result(self.policy, history, self.counts)
 

@@ -21,6 +21,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
 from mfmarl.imitation.saved import read_agent, write_agent
+from mfmarl.imitation.settings import at_least_one
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
@@ -163,20 +164,22 @@ class InteractiveAgent(ABC, Generic[Config]):
         return {"loss": history[-1]["loss"], "labelled": float(len(self.states))}
 
     def train(self, interactions: int, callback: Callable[[dict[str, Any]], None] | None = None) -> Result:
-        """Play and learn for so many steps of the environment; the last round is cut there.
+        """Play and learn until there were so many steps of the environment in all; the last round is cut there.
 
         Raises:
-            UserError: where the agent has no environment or no expert, or they do not fit it.
+            UserError: for fewer than 1, or where the agent has no environment or no expert, or they do not fit it.
         """
+        at_least_one(interactions, "interactions")
         if self.env is None:
             raise UserError(f"{type(self).__name__}.train needs env=...")
         history: list[dict[str, Any]] = []
-        end = self.counts.interactions + interactions
+        self.learner.batches.forget()
         if len(self.states) and not self.learner.counts.updates:
             self.learner.fit(self.states, self.labels, self.config.updates)
-        while self.counts.interactions < end:
+            self.counts = self.counts.plus(updates=self.config.updates)
+        while self.counts.interactions < interactions:
             asked = self.counts.queries
-            steps = self._play(end - self.counts.interactions)
+            steps = self._play(interactions - self.counts.interactions)
             self.counts = self.counts.plus(interactions=len(steps.states))
             figures = self.learn(steps)
             self.rounds += 1

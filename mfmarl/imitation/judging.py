@@ -8,16 +8,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from mfmarl.imitation.demonstrations import Demonstrations, Episode
+from mfmarl.core.laws import Categorical
+from mfmarl.imitation.demonstrations import Demonstrations, Episode, Transitions
 from mfmarl.imitation.environments import threshold_of
-from mfmarl.imitation.metrics import action_similarity, measured
+from mfmarl.imitation.metrics import action_similarity, empirical_laws, measured
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.plan import Given, Plan
 from mfmarl.imitation.result import Counts, generator
 from mfmarl.imitation.rollout import episodes
+from mfmarl.imitation.spaces import Spaces
 from mfmarl.registry import JOBS, load
 from mfmarl.seeding import stream
 
@@ -85,8 +88,7 @@ def metrics(plan: Plan, given: Given, policy: Policy, last: Judged) -> dict[str,
     returns = {kind: [one.rewards.sum() for one in some] for kind, some in last.shown.items()}
     good = int((found.returns >= least).sum())
     wilson = stats.binomtest(good, len(own)).proportion_ci(method="wilson")
-    steps = expert.transitions
-    similar = action_similarity(policy.act(steps.states), steps.actions, given.spaces)
+    similar = similarity(policy, expert.transitions, given.spaces)
     return {
         "metrics": {
             "return_mode": mean_of(returns["mode"]),
@@ -102,6 +104,20 @@ def metrics(plan: Plan, given: Given, policy: Policy, last: Judged) -> dict[str,
         "expert_return": mean_of(expert.returns),
         "success_return": {"least": least, "is": "the expert's worst" if threshold is None else "gymnasium's"},
     }
+
+
+def similarity(policy: Policy, steps: Transitions, spaces: Spaces) -> float:
+    """Of a policy's actions and the expert's in the expert's states: likeliest ones where they are continuous.
+
+    Numbered actions by their laws, the expert's as its shares in equal states: a policy that mixes as the expert does
+    is then no further from it than the expert is itself.
+    """
+    if spaces.continuous:
+        return action_similarity(policy.act(steps.states), steps.actions, spaces)
+    with torch.no_grad():
+        law = policy.law(torch.from_numpy(steps.states))
+    assert isinstance(law, Categorical)
+    return action_similarity(law.probs.numpy(), empirical_laws(steps.states, steps.actions, spaces), spaces)
 
 
 def mean_of(values: ArrayLike) -> Figure:

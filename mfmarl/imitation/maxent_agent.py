@@ -27,7 +27,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Collector, MakeEnv
 from mfmarl.imitation.saved import read_agent, write_agent
-from mfmarl.imitation.settings import SpacesConfig, checked
+from mfmarl.imitation.settings import SpacesConfig, at_least_one, checked
 from mfmarl.imitation.soft_values import Array, occupancy, soft_values
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
@@ -165,8 +165,9 @@ class MaxEntIRLAgent:
             callback: is given each update's row of the history; it may save the agent.
 
         Raises:
-            UserError: where the agent has no demonstrations.
+            UserError: for fewer than 1, or where the agent has no demonstrations.
         """
+        at_least_one(updates, "updates")
         if self.demonstrations is None:
             raise UserError("MaxEntIRLAgent.train needs demonstrations=...")
         figures = {} if self.model is not None else self._count(interactions)

@@ -31,7 +31,7 @@ class Metrics:
     success: float | None
     """Share of episodes whose return is at least what was asked for; None where nothing was."""
     mmd: float
-    """Of state-action occupancies, states in the expert's standard deviations."""
+    """Of state-action occupancies, states in the expert's standard deviations (`spread`)."""
     wasserstein: float
     """Likewise, sliced."""
     visitation: float
@@ -52,7 +52,7 @@ def measured(
     rng = np.random.default_rng(seed)
     returns = np.array([e.rewards.sum() for e in own])
     states, theirs = (np.concatenate([e.observations[:-1] for e in some]) for some in (own, expert))
-    scale = theirs.std(0, dtype=float) + 1e-8
+    scale = spread(theirs, states)
     one, other = (_some(occupancy_rows(some, spaces, scale), rng) for some in (own, expert))
     return Metrics(
         returns=returns,
@@ -63,6 +63,18 @@ def measured(
         diversity=diversity(own, scale),
         expert_diversity=diversity(expert, scale),
     )
+
+
+def spread(expert: ArrayLike, own: ArrayLike) -> Array:
+    """[D], that states are measured in: the standard deviation of the expert's [n, D].
+
+    Where an entry of the expert's never varies it is that of both sides' states together, and 1 where that is 0 too.
+    """
+    theirs = np.asarray(expert, float)
+    both = np.concatenate([theirs, np.asarray(own, float)])
+    # rounding gives a constant a tiny deviation, its range is 0
+    found = np.where(np.ptp(theirs, axis=0) > 0, theirs.std(0), both.std(0))
+    return np.where(np.ptp(both, axis=0) > 0, found, 1.0)
 
 
 def occupancy_rows(episodes: Sequence[Episode], spaces: Spaces, scale: ArrayLike) -> Array:
@@ -137,6 +149,16 @@ def action_similarity(own: ArrayLike, expert: ArrayLike, spaces: Spaces) -> floa
     sides = [np.asarray(side) for side in (own, expert)]
     laws = [np.eye(spaces.action_dim)[side] if side.ndim == 1 else side for side in sides]
     return float(1 - 0.5 * np.abs(laws[0] - laws[1]).sum(-1).mean())
+
+
+def empirical_laws(states: ArrayLike, actions: ArrayLike, spaces: Spaces) -> Array:
+    """Of each of n states [n, D] with numbered actions [n], shares of what was done in it and equal ones: [n, A]."""
+    _, which = np.unique(np.asarray(states), axis=0, return_inverse=True)
+    which = which.ravel()
+    counts = np.zeros((which.max() + 1, spaces.action_dim))
+    np.add.at(counts, (which, np.asarray(actions)), 1.0)
+    shares: Array = counts / counts.sum(1, keepdims=True)
+    return shares[which]
 
 
 def diversity(episodes: Sequence[Episode], scale: ArrayLike) -> float:

@@ -18,7 +18,7 @@ from mfmarl.imitation.expert_names import expert_of
 from mfmarl.imitation.imported import function_named
 from mfmarl.imitation.recording import read_demonstrations
 from mfmarl.imitation.rollout import Act, spaces_of
-from mfmarl.imitation.settings import checked, of_spaces
+from mfmarl.imitation.settings import at_least_one, checked, of_spaces
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.registry import IMITATION, load, suggestion
 from mfmarl.seeding import stream
@@ -132,6 +132,7 @@ def plan_of(
         settings.where,
         str(config or "imitate"),
     )
+    at_least_one(plan.total, "updates" if method in BY_UPDATES else "interactions")
     shown = given_of(plan).demonstrations
     return plan if shown is None else plan.model_copy(update={"sha256": digest(shown)})
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mfmarl.core.policy_gradient import clipped_surrogate, kl_estimate, value_loss
 from mfmarl.core.vtrace import VTrace, vtrace
+from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.networks import Activation, Actor, Critic
 from mfmarl.imitation.rollout import Rollout
 from mfmarl.imitation.spaces import Spaces
@@ -21,7 +22,7 @@ from mfmarl.seeding import stream
 class PPOConfig(BaseModel):
     """Settings of the policy's learning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     activation: Activation = Field("tanh", description="between the layers")
     anneal: bool = Field(True, description="the learning rate falls to 0 over the interactions planned")
@@ -70,6 +71,7 @@ class PPO:
         self.critic = Critic(self.actor.norm, hidden, stream(seed, "critic"), activation=config.activation)
         self.parameters = [*self.actor.parameters(), *self.critic.net.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, policy_lr, eps=1e-5, fused=True)
+        self.batches = Batches()
         self.updates = 0
         """Gradient steps so far."""
 
@@ -97,12 +99,13 @@ class PPO:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         for group in self.optimiser.param_groups:
             group["lr"] = self.policy_lr * ((1.0 - progress) if config.anneal else 1.0)
+        size = self.batches.size(config.minibatch, len(steps), "ppo.minibatch", "steps of a rollout")
         told: list[Tensor] = []
         for epoch in range(config.epochs):
             order = torch.randperm(len(steps), generator=generator)
-            columns = (states, steps.actions, steps.log_prob, advantage, target)
+            columns = (states, steps.actions, steps.known_log_prob, advantage, target)
             for x, action, before, better, worth in zip(
-                *(column[order].split(config.minibatch) for column in columns), strict=True
+                *(column[order].split(size) for column in columns), strict=True
             ):
                 law = self.actor.law_of(x)
                 log_ratio = law.log_prob(action) - before

@@ -123,10 +123,8 @@ class _Work:
             agent.train(plan.updates, self.after_round)
         elif plan.method == "maxent_irl":
             agent.train(plan.updates, plan.interactions, self.after_round)
-        elif plan.method in BY_DEMONSTRATIONS:
+        elif plan.method in BY_DEMONSTRATIONS or done < plan.total:
             agent.train(plan.interactions, self.after_round)
-        elif done < plan.total:
-            agent.train(plan.interactions - done, self.after_round)
 
     def after_round(self, row: Row) -> None:
         """Note a round, judge the policy where that is due, and save."""

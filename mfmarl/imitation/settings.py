@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.spaces import Spaces
@@ -15,7 +15,7 @@ from mfmarl.model_text import one_line
 class SpacesConfig(BaseModel):
     """What is seen and done, in keys of a mapping."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     state_dim: int = Field(ge=1, description="entries of a state")
     action_dim: int = Field(ge=1, description="number of actions, or entries of a continuous one")
@@ -41,7 +41,7 @@ class SpacesConfig(BaseModel):
 class NetworkConfig(SpacesConfig):
     """And how wide networks are."""
 
-    hidden_dims: tuple[int, ...] = Field((256, 256), description="widths of the hidden layers")
+    hidden_dims: tuple[PositiveInt, ...] = Field((256, 256), description="widths of the hidden layers")
 
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -67,6 +67,16 @@ def checked(
         return model.model_validate(config)
     except ValidationError as error:
         raise UserError(one_line(error, where or {}, source or model.__name__, model)) from None
+
+
+def at_least_one(number: int, name: str) -> None:
+    """Of steps or updates that are asked for.
+
+    Raises:
+        UserError: for fewer.
+    """
+    if number < 1:
+        raise UserError(f"{name} is {number}; want 1 or more")
 
 
 def of_spaces(spaces: Spaces) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -81,13 +82,12 @@ class AdversarialPPO(PPO):
         """The discriminator's gradient steps of one round, as in the core's."""
         agent, config, figures = self.agent, self.agent.config, dict[str, float]()
         agent.ends = agent.ends.then(len(steps), int(steps.terminated.sum()))
-        agent.past.append(steps)
-        expert = self.with_log_prob(self.expert) if agent.discriminator.needs_log_prob else self.expert
+        agent.past.append(replace(steps, log_prob=None))
+        asks = agent.discriminator.needs_log_prob
+        expert = self.with_log_prob(self.expert) if asks else self.expert
         for _ in range(config.discriminator_steps):
-            among = agent.past[int(torch.randint(len(agent.past), (), generator=agent.generator))]
-            number = min(config.discriminator_batch, len(among), len(expert))
-            own, theirs = (x[torch.randint(len(x), (number,), generator=agent.generator)] for x in (among, expert))
-            figures = agent.update(own, theirs)
+            own, theirs = agent.drawn(expert)
+            figures = agent.update(self.with_log_prob(own) if asks else own, theirs)
         return figures
 
     @torch.no_grad()

@@ -109,9 +109,16 @@ def test_two_environments_have_a_page_each(tmp_path: Path, capfd: pytest.Capture
     assert "fewer than 3 seeds" in text
 
 
+def test_other_budgets_are_other_methods(tmp_path: Path) -> None:
+    for updates in (300, 2000):
+        make_imitation(tmp_path, "bc", 1, planned={"interactions": 0, "updates": updates})
+    found = load_imitations(imitations_in([tmp_path]))[0]["CartPole-v1"]
+    assert sorted(found.names) == ["bc updates=2000", "bc updates=300"]
+
+
 def test_what_is_wrong_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     one, two = (make_imitation(tmp_path, "bc", 1) for _ in range(2))
-    with pytest.raises(BadRun, match="2 imitations by bc have seed 1"):
+    with pytest.raises(BadRun, match=f"{one} and {two} are both bc with seed 1"):
         load_imitations([one, two])
     with pytest.raises(UserError, match="--against gial: no run is of that method"):
         write_imitations([one], tmp_path / "out", "gial")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mfmarl.cli import run_command
+from mfmarl.errors import UserError
 from mfmarl.imitation import run as running
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.expert_names import expert_of
@@ -20,6 +21,8 @@ from mfmarl.imitation.judging import judged
 from mfmarl.imitation.plan import plan_of
 from mfmarl.imitation.rollout import episodes
 from mfmarl.registry import IMITATION
+
+PENDULUM = Path(__file__).parents[2] / "configs" / "imitate" / "dagger_pendulum.yaml"
 
 WALK = "tests.mfmarl.imitation.walk:Walk-v0"
 EXPERT = "tests.mfmarl.imitation.walk:expert"
@@ -359,5 +362,10 @@ def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
     file.write_text("env: CartPole-v1\ninteractions: 30\nupdates: 7\n")
     asking = plan_of("dagger", env=None, seed=0, config=file, experts=["cartpole"])
     assert (asking.total, asking.updates, asking.config["updates"]) == (30, 0, 7), "after a round, not in all"
+    file.write_text("env: CartPole-v1\ninteractions: 0\n")
+    with pytest.raises(UserError, match="interactions is 0; want 1 or more"):
+        plan_of("dagger", env=None, seed=0, config=file, experts=["cartpole"])
+    shipped = plan_of("dagger", env=None, seed=0, config=PENDULUM, experts=["pendulum"])
+    assert shipped.config["beta"] == "first", "with .95^i too few states are the learner's own"
     file.write_text("env: FrozenLake-v1\nupdates: 7\n")
     assert plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"])).total == 7

@@ -26,7 +26,10 @@ class MEGADAggerConfig(InteractiveConfig):
     """Settings of model-based MEGA-DAgger."""
 
     form: Literal["model_based"] = Field("model_based", description="which of the three methods of this name")
-    tau: float = Field(0.02, ge=0, description="largest u, in variances of the state's change, that is not asked about")
+    tau: float = Field(
+        0.02, ge=0, allow_inf_nan=True,
+        description="largest u, in variances of the state's change, that is not asked about; inf never asks",
+    )  # fmt: skip
     kappa: float = Field(1.0, ge=0, description="what u costs a plan")
     horizon: int = Field(3, ge=1, description="steps of a plan")
     candidates: int = Field(8, ge=1, description="plans of a state")
@@ -64,7 +67,7 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
         """
         super().__init__(checked(MEGADAggerConfig, config), env, expert, demonstrations, seed)
         self.score, self.unsafe = score, unsafe
-        self.world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"))
+        self.world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
         rows = np.empty((0, self.spaces.state_dim), np.float32)
         self.told = (rows, self.labels[:0], rows)
         """States, the expert's actions and what followed them: [m, D], [m] or [m, A], [m, D]."""
@@ -89,7 +92,8 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
             score=self.score,
             unsafe=self.unsafe,
         )
-        asked = ((plan.uncertainty > own.tau) | plan.unsafe).numpy()
+        # a model that has diverged says NaN, of which nothing is known
+        asked = (~(plan.uncertainty <= own.tau) | plan.unsafe).numpy()
         labels = np.zeros_like(actions)
         if asked.any():
             labels[asked] = self.ask(states[asked])

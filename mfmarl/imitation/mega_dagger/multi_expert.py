@@ -32,7 +32,8 @@ class MultiExpertConfig(DAggerConfig):
 class MultiExpertAgent(DAggerAgent):
     """DAgger whose labels are the experts' weighted vote, or of continuous actions their weighted mean.
 
-    Every expert is asked about every state: K queries each.
+    Every expert is asked about every state: K queries each. Before a round each plays whole episodes, so that returns
+    can be compared, and then at least one step is played: the last round may go beyond the interactions asked for.
     """
 
     kind = "MultiExpertAgent"

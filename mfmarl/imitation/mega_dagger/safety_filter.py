@@ -64,12 +64,12 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
             barrier: h.
             score: by which one of conflicting steps is kept; h of the next state where not given.
         """
+        self.scores: Array = np.empty(0)
+        """[n], of what is labelled; infinite where it was given and not recorded: nothing displaces that."""
         super().__init__(checked(SafetyFilterConfig, config), env, None, demonstrations, seed)
         if self.config.release < self.config.takeover:
             raise UserError(f"release is {self.config.release}; want at least takeover, {self.config.takeover}")
         self.experts, self.barrier, self.score = experts, barrier, score
-        # demonstrations are not judged: nothing that is recorded later displaces them
-        self.scores: Array = np.full(len(self.states), np.inf)
         self._over: NDArray[np.bool_] = np.empty(0, bool)
 
     def ask(self, states: NDArray[np.float32]) -> NDArray[Any]:
@@ -82,6 +82,11 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
     def h(self, states: NDArray[np.float32]) -> Array:
         """The barrier in states [n, D]: [n]."""
         return np.asarray(self.barrier(states), float)
+
+    def aggregate(self, states: NDArray[np.float32], labels: NDArray[Any]) -> None:
+        """Add labelled states that are not judged to the others."""
+        super().aggregate(states, labels)
+        self.scores = np.append(self.scores, np.full(len(self.states) - len(self.scores), np.inf))
 
     def _play(self, most: int) -> Steps:
         """One round, in which at first the learner acts."""
@@ -116,7 +121,7 @@ class SafetyFilterAgent(InteractiveAgent[SafetyFilterConfig]):
         else:
             scores = np.asarray(self.score(kept.states, kept.labels, kept.next_states), float)
         self.aggregate(kept.states, kept.labels)
-        self.scores = np.concatenate([self.scores, scores])
+        self.scores[-len(scores) :] = scores
         spread = self.learner.actors[0].norm.variance.sqrt().numpy() + 1e-8
         gap = own.action_gap * self.learner.actors[0].reach.numpy() if self.spaces.continuous else np.zeros(0)
         best = without_conflicts(self.states / spread, self.labels, self.scores, own.radius, gap)

@@ -8,10 +8,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from mfmarl.core.losses import weighted_mean
+from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.discriminator import Inputs
 from mfmarl.imitation.networks import RunningNorm
 from mfmarl.imitation.result import generator
@@ -40,10 +41,10 @@ def disagreement(means: Tensor) -> Tensor:
 class WorldConfig(BaseModel):
     """Settings of the ensemble of world models."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     members: int = Field(5, ge=2, description="models, each on its own bootstrap of the labelled steps")
-    hidden_dims: tuple[int, ...] = Field((64, 64), description="widths of their hidden layers")
+    hidden_dims: tuple[PositiveInt, ...] = Field((64, 64), description="widths of their hidden layers")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam")
     batch_size: int = Field(64, ge=1, description="steps of one gradient step, the same for all members")
     updates: int = Field(300, ge=1, description="gradient steps after a round")
@@ -78,7 +79,9 @@ class EnsembleWorld:
     (Chua et al. 2018.) A step's bootstrap weights are Poisson(1) draws that stay its own as data come in.
     """
 
-    def __init__(self, spaces: Spaces, config: WorldConfig, seed: int) -> None:
+    def __init__(self, spaces: Spaces, config: WorldConfig, seed: int, batches: Batches | None = None) -> None:
+        """`batches`: of the agent whose models they are."""
+        self.batches = batches or Batches()
         self.spaces, self.config, self.seed = spaces, config, seed
         self.inputs = Inputs(spaces, RunningNorm(spaces.state_dim))
         widths = (spaces.state_dim + spaces.action_dim, *config.hidden_dims, 2 * spaces.state_dim)
@@ -109,7 +112,8 @@ class EnsembleWorld:
         target = (change - self.change[0]) / self.change[1]
         drawn = np.random.default_rng(stream(self.seed, "bootstrap")).poisson(1.0, (n, self.config.members))
         weights = torch.from_numpy(drawn.T.astype(np.float32))
-        size, loss = min(n, self.config.batch_size), torch.zeros(())
+        size = self.batches.size(self.config.batch_size, n, "world.batch_size", "labelled steps")
+        loss = torch.zeros(())
         for _ in range(self.config.updates):
             some = torch.randint(n, (size,), generator=self.generator)
             mean, log_std = self._members(rows[some])

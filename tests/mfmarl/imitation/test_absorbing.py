@@ -57,6 +57,16 @@ def test_one_end_of_the_policy_is_enough() -> None:
     assert after.logit - after.in_task == pytest.approx(math.log(1 / 3))
 
 
+def test_a_moving_average_of_a_constant_is_that_constant() -> None:
+    """8 of 64 in every round; what is remembered is that rate, of 64 / (1 - .95) = 1280 steps in the end."""
+    ends = Ends(0, 0)
+    for _ in range(400):
+        ends = ends.then(64, 8)
+        assert ends.ended / ends.steps == pytest.approx(1 / 8, abs=1e-12)
+    assert ends.steps == pytest.approx(1280.0)
+    assert ends.then(64, 0).ended == pytest.approx(0.95 * 160.0), "a round without ends fades the rate by a twentieth"
+
+
 def test_sides_without_steps() -> None:
     with pytest.raises(ValueError, match="got 0 steps of the expert and 5 of the policy"):
         absorbing(Ends(0, 0), Ends(5, 1), 0.9)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.absorbing import Ends
 from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.demonstrations import Demonstrations
@@ -125,13 +126,13 @@ def test_several_discriminator_steps_and_past_rollouts(
     balanced: Demonstrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Steps] = []
-    update = GAILAgent.update
+    update = GAILAgent._update
 
     def spy(agent: GAILAgent, own: Any, theirs: Any) -> dict[str, float]:
         seen.append(own)
         return update(agent, own, theirs)
 
-    monkeypatch.setattr(GAILAgent, "update", spy)
+    monkeypatch.setattr(GAILAgent, "_update", spy)
     agent = GAILAgent(CARTPOLE | {"discriminator_steps": 7, "past_rollouts": 2}, "CartPole-v1", balanced)
     agent.train(4 * 64)
     assert len(seen) == 4 * 7
@@ -194,6 +195,19 @@ def test_rewards_are_above_that_of_the_absorbing_state(method: Method, balanced:
     torch.testing.assert_close(on.reward(steps), reward_of(logit + in_task, form) - reward_of(after, form))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_loaded_agent_pays_the_same_without_its_demonstrations(
+    method: Method, balanced: Demonstrations, tmp_path: Path
+) -> None:
+    agent = method(CARTPOLE, "CartPole-v1", balanced)
+    agent.train(64)
+    agent.save(tmp_path)
+    assert agent.absorbing is not None, "the policy ended, so that it matters how often the expert did"
+    loaded = method.load(tmp_path)
+    assert loaded.expert_ends == Ends(1000, 0)
+    assert torch.equal(loaded.reward(balanced.transitions), agent.reward(balanced.transitions))
+
+
 def test_where_nothing_ends_no_absorbing_state_is_spoken_of(hanging: Demonstrations) -> None:
     agent = GAILAgent(PENDULUM, "Pendulum-v1", hanging)
     agent.train(64)
@@ -214,7 +228,7 @@ def test_airl_of_the_next_state_and_its_end() -> None:
 def test_airl_reward_is_f_less_log_pi() -> None:
     agent = AIRLAgent(CARTPOLE | {"absorbing": False})
     steps = batch(8, 0)
-    likelier = Steps(**steps.tensors() | {"log_prob": steps.log_prob + 0.5})
+    likelier = Steps(**steps.tensors() | {"log_prob": steps.known_log_prob + 0.5})
     torch.testing.assert_close(agent.reward(steps) - agent.reward(likelier), torch.full((8,), 0.5))
 
 
@@ -261,15 +275,16 @@ def test_episodes_are_counted_across_rollouts(balanced: Demonstrations) -> None:
 
 
 def test_leaks_are_warned_of_where_nothing_is_done_about_them(balanced: Demonstrations) -> None:
+    enough = CARTPOLE | {"discriminator_batch": 64, "ppo": {"minibatch": 64}}
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
-        GAILAgent(CARTPOLE | {"absorbing": False, "rollout": 128}, "CartPole-v1", balanced).train(512)
+        GAILAgent(enough | {"absorbing": False, "rollout": 128}, "CartPole-v1", balanced).train(512)
     first, last = (str(one.message) for one in told)
     assert "all 2 demonstrations were cut by time" in first
     assert "lengths of episodes alone tell" in last
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        GAILAgent(CARTPOLE, "CartPole-v1", balanced).train(64)
+        GAILAgent(enough, "CartPole-v1", balanced).train(64)
 
 
 def test_wrong_settings(balanced: Demonstrations) -> None:
@@ -279,6 +294,8 @@ def test_wrong_settings(balanced: Demonstrations) -> None:
         GAILAgent(CARTPOLE).update(batch(3, 0), batch(2, 1))
     with pytest.raises(UserError, match=r"needs env=\.\.\. and demonstrations"):
         GAILAgent(CARTPOLE).train(64)
+    with pytest.raises(UserError, match="interactions is -5; want 1 or more"):
+        GAILAgent(CARTPOLE, "CartPole-v1", balanced).train(-5)
     with pytest.raises(UserError, match="Pendulum-v1 has 3 state entries"):
         GAILAgent(CARTPOLE, "Pendulum-v1", balanced).train(64)
 

@@ -40,7 +40,8 @@ def test_every_visited_state_is_labelled_counted_and_kept() -> None:
 def test_the_budget_of_interactions_is_kept_to_the_step() -> None:
     agent = DAggerAgent({**CONFIG, "num_envs": 3}, Walk, expert)
     assert agent.train(10).counts.interactions == len(agent.states) == 10
-    assert agent.train(2).counts.interactions == 12
+    assert agent.train(12).counts.interactions == 12, "in all"
+    assert agent.train(12).history == []
 
 
 def test_beta_says_who_acts() -> None:
@@ -67,7 +68,9 @@ def test_demonstrations_are_the_first_labels() -> None:
     given = Demonstrations.from_episodes(episodes(Walk, expert, 2, 0), spaces)
     agent = DAggerAgent(CONFIG, Walk, expert, given)
     assert len(agent.states) == agent.counts.demonstrations == 2 * LENGTH
-    assert agent.train(LENGTH).counts.queries == LENGTH
+    counts = agent.train(LENGTH).counts
+    assert counts.queries == LENGTH
+    assert counts.updates == agent.learner.counts.updates == 2 * 5, "before the first round, and after it"
     assert len(agent.states) == 3 * LENGTH
 
 
@@ -91,7 +94,7 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
     whole.train(5 * 2 * LENGTH, save)
     (again,) = killed
-    again.train(3 * 2 * LENGTH)
+    again.train(5 * 2 * LENGTH)
     assert again.counts == whole.counts
     np.testing.assert_array_equal(again.states, whole.states)
     for a, b in zip(again.policy.parameters(), whole.policy.parameters(), strict=True):
@@ -112,6 +115,8 @@ def test_wrong_answers_are_refused(answer: Any, told: str) -> None:
 
 
 def test_what_is_missing_is_named() -> None:
+    with pytest.raises(UserError, match="interactions is -5; want 1 or more"):
+        DAggerAgent(CONFIG, Walk, expert).train(-5)
     with pytest.raises(UserError, match=r"DAggerAgent\.train needs env="):
         DAggerAgent(CONFIG).train(1)
     with pytest.raises(UserError, match=r"DAggerAgent\.train needs expert="):

@@ -51,6 +51,18 @@ def test_label_noise_mixes_the_losses() -> None:
     assert float(told) == pytest.approx(0.75 * 0.3132617 + 0.25 * 1.3132617 + 0.1269280, abs=1e-6)
 
 
+@pytest.mark.parametrize("noise", [0.1, 0.25])
+def test_unequal_weights_move_the_best_discriminator(noise: float) -> None:
+    """w_E rho_E / (w_E rho_E + w_pi rho_pi): of demonstrations 1 - e count as the expert's, so that D is
+    (1 - e) rho_E / (rho_E + rho_pi). Sides come as 20 rows and as 10, and weigh alike for all that."""
+    expert, policy = (side.mul(number).round().long() for side, number in ((EXPERT, 20), (POLICY, 10)))
+    D = (1 - noise) * EXPERT / (EXPERT + POLICY)
+    best = D.logit().requires_grad_()
+    loss = discriminator_loss(best.repeat_interleave(expert), best.repeat_interleave(policy), noise)
+    (slope,) = torch.autograd.grad(loss, best)
+    assert float(slope.abs().max()) < 1e-12
+
+
 @pytest.mark.parametrize("form", ["-log(1-D)", "log D", "log D - log(1-D)"])
 def test_rewards_at_the_best_discriminator_are_divergences(form: RewardForm) -> None:
     """Under the policy, with the expert's part E_E log D that completes the first two."""
@@ -95,6 +107,15 @@ def test_rows_are_states_normalised_and_actions_one_hot() -> None:
     rows = inputs(steps)
     assert rows.shape == (2, inputs.width)
     torch.testing.assert_close(rows, torch.tensor([[1.0, -1.0, 0.0, 0.0, 1.0], [-1.0, 1.0, 0.0, 1.0, 0.0]]))
+
+
+def test_normaliser_of_a_constant_is_that_constant() -> None:
+    norm, rows = RunningNorm(2), torch.tensor([[3.0, -7.0]])
+    for number in (1, 5, 300):
+        norm.update(rows.expand(number, 2))
+        assert torch.equal(norm.mean, rows[0])
+        assert torch.equal(norm.variance, torch.zeros(2))
+        assert torch.equal(norm(rows), torch.zeros(1, 2))
 
 
 def test_law_of_clipped_actions() -> None:

@@ -187,6 +187,8 @@ def test_wrong_settings(lake: Demonstrations) -> None:
         bad({}, phi=np.zeros((3, 4, 1)))
     with pytest.raises(UserError, match=r"needs demonstrations="):
         MaxEntIRLAgent(LAKE).train()
+    with pytest.raises(UserError, match="updates is 0; want 1 or more"):
+        MaxEntIRLAgent(LAKE).train(0)
     with pytest.raises(UserError, match="no transitions are known"):
         MaxEntIRLAgent(LAKE).update(lake.transitions, lake.transitions)
     moving = Demonstrations.from_episodes(

@@ -3,14 +3,18 @@ import math
 import numpy as np
 import pytest
 
-from mfmarl.imitation.demonstrations import Episode
+from mfmarl.imitation.demonstrations import Episode, Transitions
+from mfmarl.imitation.judging import similarity
+from mfmarl.imitation.maxent_agent import TabularPolicy
 from mfmarl.imitation.metrics import (
     action_similarity,
     diversity,
+    empirical_laws,
     measured,
     mmd,
     occupancy_rows,
     sliced_wasserstein,
+    spread,
     visitation_distance,
     wasserstein,
 )
@@ -58,6 +62,28 @@ def test_action_similarity_by_hand() -> None:
     assert action_similarity([0, 1, 2, 2], [0, 1, 1, 2], NUMBERED) == pytest.approx(0.75)
     assert action_similarity([[0.5, 0.5, 0]], [[0.2, 0.5, 0.3]], NUMBERED) == pytest.approx(0.7)
     assert action_similarity([[1.0], [0.0]], [[-1.0], [0.0]], CONTINUOUS) == pytest.approx(0.75)
+
+
+def test_what_the_expert_never_varied_is_measured_by_both_sides() -> None:
+    assert spread([[0, 1, 5], [2, 1, 5]], [[9, 4, 5], [9, 4, 5]]).tolist() == [1, 1.5, 1]
+    tenths = np.full((7, 1), 0.1, np.float32)
+    assert spread(tenths, tenths).tolist() == [1]
+    # an expert that stays at 0, an imitator that once goes to 1: 2 of 3 states are 1 apart, in both sides' deviation
+    still, moved = episode([0, 0, 0], [0, 0]), episode([0, 1, 1], [0, 0])
+    found = measured([still, moved], [still, still], NUMBERED, 0)
+    assert found.diversity == pytest.approx((2 / 3) / math.sqrt(1 / 8 - 1 / 64))
+    assert found.expert_diversity == 0
+
+
+def test_a_perfect_imitator_of_a_mixed_expert_is_as_near_as_the_expert() -> None:
+    states, actions = np.eye(2, dtype=np.float32)[[0, 0, 0, 0, 1]], np.array([0, 1, 1, 1, 2])
+    laws = np.array([[0.25, 0.75, 0], [0, 0, 1]])
+    spaces = Spaces(2, 3)
+    assert empirical_laws(states, actions, spaces).tolist() == laws[[0, 0, 0, 0, 1]].tolist()
+    steps = Transitions(states, actions, states, np.zeros(5, bool))
+    perfect, likeliest = TabularPolicy(laws), TabularPolicy(np.eye(3)[[1, 2]])
+    assert similarity(perfect, steps, spaces) == pytest.approx(1)
+    assert similarity(likeliest, steps, spaces) == pytest.approx(1 - 0.25 * 4 / 5)
 
 
 def test_diversity_is_of_the_steps_that_both_last() -> None:

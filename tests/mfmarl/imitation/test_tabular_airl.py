@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.discriminator import reward_of
@@ -52,6 +53,16 @@ def test_airl_finds_the_reward_of_the_ring() -> None:
     assert np.ptp(found.g - REWARD) < 1e-10
     assert np.ptp(found.h - EXPERT.V) < 1e-10
     assert found.decomposable
+
+
+@pytest.mark.parametrize(("w_expert", "w_policy"), [(1.0, 1.0), (0.2, 0.8), (3.0, 1.0)])
+def test_the_best_discriminator_of_unequal_weights(w_expert: float, w_policy: float) -> None:
+    """D = w_E rho_E / (w_E rho_E + w_pi rho_pi), where g sees actions and so can be anything."""
+    log_pi = np.full((4, 2), math.log(0.5))
+    own = occupancy(RING, np.exp(log_pi), START, GAMMA)
+    found = shaped_reward(RING, w_expert * SEEN, w_policy * own, log_pi, GAMMA, state_only=False)
+    D = expit((RING * found.f).sum(-1) - log_pi)
+    np.testing.assert_allclose(D, w_expert * SEEN / (w_expert * SEEN + w_policy * own), atol=1e-8)
 
 
 def test_the_loss_is_below_2_ln_2_where_expert_and_policy_differ() -> None:

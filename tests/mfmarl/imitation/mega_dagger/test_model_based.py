@@ -41,6 +41,16 @@ def test_with_every_tolerance_it_never_asks() -> None:
     assert agent.train(3 * LENGTH).counts.queries == 0
 
 
+def test_a_world_that_has_diverged_asks_everywhere() -> None:
+    given = Demonstrations.from_episodes(episodes(Walk, expert, 2, 0), spaces_of(Walk))
+    agent = MEGADAggerAgent({**CONFIG, "tau": 1e9}, Walk, expert, given)
+    states = given.transitions.states
+    assert not agent.choose(states).asked.any()
+    with torch.no_grad():
+        agent.world.net.weights[0].fill_(math.nan)
+    assert agent.choose(states).asked.all()
+
+
 def test_what_is_unsafe_is_asked_about_all_the_same() -> None:
     def everywhere(states: NDArray[np.float32]) -> NDArray[np.bool_]:
         return np.ones(len(states), bool)
@@ -75,7 +85,7 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole.save(tmp_path)
     again = MEGADAggerAgent.load(tmp_path, env=Walk, expert=expert)
     for agent in (whole, again):
-        agent.train(3 * LENGTH)
+        agent.train(6 * LENGTH)
     assert again.counts == whole.counts
     for one, other in ((again.policy, whole.policy), (again.world.net, whole.world.net)):
         for a, b in zip(one.parameters(), other.parameters(), strict=True):

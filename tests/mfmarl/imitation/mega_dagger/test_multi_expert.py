@@ -48,13 +48,19 @@ def test_the_good_expert_comes_to_outvote_two_bad_ones_and_all_is_counted() -> N
     np.testing.assert_array_equal(agent.labels, expert(agent.states))
 
 
+def test_validation_is_of_whole_episodes_and_a_round_of_a_step_at_least() -> None:
+    agent = MultiExpertAgent(CONFIG, Walk, [away, expert, away])
+    assert agent.train(1).counts.interactions == 3 * LENGTH + 1
+    assert agent.train(3 * LENGTH + 1).history == []
+
+
 def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole = MultiExpertAgent(CONFIG, Walk, [away, expert], seed=1)
     whole.train(6 * LENGTH)
     whole.save(tmp_path)
     again = MultiExpertAgent.load(tmp_path, env=Walk, experts=[away, expert])
     for agent in (whole, again):
-        agent.train(6 * LENGTH)
+        agent.train(12 * LENGTH)
     np.testing.assert_array_equal(whole.weights, again.weights)
     for a, b in zip(whole.policy.parameters(), again.policy.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -120,6 +120,18 @@ def test_experts_are_asked_only_where_the_gate_hands_over() -> None:
     assert [row["asked"] for row in rows] == [LENGTH, 0, 0]
 
 
+def test_labels_given_by_hand_stay_whatever_is_recorded_later() -> None:
+    config = {**CONFIG, "radius": 9.0, "takeover": 1.0, "release": 1.0, "slack": 9.0}
+    agent = SafetyFilterAgent(config, Walk, [expert], barrier=inside)
+    given = np.array([[-0.5, 1.0], [-0.3, 1.0]], np.float32)
+    # the wrong way, and all is within one radius: steps to the right contradict both
+    agent.update(given, away(given))
+    assert agent.scores.tolist() == [np.inf, np.inf]
+    assert agent.train(2 * LENGTH).history[-1]["labelled"] == len(agent.states) == len(agent.scores)
+    np.testing.assert_array_equal(agent.states[:2], given)
+    assert set(agent.labels.tolist()) == {0}
+
+
 def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     config = {**CONFIG, "takeover": 0.3, "release": 0.4}
     whole = SafetyFilterAgent(config, Walk, [expert, away], barrier=inside, seed=1)
@@ -127,7 +139,7 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole.save(tmp_path)
     again = SafetyFilterAgent.load(tmp_path, env=Walk, experts=[expert, away], barrier=inside)
     for agent in (whole, again):
-        agent.train(3 * LENGTH)
+        agent.train(6 * LENGTH)
     np.testing.assert_array_equal(whole.scores, again.scores)
     for a, b in zip(whole.policy.parameters(), again.policy.parameters(), strict=True):
         assert torch.equal(a, b)
