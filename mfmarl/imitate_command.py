@@ -46,6 +46,8 @@ class Imitate:
     """What the expert did, as `mfmarl demonstrate` records it; of methods that ask, what is known before."""
     episodes: Annotated[str | None, given("N", "all")] = None
     """The first N episodes of them alone."""
+    every: Annotated[str | None, given("K", "1")] = None
+    """Every K-th step of each episode alone, from a drawn one on: tells methods apart."""
     expert: Annotated[UseAppendAction[tuple[str, ...]], given("EXPERT")] = ()
     """Who is asked; several by giving it several times."""
     barrier: Annotated[str | None, given("MODULE:FUNCTION")] = None
@@ -97,7 +99,7 @@ class Imitate:
         return self._all(folders, out)
 
     def _plan(self, seed: int) -> Any:
-        lows = {"episodes": 1, "interactions": 1, "updates": 1, "evaluations": 0}
+        lows = {"episodes": 1, "every": 1, "interactions": 1, "updates": 1, "evaluations": 0}
         numbers = {
             name: None if text is None else whole_number(f"--{name}", text, low, 10**12)
             for name, low in lows.items()

@@ -18,6 +18,7 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import AdversarialConfig
+from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import (
     Discriminator,
@@ -111,8 +112,15 @@ class AdversarialAgent(ABC, Generic[Config]):
         Where the log-probabilities of actions are asked for (AIRL), missing ones are those of the policy of now.
 
         Raises:
-            UserError: for sides of unequal size.
+            UserError: for sides of unequal size, and batches that are wrong; names the side, the field and the row.
         """
+        spaces = self.config.spaces
+        return self._update(
+            checked_batch(spaces, policy_batch, "policy_batch"), checked_batch(spaces, expert_batch, "expert_batch")
+        )
+
+    def _update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
+        """Of batches that are right."""
         config, discriminator = self.config, self.discriminator
         policy, expert = self._with_log_prob(policy_batch), self._with_log_prob(expert_batch)
         if len(policy) != len(expert) or not len(policy):
@@ -231,7 +239,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            figures = self.update(*self.drawn(expert))
+            figures = self._update(*self.drawn(expert))
         return figures
 
     def drawn(self, expert: Steps) -> tuple[Steps, Steps]:

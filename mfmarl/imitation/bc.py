@@ -17,6 +17,7 @@ from torch import Tensor
 from mfmarl.core.losses import weighted_mean
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.imitation.batches import Batches
+from mfmarl.imitation.checked_batches import checked_weights
 from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.ensemble import Ensemble
@@ -139,12 +140,12 @@ class BCAgent:
         Where nothing was demonstrated, the first batch sets the normaliser.
 
         Raises:
-            UserError: for other shapes, NaN, or actions out of bounds.
+            UserError: for other shapes, NaN, actions out of bounds, or weights below 0.
         """
         rows, labels = checked_steps(self.spaces, states, expert_actions)
         if not self.actors[0].norm.count:
             self.take_in(rows)
-        weight = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32))
+        weight = None if weights is None else torch.from_numpy(checked_weights(weights, len(rows)))
         normal = self.actors[0].norm(torch.from_numpy(rows))
         self.policy.train()
         loss = self._step(normal, self._noisy(torch.from_numpy(labels)), weight)

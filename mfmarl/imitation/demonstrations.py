@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,44 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
+from mfmarl.imitation.episode import Episode as Episode
+from mfmarl.imitation.episode import Transitions as Transitions
+from mfmarl.imitation.episode import action_type, checked_episode
 from mfmarl.imitation.faults import array_of, fault_of
 from mfmarl.imitation.spaces import Spaces
-from mfmarl.runs.files import replacing, storing, to_json
 
-SCHEMA = 1
 ARRAYS = ("observations", "actions", "rewards", "lengths", "terminated", "truncated")
-LARGEST = 16 << 30
-"""Bytes of a file that is read."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One episode of T steps."""
-
-    observations: NDArray[np.float32]
-    """[T + 1, D]: the last is what followed the last action."""
-    actions: NDArray[Any]
-    """[T] int64, or [T, A] float32."""
-    rewards: NDArray[np.float64]
-    """[T]"""
-    terminated: bool
-    """Whether the task ended; `truncated` where only time did."""
-    truncated: bool
-
-
-@dataclass(frozen=True)
-class Transitions:
-    """Steps without their order."""
-
-    states: NDArray[np.float32]
-    """[n, D]"""
-    actions: NDArray[Any]
-    """[n] int64, or [n, A] float32."""
-    next_states: NDArray[np.float32]
-    """[n, D]"""
-    terminated: NDArray[np.bool_]
-    """[n]: next states that are worth nothing more."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +140,7 @@ class Demonstrations:
         """
         if not episodes:
             raise UserError("demonstrations hold no episode; record some with `mfmarl demonstrate`")
-        rows = [_checked(i, episode, spaces) for i, episode in enumerate(episodes)]
+        rows = [checked_episode(i, episode, spaces) for i, episode in enumerate(episodes)]
         return cls(
             spaces=spaces,
             observations=np.concatenate([e.observations for e in rows]),
@@ -320,21 +288,9 @@ class Demonstrations:
         Raises:
             StorageFailed: where the folder takes no file.
         """
-        words = {
-            "schema": SCHEMA,
-            "env": self.env,
-            "state_dim": self.spaces.state_dim,
-            "action_dim": self.spaces.action_dim,
-            "low": list(self.spaces.low),
-            "high": list(self.spaces.high),
-            "told": self.told,
-        }
-        with storing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            names = ARRAYS if self.kept is None else (*ARRAYS, "kept")
-            arrays = {name: getattr(self, name) for name in names}
-            np.savez_compressed(file, about=np.frombuffer(to_json(words).encode(), np.uint8), **arrays)
+        from mfmarl.imitation.npz_files import write_npz
+
+        write_npz(self, path)
 
     @classmethod
     def from_npz(cls, path: Path, spaces: Spaces | None = None) -> Demonstrations:
@@ -347,86 +303,12 @@ class Demonstrations:
             UserError: for a file that is not there, an array that is missing, or episodes that are wrong.
             DamagedFile: for one that was cut short.
         """
-        if not path.is_file():
-            raise UserError(f"{path} is no file; record demonstrations with `mfmarl demonstrate --out {path}`")
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path} has {path.stat().st_size} bytes; want {LARGEST} at most")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-            about = json.loads(bytes(found.pop("about"))) if "about" in found else {}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise DamagedFile(f"{path} is damaged, or no npz file: {error}") from error
-        missing = [name for name in ARRAYS if name not in found]
-        if missing:
-            raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")
-        try:
-            if about:
-                if about["schema"] != SCHEMA:
-                    raise UserError(f"has schema {about['schema']}; want {SCHEMA}")
-                low, high = tuple(about["low"]), tuple(about["high"])
-                spaces = Spaces(int(about["state_dim"]), int(about["action_dim"]), low, high)
-            elif spaces is None:
-                spaces = _spaces_from(found)
-            return cls(
-                spaces=spaces,
-                **{name: found[name] for name in ARRAYS},
-                env=str(about.get("env", "")),
-                told=dict(about.get("told", {})),
-                kept=found.get("kept"),
-            )
-        except UserError as wrong:
-            raise UserError(f"{path}: {wrong}") from wrong
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFile(f"{path} is damaged: {error}") from error
+        from mfmarl.imitation.npz_files import read_npz
+
+        return read_npz(path, spaces)
 
 
 def _bounds_told(one: Spaces, other: Spaces) -> str:
     if (one.low, one.high) == (other.low, other.high):
         return ""
     return f"; actions go from {one.low} to {one.high} in the one, from {other.low} to {other.high} in the other"
-
-
-def action_type(spaces: Spaces) -> type[np.float32] | type[np.int64]:
-    """Of actions in arrays."""
-    return np.float32 if spaces.continuous else np.int64
-
-
-def _checked(i: int, episode: Episode, spaces: Spaces) -> Episode:
-    """Episode i with its fields as arrays of their types."""
-    where = f"demonstrations: episode {i} has"
-    arrays = {}
-    for name, kind in (("actions", action_type(spaces)), ("observations", np.float32), ("rewards", np.float64)):
-        values = arrays[name] = array_of(getattr(episode, name), f"{where} {name}")
-        shape = {"actions": spaces.action_shape(), "observations": (spaces.state_dim,)}.get(name, ())
-        if not values.ndim or values.shape[1:] != shape:
-            raise UserError(f"{where} {name} of shape {values.shape}; want (steps, *{shape}) ({spaces.told()})")
-        steps = len(arrays["actions"])
-        want = steps + 1 if name == "observations" else steps
-        if len(values) != want:
-            raise UserError(f"{where} {steps} actions and {len(values)} {name}; want {want} {name}")
-        fault = fault_of(values, kind)
-        if fault is not None:
-            raise UserError(f"{where} {fault.what} in {name} at step {fault.row}; want {fault.want}")
-        arrays[name] = values.astype(kind, copy=False)
-    flags = []
-    for name in ("terminated", "truncated"):
-        flag = array_of(getattr(episode, name), f"{where} {name}")
-        if flag.ndim or fault_of(flag[None], np.bool_) is not None:
-            raise UserError(f"{where} {name} {flag.tolist()}; want one flag, true or false, for the whole episode")
-        flags.append(bool(flag))
-    return Episode(**arrays, terminated=flags[0], truncated=flags[1])
-
-
-def _spaces_from(found: dict[str, NDArray[Any]]) -> Spaces:
-    """Of arrays alone: actions that are whole are numbered, others have the bounds that they show."""
-    for name, ndims in (("observations", (2,)), ("actions", (1, 2))):
-        values = array_of(found[name], f"demonstrations: {name} are")
-        if values.ndim not in ndims or not len(values):
-            want = "(n, width)" if ndims == (2,) else "(n,) or (n, width)"
-            raise UserError(f"demonstrations: {name} have shape {values.shape}; want {want}, n of 1 or more")
-    states, actions = found["observations"].shape[1], found["actions"]
-    if actions.ndim == 1 and np.issubdtype(actions.dtype, np.integer):
-        return Spaces(states, int(actions.max()) + 1)
-    rows = actions.reshape(len(actions), -1)
-    return Spaces(states, rows.shape[1], tuple(rows.min(0).tolist()), tuple(rows.max(0).tolist()))

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mfmarl.core.laws import Categorical
 from mfmarl.errors import UserError
+from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
@@ -138,9 +139,11 @@ class MaxEntIRLAgent:
         All steps of both count alike; the policy of now follows from theta and the model.
 
         Raises:
-            UserError: for states that are not numbered, or where no transitions are known.
+            UserError: for states that are not numbered, batches that are wrong, or where no transitions are known.
         """
         model = self._known()
+        policy_batch = checked_batch(self.spaces, policy_batch, "policy_batch")
+        expert_batch = checked_batch(self.spaces, expert_batch, "expert_batch")
         missing = self.expectation(self._shares(expert_batch)) - self.expectation(self._shares(policy_batch))
         self.theta = self.theta + self.config.learning_rate * (missing - self.config.weight_decay * self.theta)
         self.policy = TabularPolicy(soft_values(model.transitions, self.reward, self.config.discount).pi)

@@ -21,6 +21,7 @@ from mfmarl.imitation.rollout import Act, spaces_of
 from mfmarl.imitation.settings import at_least_one, checked, of_spaces
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.registry import IMITATION, load, suggestion
+from mfmarl.seeding import stream
 from mfmarl.strict_yaml import Sourced, read_yaml
 
 BY_DEMONSTRATIONS = ("bc", "gail", "airl", "maxent_irl")
@@ -49,6 +50,8 @@ class Plan(BaseModel):
     evaluations: int = Field(EVALUATIONS, ge=0)
     demonstrations: str | None = None
     episodes: int | None = None
+    every: int | None = None
+    """Every so many steps of an episode are learnt from, and all where it is None."""
     sha256: str | None = None
     experts: tuple[str, ...] = ()
     barrier: str | None = None
@@ -94,6 +97,7 @@ def plan_of(
     sets: Sequence[str] = (),
     demonstrations: str | None = None,
     episodes: int | None = None,
+    every: int | None = None,
     experts: Sequence[str] = (),
     barrier: str | None = None,
     interactions: int | None = None,
@@ -106,6 +110,8 @@ def plan_of(
         UserError: for anything that is missing, unknown, or does not fit; names it.
     """
     _check_words(method, demonstrations, experts, barrier, interactions, updates)
+    if every is not None and demonstrations is None:
+        raise UserError("--every is of demonstrations; give --demonstrations, or leave it out")
     settings = settings_of(method, env, config, sets)
     flags = {"interactions": interactions, "updates": updates, "evaluations": evaluations}
     plan = checked(
@@ -119,6 +125,7 @@ def plan_of(
             "config": settings.config,
             "demonstrations": demonstrations,
             "episodes": episodes,
+            "every": every,
             "experts": tuple(experts),
             "barrier": barrier,
         },
@@ -179,6 +186,8 @@ def given_of(plan: Plan) -> Given:
             shown = shown.chosen(range(plan.episodes))
         if plan.sha256 is not None and digest(shown) != plan.sha256:
             raise UserError(f"{plan.demonstrations} has changed since this imitation began; put back what it was")
+        if plan.every is not None:
+            shown = shown.subsample(plan.every, np.random.default_rng(stream(plan.seed, "every")))
     experts = tuple(expert_of(name, plan.env, plan.seed) for name in plan.experts)
     barrier = None if plan.barrier is None else function_named(plan.barrier, "--barrier")
     return Given(spaces, shown, experts, barrier)

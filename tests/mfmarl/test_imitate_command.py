@@ -146,6 +146,17 @@ def test_ctrl_c_saves_and_ends(
     assert run_command(["imitate", "--resume", str(several), "--quiet"]) == 0, "nothing is left to do"
 
 
+def test_every_kth_step_alone_is_learnt_from(shown: dict[str, Path], tmp_path: Path) -> None:
+    counts = {}
+    for every in ("1", "3"):
+        out = tmp_path / every
+        assert run_command([*arguments("gail", shown, out), "--every", every]) == 0
+        words = json.loads((out / "imitation.json").read_text())
+        counts[every] = words["counts"]["demonstrations"]
+    # walks of 6 steps
+    assert counts == {"1": 48, "3": 16}
+
+
 def test_what_an_imitation_leaves(shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bc"
     small = [text for text in arguments("bc", shown, out) if text != "--quiet"]
@@ -268,6 +279,8 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         ("imitate bc --env CartPol-v1 --demonstrations x.npz", "Did you mean: `CartPole`?"),
         ("imitate bc --env Pendulum-v1 --demonstrations LAKE", "4 actions; Pendulum-v1 has 3 state entries"),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --episodes 9", "--episodes 9: LAKE has 8"),
+        ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --every 0", "--every"),
+        ("imitate dagger --env CartPole-v1 --expert cartpole --every 2", "--every is of demonstrations"),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --expert random", "bc asks no expert"),
         ("imitate bc --env FrozenLake-v1 --demonstrations LAKE --interactions 9", "bc plays nothing while it learns"),
         ("imitate gail --env FrozenLake-v1 --demonstrations LAKE --updates 9", "leave out --updates"),
