@@ -44,7 +44,7 @@ def audit_imitations(folder: Path, settings: Settings, told: Callable[[str], Non
         imitators.append(Imitator(str(of["method"]), int(of["seed"]), policy_in(one / AGENT)))
     parts = []
     for by in settings.by or ("exact",):
-        told(f"auditing {len(imitators)} imitators: {by}")
+        told(f"auditing {len(imitators)} imitator{'s' * (len(imitators) != 1)}: {by}")
         way = Way(by, settings.episodes, folder / DEVIATORS, settings.seed)
         parts.append(audit_imitators(game, imitators, way).assign(by=by))
     path = folder / AUDIT
@@ -57,7 +57,7 @@ def show(path: Path) -> None:
     """Print an audit: a row a method and way of acting, means over seeds with 95 % intervals."""
     table = pd.read_csv(path)
     for by, mine in table.groupby("by", sort=False):
-        shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode")
+        shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, discounted")
         for heading in ("method", "acts", "seeds", *FIGURES):
             shown.add_column(heading, justify="left" if heading in ("method", "acts") else "right", no_wrap=True)
         figures = over_seeds(mine)

@@ -33,7 +33,7 @@ class Report:
     runs: Annotated[tuple[Path, ...], Positional, given("RUN [RUN ...]")]
     """Evaluated run folders, imitations, or folders of such; three seeds or more of each method."""
     out: Annotated[Path, given("DIR", "report")] = Path("report")
-    """Folder for index.html and the CSV files."""
+    """Folder for index.html and the CSV files; of imitations in several environments, for a folder of each."""
     against: Annotated[str | None, given("METHOD", "mf or bc where it is there, else the first")] = None
     """The method that all others are compared against, by its name in the report."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False

@@ -311,4 +311,8 @@ class Demonstrations:
 def _bounds_told(one: Spaces, other: Spaces) -> str:
     if (one.low, one.high) == (other.low, other.high):
         return ""
-    return f"; actions go from {one.low} to {one.high} in the one, from {other.low} to {other.high} in the other"
+    return f"; actions {_actions_told(one)} in the one, {_actions_told(other)} in the other"
+
+
+def _actions_told(spaces: Spaces) -> str:
+    return f"go from {list(spaces.low)} to {list(spaces.high)}" if spaces.continuous else "are numbered"

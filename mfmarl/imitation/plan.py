@@ -220,7 +220,8 @@ def _check_words(
             f"{method} asks several experts while it learns: give --expert twice or more; got {len(experts)}"
         )
     elif method not in BY_SEVERAL and len(experts) != 1:
-        raise UserError(f"{method} asks one expert while it learns: give --expert once; got {len(experts)}")
+        got = f"got {len(experts)}" if experts else "none is given"
+        raise UserError(f"{method} asks one expert while it learns: give --expert once; {got}")
     if "ppo" in experts:
         raise UserError(
             "--expert ppo would be trained anew each time: record it by `mfmarl demonstrate --expert ppo`, imitate "

@@ -46,8 +46,9 @@ def study_of(scores: dict[str, list[float]], references: dict[str, float] | None
 
     labels = [method for method, values in scores.items() for _ in values]
     return SimpleNamespace(
-        agents=agents, scores=of, methods=sorted(scores), labels=labels, type_names=list(TYPES), missing={}
-    )
+        agents=agents, scores=of, methods=sorted(scores), references=list(references or {}), labels=labels,
+        type_names=list(TYPES), missing={},
+    )  # fmt: skip
 
 
 def compared(scores: dict[str, list[float]], against: str = "mf", **references: float) -> Comparison:

@@ -99,10 +99,12 @@ def _level_words(compared: Compared[Imitations], table: pd.DataFrame, levels: Ma
     mine = table[(table["metric"] == "return_mode") & (table["n"] > 0)]
     if mine.empty:
         return []
-    best = max(mine.to_dict("records"), key=lambda row: float(row["estimate"]))
+    most = mine["estimate"].max()
+    best = [label(str(policy)) for policy in mine[mine["estimate"] == most]["policy"]]
     beside = [f"{name}: {number(level)}" for name, level in levels.items()]
+    many = "return most" if len(best) > 1 else "returns most" if len(mine) > 1 else "returns"
     return [
-        f"{label(str(best['policy']))} returns most by its likeliest actions, {number(best['estimate'])}"
+        f"{listed(best)} {many} by {'their' if len(best) > 1 else 'its'} likeliest actions, {number(most)}"
         f"{f' ({listed(beside)})' if beside else ''}."
     ]
 
