@@ -42,6 +42,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     under,
     with_prefix,
+    words_of,
     write_agent,
 )
 from mfmarl.imitation.settings import at_least_one, checked
@@ -253,9 +254,7 @@ class AdversarialAgent(ABC, Generic[Config]):
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""
         return {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "counts": asdict(self.counts),
+            **words_of(self.config, self.seed, self.counts),
             "updates": self.ppo.updates,
             "ends": asdict(self.ends),
             "expert_ends": asdict(self.expert_ends),

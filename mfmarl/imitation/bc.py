@@ -31,6 +31,7 @@ from mfmarl.imitation.saved import (
     module_arrays,
     optimiser_arrays,
     read_agent,
+    words_of,
     write_agent,
 )
 from mfmarl.imitation.settings import NetworkConfig, at_least_one, checked
@@ -271,12 +272,7 @@ class BCAgent:
         Raises:
             StorageFailed: where the folder takes no file.
         """
-        words = {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "counts": asdict(self.counts),
-            "fitting": asdict(self.fitting),
-        }
+        words = {**words_of(self.config, self.seed, self.counts), "fitting": asdict(self.fitting)}
         write_agent(folder, "BCAgent", words, self.arrays())
 
     @classmethod
