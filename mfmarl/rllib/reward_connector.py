@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
@@ -50,7 +51,10 @@ class DiscriminatorReward(ConnectorV2):
         )
         for episode, rewards in zip(every, paid.split(lengths), strict=True):
             all_of_it = np.append(rewards.numpy(), np.zeros(added))
-            episode.set_rewards(new_data=all_of_it if episode.is_numpy else all_of_it.tolist())
+            with warnings.catch_warnings():
+                # RLlib asks its space about one reward, which gymnasium says is no array
+                warnings.filterwarnings("ignore", ".*Casting input x to numpy array")
+                episode.set_rewards(new_data=all_of_it if episode.is_numpy else all_of_it.tolist())
         return batch
 
 
