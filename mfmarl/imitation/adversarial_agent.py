@@ -17,7 +17,7 @@ from torch import Tensor
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
-from mfmarl.imitation.adversarial_config import AdversarialConfig
+from mfmarl.imitation.adversarial_config import MOST, AdversarialConfig
 from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.discriminator import Discriminator, Inputs, RewardForm, reward_of
@@ -221,7 +221,8 @@ class AdversarialAgent(ABC, Generic[Config]):
         """As many random steps of one of the rollouts of late and of the expert's."""
         among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
         have, of = min((len(among), "steps of a rollout"), (len(expert), "demonstrated steps"))
-        number = self.ppo.batches.size(self.config.discriminator_batch, have, "discriminator_batch", of)
+        asked = self.config.discriminator_batch
+        number = min(MOST, have) if asked is None else self.ppo.batches.size(asked, have, "discriminator_batch", of)
         own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
         return own, theirs
 
