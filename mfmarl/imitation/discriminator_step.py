@@ -30,7 +30,7 @@ def discriminator_step(
         "policy_accuracy": (of_policy < 0).float().mean(),
     }
     if config.gradient_penalty:
-        figures["gradient_penalty"] = gradient_penalty(discriminator, theirs, own, generator)
+        figures["gradient_penalty"] = gradient_penalty(discriminator, theirs, own, generator, discriminator.flags)
         loss = loss + config.gradient_penalty * figures["gradient_penalty"]
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
