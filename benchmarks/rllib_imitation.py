@@ -1,4 +1,4 @@
-"""Returns of GAIL with RLlib's PPO for a policy, with the settings that the core's are measured by.
+"""Returns of GAIL and AIRL with RLlib's PPO for a policy, with the settings that the core's are measured by.
 
 Ten episodes of the same written expert as there; each seed is a row of a CSV as soon as it is there, and is not run
 again. Mode and sampled returns are means over 20 episodes; CPU seconds are of the whole training.
@@ -47,7 +47,7 @@ def main() -> None:
     """Measure what is missing, write, print."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--method", default="gail", choices=["gail", "airl"])
-    ask.add_argument("--seeds", type=int, default=2)
+    ask.add_argument("--seeds", type=int, default=5)
     ask.add_argument("--out", type=Path, default=Path("rllib_imitation.csv"))
     given = ask.parse_args()
     rows: list[Any] = pd.read_csv(given.out).to_dict("records") if given.out.exists() else []
