@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import given, whole_number
+from mfmarl.arguments import given, line, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import IMITATION, JOBS, load, suggestion
 
@@ -30,17 +30,17 @@ class Imitate:
     interactions, updates and evaluations.
 
     Examples:
-      mfmarl imitate bc --env CartPole-v1 --demonstrations cartpole.npz --updates 2000
+      mfmarl imitate bc --demonstrations cartpole.npz --updates 2000
       mfmarl imitate gail --config configs/imitate/gail_cartpole.yaml --demonstrations cartpole.npz --seeds 5
       mfmarl imitate dagger --env Pendulum-v1 --expert pendulum --interactions 2600 --set loss=mse rollout=200
-      mfmarl imitate maxent_irl --env FrozenLake-v1 --demonstrations lake.npz
+      mfmarl imitate maxent_irl --demonstrations lake.npz
       mfmarl imitate multi_expert --env CartPole-v1 --expert cartpole --expert my_module:expert
       mfmarl imitate --resume imitations/gail-CartPole-v1
     """
 
     method: Annotated[str | None, Positional, given("[METHOD]")] = None
     """How, one of the above."""
-    env: Annotated[str | None, given("ID")] = None
+    env: Annotated[str | None, given("ID", "the demonstrations'")] = None
     """Environment: any of gymnasium's, or module:Id."""
     demonstrations: Annotated[str | None, given("FILE.npz|minari:ID")] = None
     """What the expert did, as `mfmarl demonstrate` records it; of methods that ask, what is known before."""
@@ -90,32 +90,44 @@ class Imitate:
             seeds = [0 if self.seed is None else whole_number("--seed", self.seed, 0)]
         else:
             seeds = list(range(whole_number("--seeds", self.seeds, 1, 10_000)))
-        plans = [self._plan(seed) for seed in seeds]
-        out = self.out or Path("imitations") / f"{self.method}-{_leaf(plans[0].env)}"
+        numbers, given = self._numbers(), self._given()
+        told = ("every", "interactions", "updates")
+        env = load(JOBS, "imitation asked")(self.method, **given, **{name: numbers[name] for name in told})
+        out = self.out or Path("imitations") / f"{self.method}-{_leaf(env)}"
         folders = [out] if self.seeds is None else [out / f"s{seed}" for seed in seeds]
+        for folder in folders:
+            load(JOBS, "imitation place")(folder)
+        if not self.quiet:
+            self._announce(env, len(seeds), out)
+        plan = load(JOBS, "imitation plan")
+        plans = [plan(self.method, **given, **numbers, sets=self.set, seed=seed) for seed in seeds]
         # all are there before one begins, so that --resume finds those that have not
         for plan, folder in zip(plans, folders, strict=True):
             load(JOBS, "imitation folder")(folder, plan)
         return self._all(folders, out)
 
-    def _plan(self, seed: int) -> Any:
+    def _announce(self, env: str, seeds: int, out: Path) -> None:
+        """At once, as torch takes seconds to come."""
+        source = [] if self.demonstrations is None else [f"from {self.demonstrations}"]
+        source += [f"asking {' and '.join(self.expert)}"] if self.expert else []
+        line(f"{self.method} on {env} {', '.join(source)}{f', {seeds} seeds' * (seeds > 1)}, into {out}")
+
+    def _numbers(self) -> dict[str, int | None]:
         lows = {"episodes": 1, "every": 1, "interactions": 1, "updates": 1, "evaluations": 0}
-        numbers = {
+        return {
             name: None if text is None else whole_number(f"--{name}", text, low, 10**12)
             for name, low in lows.items()
             for text in [getattr(self, name)]
         }
-        return load(JOBS, "imitation plan")(
-            self.method,
-            env=self.env,
-            seed=seed,
-            config=self.config,
-            sets=self.set,
-            demonstrations=self.demonstrations,
-            experts=self.expert,
-            barrier=self.barrier,
-            **numbers,
-        )
+
+    def _given(self) -> dict[str, Any]:
+        return {
+            "env": self.env,
+            "config": self.config,
+            "demonstrations": self.demonstrations,
+            "experts": self.expert,
+            "barrier": self.barrier,
+        }
 
     def _resumed(self, folder: Path) -> list[Path]:
         mine = ("resume", "quiet", "verbose")
@@ -133,6 +145,8 @@ class Imitate:
                 print(f"saved; `mfmarl imitate --resume {top}` goes on", file=sys.stderr)
                 return 130
             print(folder)
+        if len(folders) > 1 and not self.quiet:
+            line(load(JOBS, "imitations told")(folders))
         return 0
 
 

@@ -188,14 +188,16 @@ class MaxEntIRLAgent:
                 loss, self.theta, jac=True, method="L-BFGS-B",
                 options={"maxiter": config.round, "ftol": 0.0, "gtol": config.tol},
             )  # fmt: skip
-            self.ended = bool(np.abs(found.jac).max() <= config.tol or np.array_equal(found.x, self.theta))
+            slope = float(np.abs(found.jac).max())
+            self.ended = slope <= config.tol or np.array_equal(found.x, self.theta)
             self.theta = found.x
             values = soft_values(model.transitions, self.reward, config.discount)
             own = self.expectation(occupancy(model.transitions, values.pi, model.start, config.discount))
             self.policy = TabularPolicy(values.pi)
             self.counts = self.counts.plus(updates=1)
             mismatch = float(np.abs(own - seen).max())
-            row = {**asdict(self.counts), "loss": float(found.fun), "mismatch": mismatch, **figures}
+            figures |= {"loss": float(found.fun), "mismatch": mismatch, "slope": slope, "iterations": int(found.nit)}
+            row = {**asdict(self.counts), **figures}
             history.append(row)
             if callback is not None:
                 callback(row)
