@@ -15,6 +15,7 @@ from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.numbers import estimate, listed, number
 from analysis.report.parts import Cell, Section, Table
 from analysis.statistics import MIN_RUNS
+from mfmarl.imitation.return_range import SHARE, return_range
 
 APART = {"lengths_apart": "lengths apart", "ends_apart": "ends apart"}
 
@@ -46,7 +47,7 @@ def _probe(section: Section, study: Imitations, levels: Mapping[str, float], fil
         for metric in ("return_mode", "return_sampled"):
             found = [run.record.metrics.get(metric) for run in study.probes if run.record.method == method]
             scores = np.array([one.mean for one in found if one is not None])
-            rows.append({"method": method, "metric": metric} | interval_row(scores))
+            rows.append({"method": method, "metric": metric} | interval_row(scores, within=return_range(study.env)))
     table = files["probe.csv"] = pd.DataFrame(rows).reindex(columns=["method", "metric", *COLUMNS])
     section.text.append(
         "Survival probe: what a method returns that was shown random play. It should be what random play returns; "
@@ -87,7 +88,10 @@ def _leak(section: Section, study: Imitations, files: dict[str, pd.DataFrame]) -
         "done."
     )
     body = [
-        [Cell(label(str(m))), *(_known(pd.Series(interval_row(one[key].dropna().to_numpy(float)))) for key in APART)]
+        [
+            Cell(label(str(m))),
+            *(_known(pd.Series(interval_row(one[key].dropna().to_numpy(float), within=SHARE))) for key in APART),
+        ]
         for m, one in table.groupby("method", sort=False)
     ]
     head = ["", *APART.values()]
