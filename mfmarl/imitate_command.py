@@ -26,8 +26,8 @@ class Imitate:
     Methods: bc, gail, airl and maxent_irl learn from demonstrations; dagger and mega_dagger ask one expert, and
     multi_expert and safety_filter several. Experts are those of `mfmarl demonstrate`, but for ppo.
 
-    Keys of --config and --set are the method's own (docs/imitation.md); a file may also have method, env,
-    interactions, updates and evaluations.
+    Keys of --config and --set are the method's own, which --settings prints with their defaults; a file may also
+    have method, env, interactions, updates and evaluations.
 
     Examples:
       mfmarl imitate bc --demonstrations cartpole.npz --updates 2000
@@ -35,6 +35,7 @@ class Imitate:
       mfmarl imitate dagger --env Pendulum-v1 --expert pendulum --interactions 2600 --set loss=mse rollout=200
       mfmarl imitate maxent_irl --demonstrations lake.npz
       mfmarl imitate multi_expert --env CartPole-v1 --expert cartpole --expert my_module:expert
+      mfmarl imitate gail --settings
       mfmarl imitate --resume imitations/gail-CartPole-v1
     """
 
@@ -64,6 +65,8 @@ class Imitate:
     """Differences from the method's defaults."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Any setting of the method, e.g. --set policy_lr=0.003 ppo.epochs=6."""
+    settings: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Print the method's settings with defaults and meanings, and do nothing else."""
     evaluations: Annotated[str | None, given("N", "10")] = None
     """Moments over training at which the policy is judged, besides the end."""
     out: Annotated[Path | None, given("DIR", "imitations/METHOD-ENV")] = None
@@ -84,6 +87,8 @@ class Imitate:
         if self.method not in IMITATION:
             hint = suggestion(self.method, IMITATION)
             raise UserError(f"unknown method {self.method!r}{hint}; there are {', '.join(IMITATION)}")
+        if self.settings:
+            return self._print_settings(self.method)
         if self.seed is not None and self.seeds is not None:
             raise UserError("--seed is of one imitation, --seeds of several; leave one out")
         if self.seeds is None:
@@ -105,6 +110,14 @@ class Imitate:
         for plan, folder in zip(plans, folders, strict=True):
             load(JOBS, "imitation folder")(folder, plan)
         return self._all(folders, out)
+
+    def _print_settings(self, method: str) -> int:
+        from rich.console import Console
+
+        table = load(JOBS, "imitation settings")(method)
+        # without a terminal, lines are not folded
+        Console(width=None if sys.stdout.isatty() else 240).print(table)
+        return 0
 
     def _announce(self, env: str, seeds: int, out: Path) -> None:
         """At once, as torch takes seconds to come."""
@@ -133,7 +146,9 @@ class Imitate:
         mine = ("resume", "quiet", "verbose")
         flags = ["METHOD" if f.name == "method" else f"--{f.name}" for f in fields(self) if f.name not in mine]
         names = [f.name for f in fields(self) if f.name not in mine]
-        if extra := [flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, ())]:
+        if extra := [
+            flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, (), False)
+        ]:
             raise UserError(f"--resume goes on with the folder's own settings; leave out {', '.join(extra)}")
         found: list[Path] = load(JOBS, "imitations begun")(folder)
         return found

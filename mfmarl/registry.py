@@ -109,6 +109,7 @@ JOBS = {
     "imitation asked": Entry("mfmarl.imitation.asked:env_asked", "where an imitation is, when what is given fits"),
     "imitation place": Entry("mfmarl.imitation.asked:check_free", "whether an imitation can begin in a folder"),
     "imitation env": Entry("mfmarl.imitation.asked:check_env", "whether an environment is known"),
+    "imitation settings": Entry("mfmarl.imitation.settings_table:settings_table", "a method's settings, as a table"),
     "imitations told": Entry("mfmarl.imitation.over_seeds:told_of", "what imitations return over seeds, in a line"),
     "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
     "imitations begun": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
