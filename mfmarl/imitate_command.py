@@ -150,6 +150,10 @@ class Imitate:
             flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, (), False)
         ]:
             raise UserError(f"--resume goes on with the folder's own settings; leave out {', '.join(extra)}")
+        if not folder.is_dir():
+            raise UserError(f"--resume {folder}: there is no such folder")
+        if not self.quiet:
+            line(f"going on in {folder}")
         found: list[Path] = load(JOBS, "imitations begun")(folder)
         return found
 

@@ -164,6 +164,13 @@ def test_what_is_equal_on_every_seed_is_said_so(tmp_path: Path) -> None:
     assert "can be told" not in answer
 
 
+def test_runs_that_did_not_converge_are_told_of(tmp_path: Path) -> None:
+    for seed, converged in enumerate((True, False, False)):
+        make_imitation(tmp_path, "maxent_irl", seed, convergence={"converged": converged, "slope": 1.0})
+    (path,) = write_imitations(imitations_in([tmp_path]), tmp_path / "out")
+    assert "<p>MaxEnt IRL: 2 of 3 runs did not converge.</p>" in path.read_text()
+
+
 def test_other_budgets_are_other_methods(tmp_path: Path) -> None:
     for updates in (300, 2000):
         make_imitation(tmp_path, "bc", 1, planned={"interactions": 0, "updates": updates})

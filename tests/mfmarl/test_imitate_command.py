@@ -390,6 +390,7 @@ def test_mistakes_are_told_before_torch_comes(tmp_path: Path) -> None:
         ["imitate", "dagger", "--config", "no.yaml", "--expert", "cartpole"],
         ["demonstrate", "--env", "CartPol-v1", "--expert", "cartpole", "--out", "x.npz"],
         ["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--out", "x.npz", "--episodes", "0"],
+        ["imitate", "--resume", "no"],
         ["report", "no"],
     ]
     code = (

@@ -28,6 +28,7 @@ def caveats_section(
     _probe(section, compared.study, levels, files)
     _leak(section, compared.study, files)
     _draws(section, compared, levels)
+    _unconverged(section, compared.study)
     few = [label(method) for method, n in compared.counts.items() if n < MIN_RUNS]
     if few:
         section.text.append(f"No interval and no test of {listed(few)}: fewer than {MIN_RUNS} seeds.")
@@ -102,6 +103,15 @@ def _leak(section: Section, study: Imitations, files: dict[str, pd.DataFrame]) -
             f"{label(method)}: in {count} of {sum(row['method'] == method for row in found)} runs lengths of episodes "
             "alone tell the policy from the demonstrations."
         )
+
+
+def _unconverged(section: Section, study: Imitations) -> None:
+    """Of methods that say whether they converged, the runs that did not."""
+    for method in study.methods:
+        mine = [run.record.convergence for run, name in zip(study.runs, study.labels, strict=True) if name == method]
+        known = [one.converged for one in mine if one is not None]
+        if not all(known):
+            section.answer.append(f"{label(method)}: {known.count(False)} of {len(known)} runs did not converge.")
 
 
 def _last(run: Imitation, key: str) -> float | None:
