@@ -111,7 +111,7 @@ def _tests(compared: Compared[Any], tests: pd.DataFrame, what: str, of: Measure)
         [
             Cell(label(str(t["method"])), str(t["type"]) if compared.study.type_names else ""),
             gap(t),
-            Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
+            Cell(p_value(t["p"]), f"{'no test' if t['interval'] == 'constant' else t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm"])),
             Cell(str(t["mark"])),
             Cell("–" if pd.isna(t["effect"]) else f"{t['effect']:+.2f}"),

@@ -58,10 +58,12 @@ def begin(folder: Path, plan: Plan) -> None:
     """Make the folder of an imitation, in which nothing is learnt yet.
 
     Raises:
-        UserError: where it has one already.
+        UserError: where it has one already, or the method does not take what it is given; there is no folder then.
         StorageFailed: where it takes no file.
     """
-    files.take(folder, plan, _told(given_of(plan), Counts(), 0.0, {}))
+    given = given_of(plan)
+    _agent(plan, given, folder / files.AGENT)
+    files.take(folder, plan, _told(given, Counts(), 0.0, {}))
 
 
 def imitate(folder: Path, *, quiet: bool = False, verbose: bool = False, progress: Progress | None = None) -> Imitated:

@@ -345,6 +345,15 @@ def test_bad_input_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_method_does_not_take_leaves_no_folder(
+    shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["imitate", "maxent_irl", "--demonstrations", str(shown["walk"]), "--out", str(tmp_path / "out")]
+    for _ in range(2):
+        assert "maxent_irl takes numbered states, one-hot" in told(capsys, command)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_changed_demonstrations_are_not_gone_on_with(
     shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,8 +64,10 @@ def curves_section(
                     f"learning-{acting}",
                     f"Return of {words} actions against {listed(list(moving))}, by method",
                     f"Return of {words} actions: mean over seeds with 95 % interval (hollow marks and lines without a "
-                    f"band have none; n = {compared.seeds}). Against demonstrations, the end of training by their "
-                    "number; a method whose count stands still is a mark at its end. Level lines: "
+                    f"band have none; n = {compared.seeds}). "
+                    + "Against demonstrations, the end of training by their number. "
+                    * ("demonstrations" in moving)
+                    + "A method whose count stands still is a mark at its end. Level lines: "
                     f"{' and '.join(levels) or 'none is known'}.",
                     "learning_curves.csv",
                     # once, above the first
