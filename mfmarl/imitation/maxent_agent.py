@@ -183,13 +183,15 @@ class MaxEntIRLAgent:
                 likely.loss, self.theta, jac=True, method="L-BFGS-B",
                 options={"maxiter": config.round, "ftol": 0.0, "gtol": config.tol},
             )  # fmt: skip
-            self.ended = bool(np.abs(found.jac).max() <= config.tol or np.array_equal(found.x, self.theta))
+            slope = float(np.abs(found.jac).max())
+            self.ended = slope <= config.tol or np.array_equal(found.x, self.theta)
             self.theta = found.x
             best = likely.optimum(self.theta)
             self.policy = TabularPolicy(best.pi)
             self.counts = self.counts.plus(updates=1)
             mismatch = float(np.abs(best.features - seen).max())
-            row = {**asdict(self.counts), "loss": float(found.fun), "mismatch": mismatch, **figures}
+            figures |= {"loss": float(found.fun), "mismatch": mismatch, "slope": slope, "iterations": int(found.nit)}
+            row = {**asdict(self.counts), **figures}
             history.append(row)
             if callback is not None:
                 callback(row)
