@@ -69,7 +69,7 @@ TASKS = {
 METHODS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "DAgger 1[i=0]": (DAggerAgent, {"beta": "first"}),
     "DAgger .95^i": (DAggerAgent, {}),
-    MEGA: (MEGADAggerAgent, {}),
+    MEGA: (MEGADAggerAgent, {"world": {"prior": 1.0}}),
 }
 
 

@@ -66,7 +66,7 @@ class WorldConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam")
     batch_size: int = Field(64, ge=1, description="steps of one gradient step, the same for all members")
     updates: int = Field(300, ge=1, description="gradient steps after a round")
-    prior: float = Field(1.0, ge=0, description="spread of a model's fixed random part, in the change's; 0: none")
+    prior: float = Field(0.0, ge=0, description="spread of a model's fixed random part, in the change's; 0: none")
 
 
 class StackedPerceptrons(nn.Module):
@@ -96,8 +96,8 @@ class EnsembleWorld:
     """Members N(mu_b, Sigma_b) of the state's change, in its standard deviations, by likelihood on bootstraps.
 
     (Chua et al. 2018.) A step's bootstrap weights are Poisson(1) draws that stay its own as data come in.
-    A mean is the sum of a trained network and a fixed random one (randomised prior functions; Osband, Aslanides and
-    Cassirer 2018), so that members differ also where there is no data, as about an action that was never tried.
+    With `prior` a mean is the sum of a trained network and a fixed random one (randomised prior functions; Osband,
+    Aslanides and Cassirer 2018), so that members differ also where there is no data, as about an untried action.
     """
 
     def __init__(self, spaces: Spaces, config: WorldConfig, seed: int, batches: Batches | None = None) -> None:
@@ -123,7 +123,9 @@ class EnsembleWorld:
         return mean + prior, low + (high - low) * torch.sigmoid(log_std)
 
     def _prior(self, rows: Tensor) -> Tensor:
-        """[n, W] -> [M, n, D]"""
+        """[n, W] -> [M, n, D], or a 0 of as many axes."""
+        if not self.config.prior:
+            return torch.zeros((1, len(rows), 1))
         found: Tensor = self.prior_scale * self.prior(rows)
         return found
 
@@ -170,7 +172,7 @@ class EnsembleWorld:
         """Networks, optimiser, generator and units."""
         return {
             **module_arrays("world", self.net),
-            **module_arrays("world_prior", self.prior),
+            **(module_arrays("world_prior", self.prior) if self.config.prior else {}),
             **module_arrays("world_inputs", self.inputs),
             **optimiser_arrays("world_optimiser", self.optimiser),
             "world_generator": self.generator.get_state().numpy().copy(),
@@ -181,7 +183,8 @@ class EnsembleWorld:
     def load_arrays(self, arrays: Arrays) -> None:
         """What `arrays` gave."""
         load_module("world", self.net, arrays)
-        load_module("world_prior", self.prior, arrays)
+        if self.config.prior:
+            load_module("world_prior", self.prior, arrays)
         load_module("world_inputs", self.inputs, arrays)
         load_optimiser("world_optimiser", self.optimiser, arrays)
         self.generator.set_state(torch.from_numpy(arrays["world_generator"].copy()))

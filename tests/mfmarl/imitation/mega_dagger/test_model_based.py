@@ -79,7 +79,7 @@ def test_imagined_states_are_queries_too() -> None:
 
 
 def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    config = {**CONFIG, "tau": 0.2, "imagined": 2}
+    config = {**CONFIG, "tau": 0.2, "imagined": 2, "world": {**CONFIG["world"], "prior": 1.0}}
     whole = MEGADAggerAgent(config, Walk, expert, seed=3)
     whole.train(3 * LENGTH)
     whole.save(tmp_path)
