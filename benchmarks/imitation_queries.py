@@ -90,7 +90,8 @@ def learn(env: str, method: str, seed: int, **settings: Any) -> pd.DataFrame:
     agent = kind(
         {**of_spaces(spaces_of(env)), **LEARNER, **task.rounds, **own, **settings}, env, task.expert, seed=seed
     )
-    near, rows = returned(env, task.expert) - task.room, []
+    near = returned(env, task.expert) - task.room
+    rows: list[dict[str, Any]] = []
     began = time.process_time()
 
     def look(row: dict[str, Any]) -> None:
@@ -120,13 +121,14 @@ def until_as_good(rounds: pd.DataFrame, rooms: float = 1.0) -> pd.DataFrame:
     """
     found = []
     near = {e: returned(e, TASKS[e].expert) - rooms * TASKS[e].room for e in rounds["env"].unique()}
-    for (env, method, seed), run in rounds.groupby(["env", "method", "seed"], sort=False):
+    for key, run in rounds.groupby(["env", "method", "seed"], sort=False):
+        env, method, seed = map(str, key)
         # returns in the file are rounded
         good = (run["mean_return"] >= near[env] - 1e-3).to_numpy()
         first = next((i for i in range(len(good) - ON_END + 1) if good[i : i + ON_END].all()), None)
         reached = first is not None
         queries = TASKS[env].interactions if first is None else int(run["queries"].iloc[first])
-        found.append((env, method, seed, queries, reached, run["final_return"].iloc[-1], run["cpu_seconds"].iloc[-1]))
+        found.append((env, method, int(seed), queries, reached, run["final_return"].iloc[-1], run["cpu_seconds"].iloc[-1]))
     return pd.DataFrame(found, columns=["env", "method", "seed", "queries", "reached", "final_return", "cpu_seconds"])
 
 

@@ -24,7 +24,7 @@ class Linear(gym.Env[NDArray[np.float32], int]):
     """x' = A x + b(a) + noise: A turns and shrinks, actions push to either side."""
 
     observation_space = gym.spaces.Box(-np.inf, np.inf, (ENTRIES,), np.float32)
-    action_space = gym.spaces.Discrete(2)
+    action_space: gym.spaces.Discrete = gym.spaces.Discrete(2)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
         super().reset(seed=seed)
@@ -45,7 +45,8 @@ def expert(states: NDArray[np.float32]) -> NDArray[np.int64]:
 def of_state(states: NDArray[np.float32], _: NDArray[np.generic]) -> NDArray[np.float64]:
     """(1, x) within the unit ball."""
     rows = np.concatenate([np.ones((len(states), 1)), states], 1)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 2) / 1.0001
+    found: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
+    return found
 
 
 def agent_of(tau: float, **settings: Any) -> MEGADAggerAgent:
@@ -89,7 +90,7 @@ def test_what_it_predicts_is_least_squares_and_its_trace() -> None:
     world.fit(rows, actions, rows + np.array([[2, 1], [4, 1], [0, 1]], np.float32))
     after, u = world.predict(torch.eye(2), torch.zeros(2))
     # weights 6 / (3 + 1) and 3 / 4; u is 2 x 4 / (3 + 1), and 2 x 4 where nothing was seen
-    np.testing.assert_allclose(after.numpy(), [[2.5, 0.75], [0, 1]])
+    np.testing.assert_allclose(after.numpy(), np.array([[2.5, 0.75], [0, 1]]))
     assert u.tolist() == pytest.approx([2, 8])
 
 

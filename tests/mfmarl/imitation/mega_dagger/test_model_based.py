@@ -46,6 +46,7 @@ def test_a_world_that_has_diverged_asks_everywhere() -> None:
     agent = MEGADAggerAgent({**CONFIG, "tau": 1e9}, Walk, expert, given)
     states = given.transitions.states
     assert not agent.choose(states).asked.any()
+    assert isinstance(agent.world, EnsembleWorld)
     with torch.no_grad():
         agent.world.net.weights[0].fill_(math.nan)
     assert agent.choose(states).asked.all()
@@ -87,6 +88,8 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     for agent in (whole, again):
         agent.train(6 * LENGTH)
     assert again.counts == whole.counts
+    assert isinstance(again.world, EnsembleWorld)
+    assert isinstance(whole.world, EnsembleWorld)
     for one, other in ((again.policy, whole.policy), (again.world.net, whole.world.net)):
         for a, b in zip(one.parameters(), other.parameters(), strict=True):
             assert torch.equal(a, b)
