@@ -57,9 +57,11 @@ def show(path: Path) -> None:
     """Print an audit: a row a method and way of acting, means over seeds with 95 % intervals."""
     table = pd.read_csv(path)
     for by, mine in table.groupby("by", sort=False):
-        shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, discounted")
+        shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, all discounted")
         for heading in ("method", "acts", "seeds", *FIGURES):
-            shown.add_column(heading, justify="left" if heading in ("method", "acts") else "right", no_wrap=True)
+            # other returns of imitation are undiscounted
+            words = "discounted return" if heading == "return" else heading
+            shown.add_column(words, justify="left" if heading in ("method", "acts") else "right", no_wrap=True)
         figures = over_seeds(mine)
         for (method, acting), rows in mine.groupby(["method", "acting"], sort=False):
             cells = []

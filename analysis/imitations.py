@@ -45,6 +45,12 @@ class Shown(BaseModel):
     expert: str | None = None
 
 
+class Converged(BaseModel):
+    """Of MaxEnt IRL."""
+
+    converged: bool
+
+
 class Record(BaseModel):
     """imitation.json."""
 
@@ -63,6 +69,7 @@ class Record(BaseModel):
     metrics: dict[str, Spread | None]
     expert_return: Spread | None = None
     planned: dict[str, Any] = {}
+    convergence: Converged | None = None
 
     @property
     def settings(self) -> dict[str, Any]:

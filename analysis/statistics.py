@@ -9,7 +9,7 @@ loses (Hesterberg 2015): without that, 10 runs cover 90 %. Over several games ru
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +41,11 @@ class Interval:
     method: str
     """How low and high were found: `t`, `BCa`, `Newcombe`; or `constant` where all scores are
     equal and say nothing of spread, `degenerate` where all resamples are, so that low and high are NaN."""
+
+    def within(self, span: tuple[float, float]) -> Interval:
+        """Cut to the least and the most that the statistic can be, which covers it no less often."""
+        low, high = np.clip([self.low, self.high], *span)
+        return replace(self, low=float(low), high=float(high))
 
     def __str__(self) -> str:
         if self.method == "constant":

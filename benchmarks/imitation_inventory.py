@@ -41,8 +41,11 @@ GAME = "inventory/market-easy,jitter=0,num_agents=30:discounter"
 ROUNDS = 6
 LEARNER: dict[str, Any] = {"hidden_dims": (64, 64), "learning_rate": 1e-3, "batch_size": 128}
 ADVERSARIAL: dict[str, Any] = {
-    "hidden_dims": (64, 64), "policy_lr": 1e-3, "gradient_penalty": 1.0, "rollout": 52, "ppo": {"discount": 0.9},
+    "hidden_dims": (64, 64), "rollout": 52, "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10,
+    "gradient_penalty": 0.01,
 }  # fmt: skip
+COPIES, ADVERSARIAL_ROUNDS = 4, 75
+"""Of the game that GAIL and AIRL play side by side, and of how many episodes of each."""
 Learnt = tuple[Any, Counts]
 
 
@@ -76,10 +79,11 @@ def asking(trial: Trial, kind: Any, **more: Any) -> Learnt:
     return found.policy, found.counts
 
 
-def adversarial(trial: Trial, kind: Any, rounds: int = 60) -> Learnt:
-    envs = trial.game.agents
-    agent = kind(trial.config | ADVERSARIAL | {"num_envs": envs}, trial.name, trial.shown(10 * envs), trial.seed)
-    found = agent.train(envs * ADVERSARIAL["rollout"] * rounds)
+def adversarial(trial: Trial, kind: Any, **ppo: float) -> Learnt:
+    envs = COPIES * trial.game.agents
+    config = trial.config | ADVERSARIAL | {"num_envs": envs, "ppo": {"discount": 0.9, "minibatch": 512, **ppo}}
+    agent = kind(config, trial.name, trial.shown(10 * trial.game.agents), trial.seed)
+    found = agent.train(envs * ADVERSARIAL["rollout"] * ADVERSARIAL_ROUNDS)
     return found.policy, found.counts
 
 
@@ -94,7 +98,7 @@ METHODS: dict[str, Callable[[Trial], Learnt]] = {
     "DAgger": lambda trial: asking(trial, DAggerAgent),
     "MEGA-DAgger": lambda trial: asking(trial, MEGADAggerAgent, tau=TAU),
     "MaxEnt IRL": by_reward,
-    "GAIL": lambda trial: adversarial(trial, GAILAgent),
+    "GAIL": lambda trial: adversarial(trial, GAILAgent, entropy=0.01),
     "AIRL": lambda trial: adversarial(trial, AIRLAgent),
 }
 TAU = 1.0

@@ -34,12 +34,6 @@ SETTINGS = {"hidden_dims": (64, 64), "learning_rate": 3e-3, "batch_size": 256, "
 GATE = {"rollout": 100, "takeover": 0.9, "release": 0.95, "eta": ETA, "slack": SLACK}
 
 
-def margin(states: NDArray[np.float32]) -> NDArray[np.float64]:
-    """h: [n]."""
-    place, _, angle, _ = states.T.astype(float)
-    return np.minimum(1 - np.abs(place) / 2.4, 1 - np.abs(angle) / 0.2095)
-
-
 def clumsy(states: NDArray[np.float32]) -> NDArray[np.int64]:
     """Balances, but where the cart moves to the right fast it pushes the wrong way."""
     return np.where(states[:, 1] > 0.25, 1 - experts.cartpole(states), experts.cartpole(states))
@@ -61,11 +55,11 @@ class Watched(SafetyFilterAgent):
 def measure(seed: int) -> tuple[pd.DataFrame, dict[str, float]]:
     """(Every accepted trajectory, step by step; figures of the run)."""
     config = {**of_spaces(spaces_of(ENV)), **SETTINGS, **GATE}
-    agent = Watched(config, ENV, [experts.cartpole, clumsy], seed=seed, barrier=margin)
+    agent = Watched(config, ENV, [experts.cartpole, clumsy], seed=seed, barrier=experts.cartpole_margin)
     result = agent.train(12 * 800)
     rows, judged, kept, runs = [], 0, 0, 0
     for steps in agent.played:
-        h, after = margin(steps.states), margin(steps.next_states)
+        h, after = experts.cartpole_margin(steps.states), experts.cartpole_margin(steps.next_states)
         passed = steps.asked & accepted(h, after, ETA, SLACK)
         judged, kept = judged + int(steps.asked.sum()), kept + int(passed.sum())
         for run in accepted_runs(steps, passed):

@@ -1,7 +1,8 @@
 """Returns and CPU seconds of GAIL and AIRL on CartPole, Acrobot and Pendulum, and the survival probe.
 
-Ten episodes of a written expert; each seed is a row of a CSV as soon as it is there, and is not run again. Mode and
-sampled returns are means over 20 episodes; CPU seconds are of `train` alone. Prints means with 95 % t intervals.
+Ten episodes of a written expert (mfmarl/imitation/experts.py), settings of configs/imitate; each seed is a row of a CSV
+as soon as it is there, and is not run again. Mode and sampled returns are means over 20 episodes; CPU seconds are of
+`train` alone. Prints means with 95 % t intervals.
 
     OMP_NUM_THREADS=1 python benchmarks/imitation_targets.py --out docs/figures/imitation_targets.csv
 """
@@ -11,14 +12,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,70 +26,30 @@ sys.path.insert(0, str(ROOT))
 from mfmarl.imitation.adversarial_agent import AdversarialAgent  # noqa: E402
 from mfmarl.imitation.airl import AIRLAgent  # noqa: E402
 from mfmarl.imitation.demonstrations import Demonstrations  # noqa: E402
+from mfmarl.imitation.experts import RULES  # noqa: E402
 from mfmarl.imitation.gail import GAILAgent  # noqa: E402
+from mfmarl.imitation.plan import Settings, settings_of  # noqa: E402
 from mfmarl.imitation.result import generator  # noqa: E402
 from mfmarl.imitation.rollout import episodes, spaces_of  # noqa: E402
 from mfmarl.imitation.survival import survival_probe  # noqa: E402
 from mfmarl.runs.files import replacing  # noqa: E402
 
-States = NDArray[np.float32]
 METHODS: dict[str, type[AdversarialAgent[Any]]] = {"GAIL": GAILAgent, "AIRL": AIRLAgent}
+TASKS = {env: (name, rule) for name, (env, rule) in RULES.items()}
+PROBE, PROBED = "survival probe", "CartPole-v1"
 
 
-def balance(states: States) -> NDArray[Any]:
-    """CartPole: push where the pole leans and falls."""
-    return (states @ np.array([0.05, 0.3, 3.0, 1.0]) > 0).astype(np.int64)
-
-
-def swing(states: States) -> NDArray[Any]:
-    """Acrobot: torque along the difference of the joints' speeds."""
-    return np.where(states[:, 5] > states[:, 4], 2, 0)
-
-
-def swing_up(states: States) -> NDArray[Any]:
-    """Pendulum: bring its energy to that of standing still on top, then hold it there."""
-    cos, sin, speed = states.T
-    angle, energy = np.arctan2(sin, cos), speed**2 / 6 + 5 * (cos - 1)
-    pump = np.where(np.abs(speed) < 1e-3, 2.0, np.sign(speed) * np.clip(-2 * energy, -2, 2))
-    near = (np.abs(angle) < 0.6) & (np.abs(speed) < 3.5)
-    return np.clip(np.where(near, -10 * angle - 2.5 * speed, pump), -2, 2)[:, None].astype(np.float32)
-
-
-TASKS: dict[str, tuple[Callable[[States], NDArray[Any]], int]] = {
-    "CartPole-v1": (balance, 60_000),
-    "Acrobot-v1": (swing, 60_000),
-    "Pendulum-v1": (swing_up, 98_000),
-}
-SHARED: dict[str, Any] = {
-    "hidden_dims": (64, 64), "num_envs": 16, "rollout": 32, "policy_lr": 2e-3, "discriminator_lr": 1e-3,
-    "discriminator_steps": 4, "discriminator_batch": 256, "past_rollouts": 9,
-    "ppo": {"epochs": 8, "minibatch": 512},
-}  # fmt: skip
-SETTINGS: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {},
-    "Acrobot-v1": {},
-    "Pendulum-v1": {
-        "rollout": 128, "policy_lr": 3e-3, "discriminator_lr": 3e-3, "discriminator_steps": 10,
-        "discriminator_batch": 1024, "past_rollouts": 0, "gradient_penalty": 0.1,
-        "ppo": {"minibatch": 512, "discount": 0.95},
-    },
-}  # fmt: skip
-"""A slope of 1 is too flat for continuous actions that must be told apart finely, and a horizon of 20 steps enough."""
-PROBE = "survival probe"
-
-
-def settings(env: str) -> dict[str, Any]:
-    """Of one task: what all share, but for what is said above; the rest are defaults."""
-    spaces = spaces_of(env)
-    of_spaces = {name: getattr(spaces, name) for name in ("state_dim", "action_dim", "low", "high")}
-    return of_spaces | SHARED | SETTINGS[env]
+def settings(method: str, env: str) -> Settings:
+    """Of one task, as `mfmarl imitate --config` takes them."""
+    return settings_of(None, None, ROOT / "configs" / "imitate" / f"{method.lower()}_{TASKS[env][0]}.yaml")
 
 
 def measure(method: str, env: str, seed: int, demonstrations: Demonstrations) -> dict[str, Any]:
     """One row."""
-    agent = METHODS[method](settings(env), env, demonstrations, seed)
+    given = settings(method, env)
+    agent = METHODS[method](given.config, env, demonstrations, seed)
     began = time.process_time()
-    result = agent.train(TASKS[env][1])
+    result = agent.train(given.of_plan["interactions"])
     spent = time.process_time() - began
     drawn = generator(seed)
     played = {
@@ -112,7 +71,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = pd.read_csv(given.out).to_dict("records") if given.out.exists() else []
     given.out.parent.mkdir(parents=True, exist_ok=True)
     shown = {
-        env: Demonstrations.from_episodes(episodes(env, TASKS[env][0], 10, 0), spaces_of(env), env)
+        env: Demonstrations.from_episodes(episodes(env, TASKS[env][1], 10, 0), spaces_of(env), env)
         for env in given.tasks
         if env != PROBE
     }
@@ -124,8 +83,10 @@ def main() -> None:
                 if any((row["env"], row["method"], row["seed"]) == (env, method, seed) for row in rows):
                     continue
                 if env == PROBE:
-                    sampled = survival_probe(METHODS[method], settings("CartPole-v1"), 60_000, seed)
-                    row: dict[str, Any] = {"interactions": 60_000, "sampled": sampled}
+                    of = settings(method, PROBED)
+                    number = of.of_plan["interactions"]
+                    sampled = survival_probe(METHODS[method], of.config, number, seed, PROBED)
+                    row: dict[str, Any] = {"interactions": number, "sampled": sampled}
                 else:
                     row = measure(method, env, seed, shown[env])
                 rows.append({"env": env, "method": method, "seed": seed, **row})

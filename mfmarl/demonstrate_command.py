@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff
 
-from mfmarl.arguments import given, number, teller, whole_number
+from mfmarl.arguments import given, line, number, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load
 
@@ -59,22 +60,32 @@ class Demonstrate:
             raise UserError(f"--out {self.out}: want a name that ends in .npz")
         if self.out is not None and self.out.exists():
             raise UserError(f"{self.out} is there already; choose another --out")
+        if self.minari is not None and re.fullmatch(r".+-v[0-9]+", self.minari) is None:
+            raise UserError(f"--minari {self.minari}: want a name that ends in a version, such as cartpole/rule-v0")
         if self.iterations is not None and self.expert != "ppo":
             raise UserError(f"--iterations is of --expert ppo; {self.expert} does not learn: leave it out")
         noise = number("--noise", self.noise)
         if not 0 <= noise <= 1:
             raise UserError(f"--noise: got {self.noise}; want a probability from 0 to 1")
+        episodes = whole_number("--episodes", self.episodes, 1, 10**6)
+        seed = whole_number("--seed", self.seed, 0)
+        iterations = whole_number("--iterations", self.iterations or "50", 1, 10**6)
+        load(JOBS, "imitation env")(self.env)
+        places = [str(self.out)] if self.out is not None else []
+        places += [f"minari:{self.minari}"] if self.minari is not None else []
+        # at once, as torch takes seconds to come
+        line(f"{episodes} episode{'s' * (episodes > 1)} of {self.expert} on {self.env} into {' and '.join(places)}")
         shown = load(JOBS, "demonstrate")(
             env=self.env,
             expert=self.expert,
-            number=whole_number("--episodes", self.episodes, 1, 10**6),
-            seed=whole_number("--seed", self.seed, 0),
+            number=episodes,
+            seed=seed,
             noise=noise,
-            iterations=whole_number("--iterations", self.iterations or "50", 1, 10**6),
+            iterations=iterations,
             told=teller(5.0),
         )
         paths = load(JOBS, "store demonstrations")(shown, self.out, self.minari)
-        told = load(JOBS, "episodes told")([shown[i] for i in range(len(shown))])
+        told = load(JOBS, "episodes told")([shown[i] for i in range(len(shown))], self.env)
         print(f"{self.env}, {self.expert}: {len(shown)} episodes, {told}", file=sys.stderr)
         for path in paths:
             print(path)

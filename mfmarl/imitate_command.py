@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import given, whole_number
+from mfmarl.arguments import given, line, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import IMITATION, JOBS, load, suggestion
 
@@ -26,21 +26,22 @@ class Imitate:
     Methods: bc, gail, airl and maxent_irl learn from demonstrations; dagger and mega_dagger ask one expert, and
     multi_expert and safety_filter several. Experts are those of `mfmarl demonstrate`, but for ppo.
 
-    Keys of --config and --set are the method's own (docs/imitation.md); a file may also have method, env,
-    interactions, updates and evaluations.
+    Keys of --config and --set are the method's own, which --settings prints with their defaults; a file may also
+    have method, env, interactions, updates and evaluations.
 
     Examples:
-      mfmarl imitate bc --env CartPole-v1 --demonstrations cartpole.npz --updates 2000
+      mfmarl imitate bc --demonstrations cartpole.npz --updates 2000
       mfmarl imitate gail --config configs/imitate/gail_cartpole.yaml --demonstrations cartpole.npz --seeds 5
       mfmarl imitate dagger --env Pendulum-v1 --expert pendulum --interactions 2600 --set loss=mse rollout=200
-      mfmarl imitate maxent_irl --env FrozenLake-v1 --demonstrations lake.npz
+      mfmarl imitate maxent_irl --demonstrations lake.npz
       mfmarl imitate multi_expert --env CartPole-v1 --expert cartpole --expert my_module:expert
+      mfmarl imitate gail --settings
       mfmarl imitate --resume imitations/gail-CartPole-v1
     """
 
     method: Annotated[str | None, Positional, given("[METHOD]")] = None
     """How, one of the above."""
-    env: Annotated[str | None, given("ID")] = None
+    env: Annotated[str | None, given("ID", "the demonstrations'")] = None
     """Environment: any of gymnasium's, or module:Id."""
     demonstrations: Annotated[str | None, given("FILE.npz|minari:ID")] = None
     """What the expert did, as `mfmarl demonstrate` records it; of methods that ask, what is known before."""
@@ -64,6 +65,8 @@ class Imitate:
     """Differences from the method's defaults."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Any setting of the method, e.g. --set policy_lr=0.003 ppo.epochs=6."""
+    settings: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Print the method's settings with defaults and meanings, and do nothing else."""
     evaluations: Annotated[str | None, given("N", "10")] = None
     """Moments over training at which the policy is judged, besides the end."""
     out: Annotated[Path | None, given("DIR", "imitations/METHOD-ENV")] = None
@@ -84,45 +87,73 @@ class Imitate:
         if self.method not in IMITATION:
             hint = suggestion(self.method, IMITATION)
             raise UserError(f"unknown method {self.method!r}{hint}; there are {', '.join(IMITATION)}")
+        if self.settings:
+            return self._print_settings(self.method)
         if self.seed is not None and self.seeds is not None:
             raise UserError("--seed is of one imitation, --seeds of several; leave one out")
         if self.seeds is None:
             seeds = [0 if self.seed is None else whole_number("--seed", self.seed, 0)]
         else:
             seeds = list(range(whole_number("--seeds", self.seeds, 1, 10_000)))
-        plans = [self._plan(seed) for seed in seeds]
-        out = self.out or Path("imitations") / f"{self.method}-{_leaf(plans[0].env)}"
+        numbers, given = self._numbers(), self._given()
+        told = ("every", "interactions", "updates")
+        env = load(JOBS, "imitation asked")(self.method, **given, **{name: numbers[name] for name in told})
+        out = self.out or Path("imitations") / f"{self.method}-{_leaf(env)}"
         folders = [out] if self.seeds is None else [out / f"s{seed}" for seed in seeds]
+        for folder in folders:
+            load(JOBS, "imitation place")(folder)
+        if not self.quiet:
+            self._announce(env, len(seeds), out)
+        plan = load(JOBS, "imitation plan")
+        plans = [plan(self.method, **given, **numbers, sets=self.set, seed=seed) for seed in seeds]
         # all are there before one begins, so that --resume finds those that have not
         for plan, folder in zip(plans, folders, strict=True):
             load(JOBS, "imitation folder")(folder, plan)
         return self._all(folders, out)
 
-    def _plan(self, seed: int) -> Any:
+    def _print_settings(self, method: str) -> int:
+        from rich.console import Console
+
+        table = load(JOBS, "imitation settings")(method)
+        # without a terminal, lines are not folded
+        Console(width=None if sys.stdout.isatty() else 240).print(table)
+        return 0
+
+    def _announce(self, env: str, seeds: int, out: Path) -> None:
+        """At once, as torch takes seconds to come."""
+        source = [] if self.demonstrations is None else [f"from {self.demonstrations}"]
+        source += [f"asking {' and '.join(self.expert)}"] if self.expert else []
+        line(f"{self.method} on {env} {', '.join(source)}{f', {seeds} seeds' * (seeds > 1)}, into {out}")
+
+    def _numbers(self) -> dict[str, int | None]:
         lows = {"episodes": 1, "every": 1, "interactions": 1, "updates": 1, "evaluations": 0}
-        numbers = {
+        return {
             name: None if text is None else whole_number(f"--{name}", text, low, 10**12)
             for name, low in lows.items()
             for text in [getattr(self, name)]
         }
-        return load(JOBS, "imitation plan")(
-            self.method,
-            env=self.env,
-            seed=seed,
-            config=self.config,
-            sets=self.set,
-            demonstrations=self.demonstrations,
-            experts=self.expert,
-            barrier=self.barrier,
-            **numbers,
-        )
+
+    def _given(self) -> dict[str, Any]:
+        return {
+            "env": self.env,
+            "config": self.config,
+            "demonstrations": self.demonstrations,
+            "experts": self.expert,
+            "barrier": self.barrier,
+        }
 
     def _resumed(self, folder: Path) -> list[Path]:
         mine = ("resume", "quiet", "verbose")
         flags = ["METHOD" if f.name == "method" else f"--{f.name}" for f in fields(self) if f.name not in mine]
         names = [f.name for f in fields(self) if f.name not in mine]
-        if extra := [flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, ())]:
+        if extra := [
+            flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, (), False)
+        ]:
             raise UserError(f"--resume goes on with the folder's own settings; leave out {', '.join(extra)}")
+        if not folder.is_dir():
+            raise UserError(f"--resume {folder}: there is no such folder")
+        if not self.quiet:
+            line(f"going on in {folder}")
         found: list[Path] = load(JOBS, "imitations begun")(folder)
         return found
 
@@ -133,6 +164,8 @@ class Imitate:
                 print(f"saved; `mfmarl imitate --resume {top}` goes on", file=sys.stderr)
                 return 130
             print(folder)
+        if len(folders) > 1 and not self.quiet:
+            line(load(JOBS, "imitations told")(folders))
         return 0
 
 

@@ -46,6 +46,9 @@ class Report:
 
         if not self.runs:
             raise UserError("no runs given; want e.g. mfmarl report runs/*")
+        for path in self.runs:
+            if not path.exists():
+                raise UserError(f"{path} does not exist")
         if imitations := load(JOBS, "imitation folders")(self.runs):
             return self._write_imitations(imitations)
         studies = [path for path in self.runs if is_folder_of_runs(path)]
@@ -82,6 +85,8 @@ class Report:
         for path in self.runs:
             if (path / RUN).exists() or is_folder_of_runs(path):
                 raise UserError(f"{imitations[0]} is an imitation and {path} is of runs; give one or the other")
+        count = len(imitations)
+        _say(f"{count} imitation{'s' * (count != 1)} into {self.out}")
         for page in load(JOBS, "imitation report")(imitations, self.out, self.against):
             print(page)
         return 0

@@ -33,6 +33,7 @@ WITHOUT_TORCH = (
     "mfmarl/launch/search.py", "mfmarl/launch/trials.py", "mfmarl/solve_command.py", "mfmarl/solve.py",
     "mfmarl/solvers/problem.py", "mfmarl/solvers/saved.py", "mfmarl/solvers/state_tree.py",
     "mfmarl/demonstrate_command.py", "mfmarl/imitate_command.py",
+    "mfmarl/imitation/asked.py", "mfmarl/imitation/demonstrated.py", "mfmarl/imitation/return_range.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""

@@ -28,9 +28,19 @@ class Row:
 
 
 def forest(
-    rows: Sequence[Row], looks: Mapping[str, Look], title: str, unit: str, *, line: float | None = None
+    rows: Sequence[Row],
+    looks: Mapping[str, Look],
+    title: str,
+    unit: str,
+    *,
+    line: float | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw the rows from the top, with a line at `line`. A row without an interval has a hollow mark."""
+    """Draw the rows from the top, with a line at `line`. A row without an interval has a hollow mark.
+
+    Args:
+        limits: of the axis, where figures side by side share one.
+    """
     figure, (axis,) = panels(1, 1, width=NARROW, height=0.75 + 0.27 * len(rows))
     if line is not None:
         axis.axvline(line, color="#444444", linewidth=1)
@@ -43,6 +53,8 @@ def forest(
     axis.set_title(title, loc="left")
     axis.set_xlabel(unit)
     axis.tick_params(axis="y", length=0)
+    if limits is not None:
+        axis.set_xlim(*limits)
     return figure
 
 

@@ -1,8 +1,8 @@
-"""Returns of imitators against what they were given: demonstrations, interactions or queries."""
+"""Returns of imitators against what they used up: demonstrations, interactions, queries or updates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,24 +10,31 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.curves import draw_curves
+from analysis.figures.limits import limits_of
 from analysis.figures.style import NARROW, Look, label, mark, panels
 
-Along = Literal["demonstrations", "interactions", "queries"]
+Along = Literal["demonstrations", "interactions", "queries", "updates"]
 ALONG: dict[Along, str] = {
     "demonstrations": "steps of the demonstrations",
     "interactions": "interactions (steps played)",
     "queries": "states that the expert was asked about",
+    "updates": "updates (gradient steps of the policy)",
 }
 """What curves are drawn against -> its words."""
 
 
 def imitation_curves(
-    table: pd.DataFrame, along: Along, looks: Mapping[str, Look], levels: Mapping[str, float]
+    table: pd.DataFrame,
+    along: Along,
+    looks: Mapping[str, Look],
+    levels: Mapping[str, float],
+    limits: tuple[float, float],
 ) -> Figure:
     """Draw `curve_table`: lines where the count moves, marks with bars where it stands still.
 
     Args:
         levels: what is drawn as a level line: expert and random play.
+        limits: of the returns' axis, as `return_limits` finds them for panels side by side.
     """
     figure, (axis,) = panels(1, 1, width=NARROW, height=2.9)
     points = table.groupby("method")["x"].nunique()
@@ -52,4 +59,11 @@ def imitation_curves(
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axis.locator_params(axis="x", nbins=5)
     axis.set_xlim(left=0)
+    axis.set_ylim(*limits)
     return figure
+
+
+def return_limits(tables: Iterable[pd.DataFrame], levels: Mapping[str, float]) -> tuple[float, float]:
+    """Limits that hold all means, intervals and levels."""
+    shown = [x for table in tables for x in table[["mean", "low", "high"]].to_numpy(float).ravel()]
+    return limits_of([*shown, *levels.values()])

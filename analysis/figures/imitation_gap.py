@@ -111,9 +111,7 @@ def plot_gap_growth(model_cls: Toy, alpha: ArrayLike, horizon: int, couplings: S
     return figure
 
 
-def plot_gap_bounds(
-    model_cls: Toy, param_grid: ArrayLike, horizon: int, extra_kwargs: Mapping[str, float]
-) -> Figure:
+def plot_gap_bounds(model_cls: Toy, param_grid: ArrayLike, horizon: int, extra_kwargs: Mapping[str, float]) -> Figure:
     """The NIG and its upper bounds against the BC error of the learners of `param_grid`, both axes logarithmic.
 
     Example: `plot_gap_bounds(CrowdAvoidanceMFG, np.geomspace(1e-3, 1, 60), 10, {"L": 0.8})`.

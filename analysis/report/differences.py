@@ -111,7 +111,7 @@ def _tests(compared: Compared[Any], tests: pd.DataFrame, what: str, of: Measure)
         [
             Cell(label(str(t["method"])), str(t["type"]) if compared.study.type_names else ""),
             gap(t),
-            Cell(p_value(t["p"]), f"{t['test']}, n = {t['n']}"),
+            Cell(p_value(t["p"]), f"{'no test' if t['interval'] == 'constant' else t['test']}, n = {t['n']}"),
             Cell(p_value(t["p_holm"])),
             Cell(str(t["mark"])),
             Cell("–" if pd.isna(t["effect"]) else f"{t['effect']:+.2f}"),
@@ -169,12 +169,13 @@ def difference_words(compared: Compared[Any], tests: pd.DataFrame, of: Measure =
     against = label(compared.against)
     if tests.empty and compared.others:
         return [f"Nothing is tested: no method has {MIN_RUNS} seeds in common with {against}."]
-    if len(tests) == 1:
+    constant = tests["interval"] == "constant"
+    said = _constant_words(tests[constant], against, of)
+    tests = tests[~constant]
+    if len(tests) == 1 and not said:
         test = tests.iloc[0]
         first = label(str(test["method"]))
         told = f"{test['estimate']:+.3g}{of.of}, 95 % interval {test['low']:.3g} to {test['high']:.3g}"
-        if pd.isna(test["p"]):
-            return [f"Every run of {first} differs from {against} by {test['estimate']:+.3g}; that cannot be tested."]
         how = f"{test['test']}, p = {test['p']:.2g}, n = {test['n']} pairs"
         if test["p"] >= LEVEL:
             return [f"No difference between {first} and {against} can be told from these runs: {told} ({how})."]
@@ -182,16 +183,28 @@ def difference_words(compared: Compared[Any], tests: pd.DataFrame, of: Measure =
         return [f"{better} {of.verb}s more: {first} minus {against} is {told} ({how})."]
     above, below, neither = judged(tests)
     gaps = dict(zip(tests["method"], tests["estimate"], strict=True))
-    said = []
+    tested = []
     for names, words in ((above, "more than"), (below, "less than")):
         if names:
             verb = f"{of.verb}{'s' * (len(names) == 1)} {words}"
             told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in names])
-            said.append(f"{told} {verb} {against}{f', in{of.of}' * bool(of.of)}.")
+            tested.append(f"{told} {verb} {against}{f', in{of.of}' * bool(of.of)}.")
     if neither:
         told = listed([f"{label(name)} ({gaps[name]:+.3g})" for name in neither])
-        said.append(f"No difference from {against} can be told of {told}.")
-    if said:
+        tested.append(f"No difference from {against} can be told of {told}.")
+    if tested:
         how = " and ".join(sorted(set(tests["test"])))
-        said[-1] += f" ({how} over {spanned(tests['n'])} pairs of seeds; told are corrected p below {LEVEL:g}.)"
-    return said
+        tested[-1] += f" ({how} over {spanned(tests['n'])} pairs of seeds; told are corrected p below {LEVEL:g}.)"
+    return tested + said
+
+
+def _constant_words(tests: pd.DataFrame, against: str, of: Measure) -> list[str]:
+    """Of methods whose difference is the same on every seed, so that there is nothing to test."""
+    same = [label(str(name)) for name in tests.loc[tests["estimate"] == 0, "method"]]
+    pairs = f"all {spanned(tests['n'])} seeds in common" if len(tests) else ""
+    said = [f"{listed(same)} {of.verb}{'s' * (len(same) == 1)} just what {against} does on {pairs}."] if same else []
+    return said + [
+        f"{label(str(test['method']))} differs from {against} by {test['estimate']:+.3g} on {pairs}, without any "
+        "spread that could be tested."
+        for _, test in tests[tests["estimate"] != 0].iterrows()
+    ]

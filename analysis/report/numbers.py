@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.report.parts import Cell
+from analysis.statistics import MIN_RUNS
 
 
 def number(value: float) -> str:
@@ -18,12 +19,13 @@ def number(value: float) -> str:
 
 
 def estimate(row: Any) -> Cell:
-    """An estimate over its interval, or over the note that says why there is none (columns of an interval table)."""
+    """An estimate over its interval, or over what says why there is none (columns of an interval table)."""
     if pd.notna(row["low"]):
         if row["interval"] == "constant":
             return Cell(number(row["estimate"]), f"all {row['n']} equal")
         return Cell(number(row["estimate"]), f"{number(row['low'])} to {number(row['high'])}")
-    return Cell(number(row["estimate"]), str(row["note"]))
+    few = 0 < row["n"] < MIN_RUNS
+    return Cell(number(row["estimate"]), counted(int(row["n"]), "seed") if few else str(row["note"]))
 
 
 def gap(test: Any) -> Cell:

@@ -17,17 +17,11 @@ from torch import Tensor
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
-from mfmarl.imitation.adversarial_config import AdversarialConfig
+from mfmarl.imitation.adversarial_config import MOST, AdversarialConfig
 from mfmarl.imitation.checked_batches import checked_batch
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
-from mfmarl.imitation.discriminator import (
-    Discriminator,
-    Inputs,
-    RewardForm,
-    discriminator_loss,
-    gradient_penalty,
-    reward_of,
-)
+from mfmarl.imitation.discriminator import Discriminator, Inputs, RewardForm, reward_of
+from mfmarl.imitation.discriminator_step import discriminator_step
 from mfmarl.imitation.ended import Ended, leak_of, lengths_warning
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.ppo import PPO
@@ -42,6 +36,7 @@ from mfmarl.imitation.saved import (
     read_agent,
     under,
     with_prefix,
+    words_of,
     write_agent,
 )
 from mfmarl.imitation.settings import at_least_one, checked
@@ -115,37 +110,16 @@ class AdversarialAgent(ABC, Generic[Config]):
             UserError: for sides of unequal size, and batches that are wrong; names the side, the field and the row.
         """
         spaces = self.config.spaces
-        return self._update(
-            checked_batch(spaces, policy_batch, "policy_batch"), checked_batch(spaces, expert_batch, "expert_batch")
-        )
+        policy = checked_batch(spaces, policy_batch, "policy_batch")
+        expert = checked_batch(spaces, expert_batch, "expert_batch")
+        own, theirs = len(policy.states), len(expert.states)
+        if own != theirs or not own:
+            raise UserError(f"update: {own} steps of the policy and {theirs} of the expert; want as many of each")
+        return self.step(self._with_log_prob(policy), self._with_log_prob(expert))
 
-    def _update(self, policy_batch: Steps | Transitions, expert_batch: Steps | Transitions) -> dict[str, float]:
-        """Of batches that are right."""
-        config, discriminator = self.config, self.discriminator
-        policy, expert = self._with_log_prob(policy_batch), self._with_log_prob(expert_batch)
-        if len(policy) != len(expert) or not len(policy):
-            raise UserError(
-                f"update: {len(policy)} steps of the policy and {len(expert)} of the expert; want as many of each"
-            )
-        with torch.no_grad():
-            own, theirs = discriminator.rows(policy), discriminator.rows(expert)
-        discriminator.train()
-        logit = discriminator.logit(torch.cat([theirs, own]), expert.beside(policy))
-        of_expert, of_policy = logit[: len(expert)], logit[len(expert) :]
-        loss = told = discriminator_loss(of_expert, of_policy, config.label_noise)
-        figures = {
-            "cross_entropy": told,
-            "expert_accuracy": (of_expert > 0).float().mean(),
-            "policy_accuracy": (of_policy < 0).float().mean(),
-        }
-        if config.gradient_penalty:
-            figures["gradient_penalty"] = gradient_penalty(discriminator, theirs, own, self.generator)
-            loss = loss + config.gradient_penalty * figures["gradient_penalty"]
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        discriminator.eval()
-        return {"discriminator_loss": float(loss.detach()), **{k: float(v.detach()) for k, v in figures.items()}}
+    def step(self, policy: Steps, expert: Steps) -> dict[str, float]:
+        """`update` on steps that are right, and have log-probabilities where they are asked for; nothing is checked."""
+        return discriminator_step(self.discriminator, self.optimiser, policy, expert, self.config, self.generator)
 
     @torch.no_grad()
     def logit(self, steps: Steps | Transitions) -> Tensor:
@@ -239,23 +213,23 @@ class AdversarialAgent(ABC, Generic[Config]):
         """The discriminator's gradient steps of one round."""
         config, figures = self.config, {}
         for _ in range(config.discriminator_steps):
-            figures = self._update(*self.drawn(expert))
+            own, theirs = map(self._with_log_prob, self.drawn(expert))
+            figures = self.step(own, theirs)
         return figures
 
     def drawn(self, expert: Steps) -> tuple[Steps, Steps]:
         """As many random steps of one of the rollouts of late and of the expert's."""
         among = self.past[int(torch.randint(len(self.past), (), generator=self.generator))]
         have, of = min((len(among), "steps of a rollout"), (len(expert), "demonstrated steps"))
-        number = self.ppo.batches.size(self.config.discriminator_batch, have, "discriminator_batch", of)
+        asked = self.config.discriminator_batch
+        number = min(MOST, have) if asked is None else self.ppo.batches.size(asked, have, "discriminator_batch", of)
         own, theirs = (x[torch.randint(len(x), (number,), generator=self.generator)] for x in (among, expert))
         return own, theirs
 
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""
         return {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "counts": asdict(self.counts),
+            **words_of(self.config, self.seed, self.counts),
             "updates": self.ppo.updates,
             "ends": asdict(self.ends),
             "expert_ends": asdict(self.expert_ends),
@@ -289,6 +263,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         load_optimiser("discriminator_optimiser", self.optimiser, arrays)
         self.generator.set_state(torch.from_numpy(arrays["generator"].copy()))
         self.places = places_of(under("environments", arrays)) or None
+        self.past.clear()
         i = 0
         while steps := under(f"past.{i}", arrays):
             self.past.append(Steps(**{name: torch.from_numpy(x.copy()) for name, x in steps.items()}))

@@ -10,6 +10,9 @@ from mfmarl.imitation.networks import perceptron
 from mfmarl.imitation.ppo import PPOConfig
 from mfmarl.imitation.settings import NetworkConfig
 
+MOST = 1024
+"""Steps of each side in one of the discriminator's gradient steps, where the user does not say."""
+
 
 class AdversarialConfig(NetworkConfig):
     """Settings of adversarial imitation."""
@@ -19,7 +22,9 @@ class AdversarialConfig(NetworkConfig):
     use_spectral_norm: bool = Field(False, description="weights of the discriminator over their largest singular value")
     gradient_penalty: float = Field(10.0, ge=0, description="weight of (|grad score| - 1)^2; 0 for none")
     discriminator_steps: int = Field(5, ge=1, description="gradient steps of the discriminator in each round")
-    discriminator_batch: int = Field(1024, ge=1, description="steps of each side in one of them")
+    discriminator_batch: int | None = Field(
+        None, ge=1, description="steps of each side in one of them; 1024, or as many as there are, where not given"
+    )
     label_noise: float = Field(0.0, ge=0, lt=0.5, description="share of demonstrations that count as the policy's")
     dropout: float = Field(0.0, ge=0, lt=1, description="of the discriminator's hidden units")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty on the discriminator's weights")

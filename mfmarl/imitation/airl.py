@@ -22,6 +22,7 @@ class ShapedReward(Discriminator):
     """f(s, a, s') = g(s[, a]) + gamma h(s') - h(s) (eq. 4), with h = 0 where the task ended; logit D = f - log pi."""
 
     needs_log_prob = True
+    flags = 1
 
     def __init__(self, inputs: Inputs, config: AIRLConfig, generator: torch.Generator) -> None:
         super().__init__()

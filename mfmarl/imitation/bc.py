@@ -21,6 +21,7 @@ from mfmarl.imitation.checked_batches import checked_weights
 from mfmarl.imitation.clone_gradient import fill_gradients
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
 from mfmarl.imitation.ensemble import Ensemble
+from mfmarl.imitation.label_noise import noisy_labels
 from mfmarl.imitation.labels import checked_steps
 from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.networks import Activation, Actor, Policy
@@ -31,6 +32,7 @@ from mfmarl.imitation.saved import (
     module_arrays,
     optimiser_arrays,
     read_agent,
+    words_of,
     write_agent,
 )
 from mfmarl.imitation.settings import NetworkConfig, at_least_one, checked
@@ -224,16 +226,7 @@ class BCAgent:
         return loss.detach()
 
     def _noisy(self, actions: Tensor) -> Tensor:
-        """Labels of which a share is drawn from all actions alike."""
-        if not self.config.label_noise:
-            return actions
-        n = len(actions)
-        wrong = torch.rand(n, generator=self.generator) < self.config.label_noise
-        if not self.spaces.continuous:
-            return torch.where(wrong, torch.randint(self.spaces.action_dim, (n,), generator=self.generator), actions)
-        actor = self.actors[0]
-        drawn = actor.centre + actor.reach * (2 * torch.rand(actions.shape, generator=self.generator) - 1)
-        return torch.where(wrong.unsqueeze(-1), drawn, actions)
+        return noisy_labels(actions, self.config.label_noise, self.spaces, self.generator)
 
     def train(self, updates: int, callback: Callable[[dict[str, Any]], None] | None = None) -> Result:
         """Gradient steps on the demonstrations; a row of the history every 100.
@@ -271,12 +264,7 @@ class BCAgent:
         Raises:
             StorageFailed: where the folder takes no file.
         """
-        words = {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "counts": asdict(self.counts),
-            "fitting": asdict(self.fitting),
-        }
+        words = {**words_of(self.config, self.seed, self.counts), "fitting": asdict(self.fitting)}
         write_agent(folder, "BCAgent", words, self.arrays())
 
     @classmethod

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.demonstration_checks import check_actions, checked_values, first_cut_short
 from mfmarl.imitation.episode import Episode as Episode
 from mfmarl.imitation.episode import Transitions as Transitions
 from mfmarl.imitation.episode import action_type, checked_episode
-from mfmarl.imitation.faults import array_of, fault_of
 from mfmarl.imitation.spaces import Spaces
 
 ARRAYS = ("observations", "actions", "rewards", "lengths", "terminated", "truncated")
@@ -79,55 +79,20 @@ class Demonstrations:
         self._cast("terminated", np.bool_)
         self._cast("truncated", np.bool_)
         object.__setattr__(self, "truncated", self.truncated | ~self.terminated)
-        self._check_actions()
+        check_actions(self.actions, self.lengths, self.spaces)
         if self.kept is not None:
             self._cast("kept", np.int64)
             if not len(self.kept) or (np.diff(self.kept, prepend=-1) < 1).any() or self.kept[-1] >= steps:
                 raise UserError(f"demonstrations: kept are no steps in ascending order; want some of 0 to {steps - 1}")
 
-    def _cast(self, name: str, kind: DTypeLike, places: NDArray[np.int64] | None = None) -> None:
-        """A field as its type, whichever it was given as; `places` are rows of each episode, None for one of each."""
-        values = array_of(getattr(self, name), f"demonstrations: {name} are")
-        if not values.ndim or (places is None and values.ndim != 1):
-            raise UserError(f"demonstrations: {name} have shape {values.shape}; want (episodes,)")
-        fault = fault_of(values, kind)
-        if fault is not None:
-            episode, step = (fault.row, None) if places is None else self._place(fault.row, places)
-            at = "" if step is None else f" at step {step}"
-            raise UserError(f"demonstrations: episode {episode} has {fault.what} in {name}{at}; want {fault.want}")
-        object.__setattr__(self, name, values.astype(kind, copy=False))
+    def _cast(self, name: str, kind: DTypeLike, rows: NDArray[np.int64] | None = None) -> None:
+        object.__setattr__(self, name, checked_values(name, getattr(self, name), kind, rows))
 
     def _cut_short(self, name: str, found: tuple[int, ...]) -> str:
         """Which episode is the first that is not whole, where there are too few rows."""
-        each = {"observations": self.lengths + 1, "actions": self.lengths, "rewards": self.lengths}.get(name)
-        ends = np.arange(1, len(self.lengths) + 1) if each is None else np.cumsum(each)
-        if not found or found[0] >= ends[-1]:
-            return ""
-        return f"; episode {int(np.searchsorted(ends, found[0], side='right'))} is cut short"
-
-    def _check_actions(self) -> None:
-        if self.spaces.continuous:
-            # what lies outside by rounding alone is let pass
-            low, high = np.asarray(self.spaces.low), np.asarray(self.spaces.high)
-            room = 1e-5 * (high - low)
-            wrong = ((self.actions < low - room) | (self.actions > high + room)).any(1)
-            allowed = f"{low.tolist()} to {high.tolist()}"
-        else:
-            wrong = (self.actions < 0) | (self.actions >= self.spaces.action_dim)
-            allowed = f"0 to {self.spaces.action_dim - 1}"
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            episode, step = self._place(at, self.lengths)
-            raise UserError(
-                f"demonstrations: episode {episode} has action {self.actions[at].tolist()} at step {step}; "
-                f"want {allowed}"
-            )
-
-    @staticmethod
-    def _place(index: int, sizes: NDArray[np.int64]) -> tuple[int, int]:
-        ends = np.cumsum(sizes)
-        episode = int(np.searchsorted(ends, index, side="right"))
-        return episode, index - int(ends[episode] - sizes[episode])
+        each = {"observations": self.lengths + 1, "actions": self.lengths, "rewards": self.lengths}
+        first = first_cut_short(found[0], each.get(name, np.ones_like(self.lengths))) if found else None
+        return "" if first is None else f"; episode {first} is cut short"
 
     @classmethod
     def from_episodes(

@@ -46,12 +46,18 @@ def discriminator_loss(expert: Tensor, policy: Tensor, label_noise: float = 0.0)
 
 
 def gradient_penalty(
-    score: Callable[[Tensor], Tensor], expert: Tensor, policy: Tensor, generator: torch.Generator
+    score: Callable[[Tensor], Tensor], expert: Tensor, policy: Tensor, generator: torch.Generator, flags: int = 0
 ) -> Tensor:
-    """Mean of (|grad score| - 1)^2 between expert inputs [n, W] and policy inputs [n, W] (Gulrajani et al. 2017)."""
+    """Mean of (|grad score| - 1)^2 between expert inputs [n, W] and policy inputs [n, W] (Gulrajani et al. 2017).
+
+    Args:
+        flags: so many last entries are no points of a space: they are the nearer side's, and their slope is not asked.
+    """
     mix = torch.rand((len(expert), 1), generator=generator)
-    between = (mix * expert + (1 - mix) * policy).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(score(between).sum(), between, create_graph=True)
+    seen = expert.shape[1] - flags
+    between = (mix * expert + (1 - mix) * policy)[:, :seen].detach().requires_grad_(True)
+    nearer = torch.where(mix > 0.5, expert, policy)[:, seen:].detach()
+    (slope,) = torch.autograd.grad(score(torch.cat([between, nearer], -1)).sum(), between, create_graph=True)
     penalty: Tensor = (slope.norm(dim=-1) - 1).square().mean()
     return penalty
 
@@ -97,6 +103,8 @@ class Discriminator(nn.Module, ABC):
 
     needs_log_prob = False
     """Whether the logit asks for what the policy thinks of the step."""
+    flags = 0
+    """How many last entries of rows are no points of a space; `gradient_penalty` leaves them as they are."""
 
     @abstractmethod
     def rows(self, steps: Steps) -> Tensor:

@@ -31,15 +31,3 @@ class Ensemble(Policy):
             return Gaussian(means.mean(0), (spreads.mean(0) + means.var(0, correction=0)).sqrt().log())
         log_probs = torch.stack([law.log_probs for law in laws if isinstance(law, Categorical)])
         return Categorical(log_probs.logsumexp(0) - torch.tensor(len(laws)).log())
-
-    @torch.no_grad()
-    def disagreement(self, states: Tensor) -> Tensor:
-        """[R]: the variance over members of what they play, summed over entries.
-
-        Of probabilities where actions are numbered, else of mean actions in halves of their range.
-        """
-        laws = [member.law(states) for member in self._actors]
-        gaussians = [law for law in laws if isinstance(law, Gaussian)]
-        if gaussians:
-            return (torch.stack([law.mean for law in gaussians]) / self._actors[0].reach).var(0, correction=0).sum(-1)
-        return torch.stack([law.probs for law in laws if isinstance(law, Categorical)]).var(0, correction=0).sum(-1)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.inventory.reference import POLICIES
 from mfmarl.errors import UserError
 from mfmarl.imitation.experts import RULES
 from mfmarl.imitation.imported import function_named
@@ -39,7 +38,8 @@ def expert_of(name: str, env: str, seed: int) -> Act:
         UserError: for a name that is none, or an expert of other spaces.
     """
     spaces = spaces_of(env)
-    if is_type_game(env) and (name in POLICIES or name == "trained"):
+    of_type = _of_type() if is_type_game(env) else ()
+    if name in of_type:
         from mfmarl.imitation import type_experts
         from mfmarl.imitation.type_game import type_game
 
@@ -60,11 +60,18 @@ def expert_of(name: str, env: str, seed: int) -> Act:
     if ":" in name:
         act: Act = function_named(name, "--expert")
         return act
-    known = [*POLICIES, "trained"] if is_type_game(env) else [*RULES, OPTIMAL, "random"]
+    known = of_type or (*RULES, OPTIMAL, "random")
     raise UserError(
         f"--expert {name}: want {', '.join(known)}, the folder of a saved imitator, or module:function"
         f"{suggestion(name, known)}"
     )
+
+
+def _of_type() -> tuple[str, ...]:
+    # what other environments have no use for takes a second to import
+    from envs.inventory.reference import POLICIES
+
+    return (*POLICIES, "trained")
 
 
 def policy_in(folder: Path) -> Policy:

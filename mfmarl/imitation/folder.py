@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
+from mfmarl.imitation.asked import WORDS, check_free
 from mfmarl.imitation.plan import Plan
 from mfmarl.imitation.result import Counts
+from mfmarl.runs.checkpoint import versions
 from mfmarl.runs.files import read_capped, storing, to_json, write_whole
 
-WORDS, HISTORY, EVALUATIONS, AGENT = "imitation.json", "history.csv", "evaluations.csv", "agent"
+HISTORY, EVALUATIONS, AGENT = "history.csv", "evaluations.csv", "agent"
 SCHEMA = 1
 LARGEST = 1 << 30
 """Bytes of a file that is read."""
@@ -34,8 +36,7 @@ def take(folder: Path, plan: Plan, more: Mapping[str, Any]) -> None:
         UserError: where it has one already.
         StorageFailed: where it cannot be made, or takes no file.
     """
-    if (folder / WORDS).exists():
-        raise UserError(f"{folder} has an imitation; go on with it by --resume {folder}, or choose another --out")
+    check_free(folder)
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_words(folder, plan, more)
@@ -53,6 +54,7 @@ def write_words(folder: Path, plan: Plan, more: Mapping[str, Any]) -> None:
         "seed": plan.seed,
         "config": plan.config,
         "expert": ", ".join(plan.experts) or None,
+        "versions": versions(),
         "planned": plan.model_dump(mode="json", exclude={"config"}),
         **more,
         "demonstrations": shown,

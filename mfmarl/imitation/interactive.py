@@ -21,7 +21,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.repeatable import Place, places_as_arrays, places_of
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
-from mfmarl.imitation.saved import read_agent, under, with_prefix, write_agent
+from mfmarl.imitation.saved import read_agent, under, with_prefix, words_of, write_agent
 from mfmarl.imitation.settings import at_least_one
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -249,10 +249,8 @@ class InteractiveAgent(ABC, Generic[Config]):
     def words(self) -> dict[str, Any]:
         """What is saved beside arrays."""
         return {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
+            **words_of(self.config, self.seed, self.counts),
             "rounds": self.rounds,
-            "counts": asdict(self.counts),
             "learner": asdict(self.learner.counts),
         }
 

@@ -19,6 +19,7 @@ from mfmarl.imitation.metrics import action_similarity, empirical_laws, measured
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.plan import Given, Plan
 from mfmarl.imitation.result import Counts, generator
+from mfmarl.imitation.return_range import ANY, Range, return_range
 from mfmarl.imitation.rollout import episodes
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.registry import JOBS, load
@@ -83,7 +84,7 @@ def metrics(plan: Plan, given: Given, policy: Policy, last: Judged) -> dict[str,
     expert = reference(plan, given)
     threshold = threshold_of(plan.env)
     least = float(expert.returns.min()) if threshold is None else threshold
-    own = last.shown["mode"]
+    own, within = last.shown["mode"], return_range(plan.env)
     found = measured(own, [expert[i] for i in range(min(len(expert), AT_END))], given.spaces, plan.seed, least)
     returns = {kind: [one.rewards.sum() for one in some] for kind, some in last.shown.items()}
     good = int((found.returns >= least).sum())
@@ -91,8 +92,8 @@ def metrics(plan: Plan, given: Given, policy: Policy, last: Judged) -> dict[str,
     similar = similarity(policy, expert.transitions, given.spaces)
     return {
         "metrics": {
-            "return_mode": mean_of(returns["mode"]),
-            "return_sampled": mean_of(returns["sampled"]),
+            "return_mode": mean_of(returns["mode"], within),
+            "return_sampled": mean_of(returns["sampled"], within),
             "success": {"mean": good / len(own), "low": float(wilson.low), "high": float(wilson.high)},
             "mmd": _alone(found.mmd),
             "wasserstein": _alone(found.wasserstein),
@@ -101,7 +102,7 @@ def metrics(plan: Plan, given: Given, policy: Policy, last: Judged) -> dict[str,
             "diversity": _alone(found.diversity),
             "expert_diversity": _alone(found.expert_diversity),
         },
-        "expert_return": mean_of(expert.returns),
+        "expert_return": mean_of(expert.returns, within),
         "success_return": {"least": least, "is": "the expert's worst" if threshold is None else "gymnasium's"},
     }
 
@@ -120,12 +121,12 @@ def similarity(policy: Policy, steps: Transitions, spaces: Spaces) -> float:
     return action_similarity(law.probs.numpy(), empirical_laws(steps.states, steps.actions, spaces), spaces)
 
 
-def mean_of(values: ArrayLike) -> Figure:
-    """A mean over episodes with its 95 % interval; of fewer than 3 there is none."""
+def mean_of(values: ArrayLike, within: Range = ANY) -> Figure:
+    """A mean with its 95 % interval, cut to what values can be; of fewer than 3 there is none."""
     found = np.asarray(values, float)
     if len(found) < 3:
         return _alone(float(found.mean()))
-    interval = load(JOBS, "interval")(found)
+    interval = load(JOBS, "interval")(found).within(within)
     return {"mean": interval.estimate, "low": interval.low, "high": interval.high}
 
 
@@ -140,11 +141,12 @@ def told(figure: Figure) -> str:
     return f"{mean:.4g}" if low is None or high is None else f"{mean:.4g} [{low:.4g}, {high:.4g}]"
 
 
-def returns_told(shown: Sequence[Episode]) -> str:
-    """Returns, lengths and ends of episodes, in a line."""
+def returns_told(shown: Sequence[Episode], env: str) -> str:
+    """Returns, lengths and ends of episodes of `env`, in a line."""
     lengths = [len(one.actions) for one in shown]
     ended = sum(one.terminated for one in shown)
+    returned = told(mean_of([one.rewards.sum() for one in shown], return_range(env)))
     return (
-        f"return {told(mean_of([one.rewards.sum() for one in shown]))}, lengths {min(lengths)} to {max(lengths)} "
+        f"return {returned}, lengths {min(lengths)} to {max(lengths)} "
         f"(mean {np.mean(lengths):.4g}), {ended} terminated, {sum(one.truncated for one in shown)} truncated"
     )

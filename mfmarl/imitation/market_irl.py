@@ -18,7 +18,7 @@ from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.imitated import StateLaw
 from mfmarl.imitation.maxent_irl import Recovered, feature_expectation
-from mfmarl.imitation.soft_values import occupancy, soft_values
+from mfmarl.imitation.maxent_likelihood import Likelihood
 from mfmarl.imitation.type_experts import ProfileExpert, expert_of
 from mfmarl.imitation.type_game import TypeGame
 
@@ -86,21 +86,22 @@ def fitted(process: Process, expert: Doubles) -> Recovered:
     That is concave with the difference of features for its gradient; quasi-Newton steps (BFGS) also come to its top
     where the expert is nearly deterministic and Newton's method overshoots.
     """
-    P, start, features = process.transitions, process.start, process.features
+    features = process.features
 
-    def loss(theta: Doubles) -> tuple[float, Doubles]:
-        values = soft_values(P, features @ theta, DISCOUNT)
-        mine = feature_expectation(occupancy(P, values.pi, start, DISCOUNT), features)
-        likelihood = theta @ expert - (1 - DISCOUNT) * start @ values.V
-        return float(RIDGE / 2 * theta @ theta - likelihood), RIDGE * theta - (expert - mine)
+    def rewards(theta: Doubles) -> Doubles:
+        return np.asarray(features @ theta)
 
-    found = optimize.minimize(loss, np.zeros(len(expert)), jac=True, method="BFGS", options={"gtol": TOLERANCE})
+    def expectation(x: Doubles) -> Doubles:
+        return feature_expectation(x, features)
+
+    likely = Likelihood(process.transitions, process.start, DISCOUNT, expert, rewards, expectation, RIDGE)
+    found = optimize.minimize(likely.loss, np.zeros(len(expert)), jac=True, method="BFGS", options={"gtol": TOLERANCE})
     theta = np.asarray(found.x)
-    values = soft_values(P, features @ theta, DISCOUNT)
-    mine = feature_expectation(occupancy(P, values.pi, start, DISCOUNT), features)
-    off = float(np.abs(expert - mine - RIDGE * theta).max())
-    mismatch = float(np.abs(expert - mine).max())
-    return Recovered(theta, features @ theta, values.pi, mismatch, int(found.nit), off <= 10 * TOLERANCE)
+    best = likely.optimum(theta)
+    missing = expert - best.features
+    off = float(np.abs(missing - RIDGE * theta).max())
+    mismatch = float(np.abs(missing).max())
+    return Recovered(theta, rewards(theta), best.pi, mismatch, int(found.nit), off <= 10 * TOLERANCE)
 
 
 def recovered(game: TypeGame, shown: Demonstrations) -> tuple[Recovered, ProfileExpert]:

@@ -21,14 +21,15 @@ from torch import Tensor
 
 from mfmarl.core.laws import Categorical
 from mfmarl.errors import UserError
-from mfmarl.imitation.checked_batches import checked_batch
+from mfmarl.imitation.checked_batches import checked_transitions
 from mfmarl.imitation.demonstrations import Demonstrations, Transitions
+from mfmarl.imitation.maxent_likelihood import Likelihood
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Collector, MakeEnv
-from mfmarl.imitation.saved import read_agent, write_agent
+from mfmarl.imitation.saved import read_agent, words_of, write_agent
 from mfmarl.imitation.settings import SpacesConfig, at_least_one, checked
-from mfmarl.imitation.soft_values import Array, occupancy, soft_values
+from mfmarl.imitation.soft_values import Array, soft_values
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
 from mfmarl.imitation.tabular_model import TabularModel, counted, expert_occupancy, model_of, numbers
@@ -142,8 +143,8 @@ class MaxEntIRLAgent:
             UserError: for states that are not numbered, batches that are wrong, or where no transitions are known.
         """
         model = self._known()
-        policy_batch = checked_batch(self.spaces, policy_batch, "policy_batch")
-        expert_batch = checked_batch(self.spaces, expert_batch, "expert_batch")
+        policy_batch = checked_transitions(self.spaces, policy_batch, "policy_batch")
+        expert_batch = checked_transitions(self.spaces, expert_batch, "expert_batch")
         missing = self.expectation(self._shares(expert_batch)) - self.expectation(self._shares(policy_batch))
         self.theta = self.theta + self.config.learning_rate * (missing - self.config.weight_decay * self.theta)
         self.policy = TabularPolicy(soft_values(model.transitions, self.reward, self.config.discount).pi)
@@ -173,29 +174,24 @@ class MaxEntIRLAgent:
         figures = {} if self.model is not None else self._count(interactions)
         model, config = self._known(), self.config
         seen = self.expectation(expert_occupancy(self.demonstrations, config.discount))
+        likely = Likelihood(
+            model.transitions, model.start, config.discount, seen, self._reward, self.expectation, config.weight_decay
+        )
         history: list[dict[str, Any]] = []
-
-        def loss(theta: Array) -> tuple[float, Array]:
-            """The mean negative log-likelihood of a step, by convexity's dual, and its slope."""
-            values = soft_values(model.transitions, self._reward(theta), config.discount)
-            own = self.expectation(occupancy(model.transitions, values.pi, model.start, config.discount))
-            value = (1 - config.discount) * model.start @ values.V - theta @ seen
-            decay = config.weight_decay
-            return float(value + 0.5 * decay * theta @ theta), own - seen + decay * theta
-
         while self.counts.updates < updates and not self.ended:
             found = minimize(
-                loss, self.theta, jac=True, method="L-BFGS-B",
+                likely.loss, self.theta, jac=True, method="L-BFGS-B",
                 options={"maxiter": config.round, "ftol": 0.0, "gtol": config.tol},
             )  # fmt: skip
-            self.ended = bool(np.abs(found.jac).max() <= config.tol or np.array_equal(found.x, self.theta))
+            slope = float(np.abs(found.jac).max())
+            self.ended = slope <= config.tol or np.array_equal(found.x, self.theta)
             self.theta = found.x
-            values = soft_values(model.transitions, self.reward, config.discount)
-            own = self.expectation(occupancy(model.transitions, values.pi, model.start, config.discount))
-            self.policy = TabularPolicy(values.pi)
+            best = likely.optimum(self.theta)
+            self.policy = TabularPolicy(best.pi)
             self.counts = self.counts.plus(updates=1)
-            mismatch = float(np.abs(own - seen).max())
-            row = {**asdict(self.counts), "loss": float(found.fun), "mismatch": mismatch, **figures}
+            mismatch = float(np.abs(best.features - seen).max())
+            figures |= {"loss": float(found.fun), "mismatch": mismatch, "slope": slope, "iterations": int(found.nit)}
+            row = {**asdict(self.counts), **figures}
             history.append(row)
             if callback is not None:
                 callback(row)
@@ -228,12 +224,7 @@ class MaxEntIRLAgent:
         Raises:
             StorageFailed: where the folder takes no file.
         """
-        words = {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "counts": asdict(self.counts),
-            "ended": self.ended,
-        }
+        words = {**words_of(self.config, self.seed, self.counts), "ended": self.ended}
         arrays = {"theta": self.theta, "pi": self.policy.log_pi.exp().numpy()}
         if self.phi is not None:
             arrays["phi"] = self.phi

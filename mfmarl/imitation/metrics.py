@@ -18,8 +18,6 @@ from mfmarl.imitation.demonstrations import Episode
 from mfmarl.imitation.spaces import Spaces
 
 Array = NDArray[np.float64]
-EXACT = 300
-"""Rows of each side up to which Wasserstein distances are exact: a linear programme of their product."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +101,6 @@ def mmd(one: ArrayLike, other: ArrayLike, bandwidth: float | None = None) -> flo
     n = len(x)
     square = kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
     return float(np.sqrt(max(square, 0.0)))
-
-
-def wasserstein(one: ArrayLike, other: ArrayLike) -> float:
-    """Exact Wasserstein-1 distance of rows [n, d] and [m, d].
-
-    Raises:
-        ValueError: for more than 300 rows of either; `sliced_wasserstein` takes any number.
-    """
-    x, y = np.asarray(one, float), np.asarray(other, float)
-    if max(len(x), len(y)) > EXACT:
-        raise ValueError(f"{len(x)} and {len(y)} rows; want at most {EXACT}, or sliced_wasserstein")
-    return float(stats.wasserstein_distance_nd(x, y))
 
 
 def sliced_wasserstein(one: ArrayLike, other: ArrayLike, rng: np.random.Generator, directions: int = 64) -> float:

@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.demonstrated import check_minari
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
 
@@ -28,10 +29,9 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
     """
     import minari
 
+    check_minari(folder)
     data = folder / "data"
     found: list[Episode] = []
-    if not data.is_dir():
-        raise UserError(f"{folder} is no Minari data set: it has no folder data")
     try:
         dataset = minari.MinariDataset(data)
         spaces = Spaces.of(dataset.observation_space, dataset.action_space)

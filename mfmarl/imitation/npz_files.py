@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.demonstrated import about_of, check_file
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations
 from mfmarl.imitation.faults import array_of
 from mfmarl.imitation.spaces import Spaces
@@ -42,14 +42,13 @@ def write_npz(shown: Demonstrations, path: Path) -> None:
 
 def read_npz(path: Path, spaces: Spaces | None = None) -> Demonstrations:
     """As `Demonstrations.from_npz`."""
-    if not path.is_file():
-        raise UserError(f"{path} is no file; record demonstrations with `mfmarl demonstrate --out {path}`")
+    check_file(path)
     if path.stat().st_size > LARGEST:
         raise UserError(f"{path} has {path.stat().st_size} bytes; want {LARGEST} at most")
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        about = json.loads(bytes(found.pop("about"))) if "about" in found else {}
+        about = about_of(found.pop("about")) if "about" in found else {}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise DamagedFile(f"{path} is damaged, or no npz file: {error}") from error
     missing = [name for name in ARRAYS if name not in found]

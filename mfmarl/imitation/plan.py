@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mfmarl.config import parse_set, put
 from mfmarl.errors import UserError
+from mfmarl.imitation.asked import BY_UPDATES, env_asked
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations
 from mfmarl.imitation.expert_names import expert_of
 from mfmarl.imitation.imported import function_named
@@ -24,10 +25,6 @@ from mfmarl.registry import IMITATION, load, suggestion
 from mfmarl.seeding import stream
 from mfmarl.strict_yaml import Sourced, read_yaml
 
-BY_DEMONSTRATIONS = ("bc", "gail", "airl", "maxent_irl")
-BY_SEVERAL = ("multi_expert", "safety_filter")
-BY_UPDATES = ("bc", "maxent_irl")
-"""Methods that play nothing, or need not: how long they learn is told in updates."""
 INTERACTIONS = {"gail": 60_000, "airl": 60_000, "maxent_irl": 0}
 """Where none are given; of methods that ask an expert 5,000."""
 UPDATES = {"bc": 10_000, "maxent_irl": 100}
@@ -109,10 +106,11 @@ def plan_of(
     Raises:
         UserError: for anything that is missing, unknown, or does not fit; names it.
     """
-    _check_words(method, demonstrations, experts, barrier, interactions, updates)
-    if every is not None and demonstrations is None:
-        raise UserError("--every is of demonstrations; give --demonstrations, or leave it out")
-    settings = settings_of(method, env, config, sets)
+    name = env_asked(
+        method, env=env, config=config, demonstrations=demonstrations, experts=experts, barrier=barrier, every=every,
+        interactions=interactions, updates=updates,
+    )  # fmt: skip
+    settings = settings_of(method, name, config, sets)
     flags = {"interactions": interactions, "updates": updates, "evaluations": evaluations}
     plan = checked(
         Plan,
@@ -199,38 +197,3 @@ def digest(demonstrations: Demonstrations) -> str:
     for name in ARRAYS:
         sha.update(np.ascontiguousarray(getattr(demonstrations, name)).tobytes())
     return sha.hexdigest()
-
-
-def _check_words(
-    method: str,
-    demonstrations: str | None,
-    experts: Sequence[str],
-    barrier: str | None,
-    interactions: int | None,
-    updates: int | None,
-) -> None:
-    """Refuse what a method cannot do without, and what it has no use for."""
-    if method in BY_DEMONSTRATIONS:
-        if demonstrations is None:
-            raise UserError(f"{method} learns from demonstrations: give --demonstrations FILE.npz or minari:ID")
-        if experts:
-            raise UserError(f"{method} asks no expert; leave out --expert, or take dagger")
-    elif method in BY_SEVERAL and len(experts) < 2:
-        raise UserError(
-            f"{method} asks several experts while it learns: give --expert twice or more; got {len(experts)}"
-        )
-    elif method not in BY_SEVERAL and len(experts) != 1:
-        got = f"got {len(experts)}" if experts else "none is given"
-        raise UserError(f"{method} asks one expert while it learns: give --expert once; {got}")
-    if "ppo" in experts:
-        raise UserError(
-            "--expert ppo would be trained anew each time: record it by `mfmarl demonstrate --expert ppo`, imitate "
-            "that by bc, and give the folder"
-        )
-    if (method == "safety_filter") != (barrier is not None):
-        needs = "needs --barrier module:function, states -> h" if barrier is None else "has no --barrier; leave it out"
-        raise UserError(f"{method} {needs}")
-    if method == "bc" and interactions is not None:
-        raise UserError("bc plays nothing while it learns; leave out --interactions, or give --updates")
-    if method not in BY_UPDATES and updates is not None:
-        raise UserError(f"{method} is told how long it learns by --interactions; leave out --updates")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.demonstrated import MINARI, minari_root
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.expert_names import expert_of
 from mfmarl.imitation.labels import answered
@@ -18,8 +18,6 @@ from mfmarl.imitation.rollout import Act, episodes, spaces_of
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
 from mfmarl.seeding import stream
-
-MINARI = "minari:"
 
 
 def demonstrate(
@@ -95,11 +93,6 @@ def read_demonstrations(where: str, spaces: Spaces | None = None) -> Demonstrati
     from mfmarl.imitation.minari_files import read_minari
 
     return read_minari(minari_root() / where.removeprefix(MINARI))
-
-
-def minari_root() -> Path:
-    """Where Minari keeps data sets: $MINARI_DATASETS_PATH, or ~/.minari/datasets."""
-    return Path(os.environ.get("MINARI_DATASETS_PATH", Path.home() / ".minari" / "datasets"))
 
 
 def _ppo(env: str, iterations: int, seed: int, told: Callable[[str], None]) -> Act:

@@ -12,9 +12,11 @@ from typing import Any
 
 from mfmarl.errors import TrainingFailed
 from mfmarl.imitation import folder as files
+from mfmarl.imitation.asked import BY_DEMONSTRATIONS, BY_SEVERAL, BY_UPDATES
+from mfmarl.imitation.convergence import convergence
 from mfmarl.imitation.folder import Row
 from mfmarl.imitation.judging import AT_END, DURING, judged, metrics, told
-from mfmarl.imitation.plan import BY_DEMONSTRATIONS, BY_SEVERAL, BY_UPDATES, Given, Plan, given_of
+from mfmarl.imitation.plan import Given, Plan, given_of
 from mfmarl.imitation.result import Counts
 from mfmarl.imitation.saved import TENSORS
 from mfmarl.registry import IMITATION, load
@@ -46,24 +48,22 @@ class ImitationProgress(Progress):
         share = min(line["done"] / line["total"], 1.0) if line["total"] else 1.0
         counts = {name: f"{line[name]:,}" for name in ("interactions", "queries", "updates") if line.get(name)}
         losses = ("loss", "discriminator_loss", "mismatch")
-        figures = {name.replace("_", " "): short(line[name]) for name in losses if name in line}
-        return (
-            {"round": f"{line['round']:,} ({share:.0%})"}
-            | counts
-            | {"return": short(line.get("return")), "judged": short(line.get("judged"))}
-            | figures
-            | {"left": duration(line["left"])}
-        )
+        # a round in which no episode ended has no return
+        known = {name: short(line.get(name)) for name in ("return", "judged", *losses)}
+        figures = {name.replace("_", " "): text for name, text in known.items() if text != "-"}
+        return {"round": f"{line['round']:,} ({share:.0%})"} | counts | figures | {"left": duration(line["left"])}
 
 
 def begin(folder: Path, plan: Plan) -> None:
     """Make the folder of an imitation, in which nothing is learnt yet.
 
     Raises:
-        UserError: where it has one already.
+        UserError: where it has one already, or the method does not take what it is given; there is no folder then.
         StorageFailed: where it takes no file.
     """
-    files.take(folder, plan, _told(given_of(plan), Counts(), 0.0, {}))
+    given = given_of(plan)
+    _agent(plan, given, folder / files.AGENT)
+    files.take(folder, plan, _told(given, Counts(), 0.0, {}))
 
 
 def imitate(folder: Path, *, quiet: bool = False, verbose: bool = False, progress: Progress | None = None) -> Imitated:
@@ -169,6 +169,9 @@ class _Work:
         plan, agent = self.plan, self.agent
         last = judged(plan, agent.policy, agent.counts, AT_END)
         found = metrics(plan, self.given, agent.policy, last)
+        matched = convergence(self.history, agent.config.tol) if plan.method == "maxent_irl" else None
+        if matched is not None:
+            found["convergence"] = asdict(matched)
         self.evaluations += last.rows
         self.save()
         more = _told(self.given, agent.counts, self.cpu, {**found, "complete": True})
@@ -178,6 +181,8 @@ class _Work:
             f"return {told(returns['return_mode'])} by likeliest actions, {told(returns['return_sampled'])} drawn; "
             f"expert {told(found['expert_return'])}; {self.cpu:.1f} CPU seconds"
         )
+        if matched is not None:
+            self.shown.note(matched.told())
 
 
 def _agent(plan: Plan, given: Given, folder: Path) -> tuple[Any, Counts]:

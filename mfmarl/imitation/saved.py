@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from mfmarl.errors import UserError
+from mfmarl.imitation.result import Counts
 from mfmarl.runs.files import storing, to_json, write_whole
 from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed
 
@@ -19,6 +22,11 @@ TENSORS, WORDS = "agent.safetensors", "agent.json"
 SCHEMA = 1
 LARGEST = 16 << 30
 """Bytes of a file that is read."""
+
+
+def words_of(config: BaseModel, seed: int, counts: Counts) -> dict[str, Any]:
+    """What every agent says of itself beside its arrays."""
+    return {"config": config.model_dump(mode="json"), "seed": seed, "counts": asdict(counts)}
 
 
 def write_agent(folder: Path, kind: str, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:

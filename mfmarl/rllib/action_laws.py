@@ -42,13 +42,14 @@ def in_rllib(actions: NDArray[Any], spaces: Spaces) -> NDArray[Any]:
     return np.asarray(2 * (actions - low) / (high - low) - 1, np.float32)
 
 
-def acting(module: Any, spaces: Spaces) -> Act:
-    """A policy of ours that plays the likeliest action of an RLlib module."""
+def acting(module: Any, spaces: Spaces, generator: torch.Generator | None = None) -> Act:
+    """A policy of ours that plays an RLlib module's actions: drawn where a generator is given, else the likeliest."""
 
     @torch.no_grad()
     def act(states: NDArray[np.float32]) -> NDArray[Any]:
         law = law_of(inputs_of(module, torch.from_numpy(np.asarray(states, np.float32))), spaces)
-        actions = law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)
+        likeliest = law.mean if isinstance(law, Gaussian) else law.log_probs.argmax(-1)
+        actions = likeliest if generator is None else law.sample(generator)
         return spaces.clipped(actions.numpy())
 
     return act

@@ -14,7 +14,7 @@ from mfmarl.imitation.adversarial_agent import AdversarialAgent
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.rollout import Act, spaces_of
 from mfmarl.rllib.action_laws import acting
-from mfmarl.rllib.adversarial_ppo import FIGURES, AdversarialPPOConfig, Method, make_agent
+from mfmarl.rllib.adversarial_ppo import IMITATION, AdversarialPPOConfig, Method, make_agent
 from mfmarl.rllib.quiet import start_ray
 
 
@@ -24,6 +24,8 @@ class Imitated:
 
     act: Act
     """Its likeliest actions."""
+    module: Any = field(repr=False)
+    """RLlib's."""
     agent: AdversarialAgent[Any] = field(repr=False)
     """Whose discriminator paid it; its own policy was not trained."""
     history: list[dict[str, float]] = field(repr=False)
@@ -41,6 +43,10 @@ def algorithm_config(
     num_learners: int = 0,
 ) -> AdversarialPPOConfig:
     """RLlib's settings that are nearest to the core's: the same rounds, PPO without its penalty on KL.
+
+    Args:
+        settings: of the core's GAIL or AIRL agent.
+        interactions: steps of the environment to play, at least; the learning rate falls to 0 over them.
 
     Raises:
         UserError: for settings that are wrong, or demonstrations of another environment.
@@ -71,37 +77,23 @@ def algorithm_config(
         .learners(num_learners=num_learners)
         .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         .debugging(seed=seed % 2**31, log_level="ERROR")
-        .imitating(method, settings, demonstrations, seed)
+        .imitating(method, settings, demonstrations, seed, interactions)
     )  # fmt: skip
     return built
 
 
-def imitate_by_rllib(
-    method: Method,
-    env: str,
-    settings: Mapping[str, Any],
-    demonstrations: Demonstrations,
-    interactions: int,
-    seed: int = 0,
-    *,
-    num_env_runners: int = 0,
-    num_learners: int = 0,
-    told: Callable[[dict[str, float]], None] | None = None,
-) -> Imitated:
-    """Play and learn for at least so many steps of the environment.
+def imitate_by_rllib(config: AdversarialPPOConfig, told: Callable[[dict[str, float]], None] | None = None) -> Imitated:
+    """Play and learn for at least as many steps of the environment as the settings say.
 
     Args:
-        settings: of the core's GAIL or AIRL agent.
+        config: of `algorithm_config`.
         told: is given each round's row of the history.
 
     Raises:
-        UserError: for settings that are wrong, or demonstrations of another environment.
         TrainingFailed: where a learner fails, or does not have the discriminator that all have.
     """
-    config = algorithm_config(
-        method, env, settings, demonstrations, interactions, seed, num_env_runners, num_learners
-    )  # fmt: skip
-    start_ray(1 + num_env_runners + num_learners)
+    interactions, shown = config.imitation["interactions"], config.imitation["demonstrations"]
+    start_ray(1 + config.num_env_runners + config.num_learners)
     torch.set_num_threads(1)
     algorithm: Any = config.build_algo()
     history: list[dict[str, float]] = []
@@ -111,10 +103,10 @@ def imitate_by_rllib(
             played = found[ENV_RUNNER_RESULTS]
             row = {"interactions": float(played["num_env_steps_sampled_lifetime"])}
             row["return"] = float(played.get("episode_return_mean", float("nan")))
-            history.append(row | {name: float(value) for name, value in found[FIGURES].items()})
+            history.append(row | {name: float(value) for name, value in found[IMITATION].items()})
             if told is not None:
                 told(history[-1])
         module = algorithm.get_module()
     finally:
         algorithm.stop()
-    return Imitated(acting(module, demonstrations.spaces), algorithm.agent, history)
+    return Imitated(acting(module, shown.spaces), module, algorithm.agent, history)

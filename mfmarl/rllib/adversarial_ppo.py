@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -28,8 +28,8 @@ from mfmarl.runs.sealed import Arrays
 
 Method = Literal["gail", "airl"]
 AGENTS: dict[Method, type[AdversarialAgent[Any]]] = {"gail": GAILAgent, "airl": AIRLAgent}
-FIGURES = "imitation"
-"""Where in RLlib's results the discriminator's figures are."""
+IMITATION = "imitation"
+"""Where in RLlib's results the discriminator's figures are, and in its checkpoints the discriminator."""
 
 
 class AdversarialPPO(PPO):
@@ -59,7 +59,7 @@ class AdversarialPPO(PPO):
         self.metrics.aggregate(results, key=ENV_RUNNER_RESULTS)
         steps = steps_of(episodes, list(map(len, episodes)), self.agent.config.spaces)
         for name, value in self.tell_apart(steps).items():
-            self.metrics.log_value((FIGURES, name), value, window=1)
+            self.metrics.log_value((IMITATION, name), value, window=1)
         self.send_out()
         played = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME))
         learnt = self.learner_group.update(
@@ -87,7 +87,7 @@ class AdversarialPPO(PPO):
         expert = self.with_log_prob(self.expert) if asks else self.expert
         for _ in range(config.discriminator_steps):
             own, theirs = agent.drawn(expert)
-            figures = agent.update(self.with_log_prob(own) if asks else own, theirs)
+            figures = agent.step(self.with_log_prob(own) if asks else own, theirs)
         return figures
 
     @torch.no_grad()
@@ -109,6 +109,20 @@ class AdversarialPPO(PPO):
         if digests != [digest(state)] * max(1, self.config.num_learners):
             raise TrainingFailed(f"learners' discriminators are {digests}; want {digest(state)} in all")
 
+    def get_state(self, components: Any = None, *, not_components: Any = None, **given: Any) -> dict[str, Any]:
+        """RLlib's, of which its checkpoints are made, and the discriminator with all that its training goes on from."""
+        state: dict[str, Any] = super().get_state(components, not_components=not_components, **given)
+        if self._check_component(IMITATION, components, not_components):
+            state[IMITATION] = {"arrays": self.agent.arrays(), "ends": asdict(self.agent.ends)}
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """What `get_state` gave; learners get the discriminator before they pay by it."""
+        super().set_state(state)
+        if IMITATION in state:
+            self.agent.load_arrays(state[IMITATION]["arrays"])
+            self.agent.ends = Ends(**state[IMITATION]["ends"])
+
 
 class AdversarialPPOConfig(PPOConfig):
     """RLlib's PPO settings, and what the discriminator is made from and shown."""
@@ -118,11 +132,15 @@ class AdversarialPPOConfig(PPOConfig):
         self.imitation: dict[str, Any] = {}
 
     def imitating(
-        self, method: Method, config: Mapping[str, Any], demonstrations: Demonstrations, seed: int
+        self, method: Method, config: Mapping[str, Any], demonstrations: Demonstrations, seed: int, interactions: int
     ) -> AdversarialPPOConfig:
-        """Set them, and put the connector into the learners' pipelines."""
+        """Set them, and put the connector into the learners' pipelines.
+
+        Args:
+            interactions: after how many steps of the environment `imitate_by_rllib` ends.
+        """
         made: dict[str, Any] = {"method": method, "config": dict(config), "seed": seed}
-        self.imitation = {**made, "demonstrations": demonstrations}
+        self.imitation = {**made, "demonstrations": demonstrations, "interactions": interactions}
         self.learners(learner_connector=partial(_connector, **made))
         return self
 

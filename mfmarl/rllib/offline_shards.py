@@ -32,11 +32,6 @@ class Shards:
     steps: int
     files: tuple[str, ...]
 
-    @property
-    def mean_length(self) -> float:
-        """Steps of an episode."""
-        return self.steps / self.episodes
-
 
 def write_shards(episodes: Iterable[Episode], spaces: Spaces, folder: Path, env: str = "", size: int = 100) -> Shards:
     """Write episodes, of which never more than `size` are held at once; each shard is checked as demonstrations are.

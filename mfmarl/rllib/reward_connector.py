@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from copy import copy, deepcopy
 from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModule
@@ -41,17 +44,26 @@ class DiscriminatorReward(ConnectorV2):
         shared_data: dict[str, Any] | None = None,
         **_: Any,
     ) -> Any:
-        """The batch as it came; only episodes change."""
+        """The batch as it came; episodes of the list are replaced."""
         added = int(bool((shared_data or {}).get(ONE_MORE)))
         every = list(self.single_agent_episode_iterator(episodes, agents_that_stepped_only=False))
         lengths = [len(one) - added for one in every]
-        paid = self.agent.config.ppo.reward_scale * self.agent.reward(
-            steps_of(every, lengths, self.agent.config.spaces)
-        )
-        for episode, rewards in zip(every, paid.split(lengths), strict=True):
-            all_of_it = np.append(rewards.numpy(), np.zeros(added))
-            episode.set_rewards(new_data=all_of_it if episode.is_numpy else all_of_it.tolist())
+        steps = steps_of(every, lengths, self.agent.config.spaces)
+        rewards = (self.agent.config.ppo.reward_scale * self.agent.reward(steps)).split(lengths)
+        nothing = np.zeros(added)
+        episodes[:] = [paid(one, np.append(x.numpy(), nothing)) for one, x in zip(every, rewards, strict=True)]
         return batch
+
+
+def paid(episode: SingleAgentEpisode, rewards: NDArray[Any]) -> SingleAgentEpisode:
+    """The episode with other rewards; the env runner keeps its own, and goes on to tell of their returns."""
+    own = copy(episode)
+    own.rewards = deepcopy(episode.rewards)
+    with warnings.catch_warnings():
+        # RLlib asks its space about one reward, which gymnasium says is no array
+        warnings.filterwarnings("ignore", ".*Casting input x to numpy array")
+        own.set_rewards(new_data=rewards if own.is_numpy else rewards.tolist())
+    return own
 
 
 def steps_of(episodes: Sequence[SingleAgentEpisode], lengths: Sequence[int], spaces: Spaces) -> Steps:

@@ -58,7 +58,7 @@ class Checkpoint:
 def versions() -> dict[str, str]:
     """The versions that computed a run; without importing what is heavy."""
     found = {"python": platform.python_version(), "mfmarl": mfmarl.__version__}
-    for name in ("numpy", "torch", "ray"):
+    for name in ("numpy", "torch", "ray", "gymnasium"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -20,11 +20,13 @@ Arrays = dict[str, NDArray[Any]]
 def write_sealed(path: Path, key: str, text: str, arrays: Arrays) -> None:
     """Write contiguous arrays, and JSON text as the metadata `key`; the file is there whole or not at all.
 
+    Equal arrays and text give equal bytes.
+
     Raises:
         StorageFailed: where the folder takes no file.
     """
     metadata = {key: text, "sha256": _digest(text, arrays)}
-    write_whole(path, bytes(safetensors.numpy.save(arrays, metadata)))
+    write_whole(path, _in_order(safetensors.numpy.save(arrays, metadata)))
 
 
 def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[str, Any], Arrays]:
@@ -36,8 +38,7 @@ def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[s
     """
     data = read_capped(path, largest)
     try:
-        # 8 bytes of length, then a JSON header
-        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        metadata = json.loads(data[8 : _header_end(data)])["__metadata__"]
         arrays = safetensors.numpy.load(data)
         whole = metadata["sha256"] == _digest(metadata[key], arrays)
         words: dict[str, Any] = json.loads(metadata[key])
@@ -49,6 +50,22 @@ def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[s
     if words.get("schema") != schema:
         raise DamagedFile(f"{path} has schema {words.get('schema')!r}; this version reads {schema}")
     return words, arrays
+
+
+def _header_end(data: bytes) -> int:
+    """Where the JSON header of a safetensors file ends, which follows 8 bytes of its length."""
+    return 8 + int.from_bytes(data[:8], "little")
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its metadata sorted: safetensors keeps them in a hash map, whose order changes."""
+    end = _header_end(data)
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    # readers that map the file want arrays at multiples of 8
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -101,12 +101,74 @@ def test_two_environments_have_a_page_each(tmp_path: Path, capfd: pytest.Capture
             make_imitation(tmp_path / "in", method, 0, env=env)
     assert run_command(["report", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
     assert capfd.readouterr().out.split() == [
-        str(tmp_path / "out" / name / "index.html") for name in ("CartPole-v1", "no-Such-v0")
+        str(tmp_path / "out" / name / "index.html") for name in ("", "CartPole-v1", "no-Such-v0")
     ]
+    index = (tmp_path / "out" / "index.html").read_text()
+    for name in ("CartPole-v1", "no-Such-v0"):
+        assert f'href="{name}/index.html"' in index
+    assert "no/Such-v0: DAgger returns most by its likeliest actions, 480 (expert 500)." in index
+    table = pd.read_csv(tmp_path / "out" / "returns.csv").set_index(["env", "metric", "policy"])
+    assert table.loc[("CartPole-v1", "return_sampled", "bc"), "estimate"] == 290
     text = (tmp_path / "out" / "no-Such-v0" / "index.html").read_text()
+    assert 'href="../index.html"' in text
+    assert "no interval:" not in text
     # what cannot be made here has no random play, and one seed no interval
     assert "random" not in text.split("What returns do not say")[0]
     assert "fewer than 3 seeds" in text
+
+
+def test_intervals_end_where_returns_and_shares_do(tmp_path: Path) -> None:
+    for seed, level in enumerate((498.0, 490.0, 470.0)):
+        metrics = {"return_mode": level, "return_sampled": level, "success": 1 - seed / 10, "mmd": 0.01 * seed}
+        told = {name: {"mean": x, "low": None, "high": None} for name, x in metrics.items()}
+        for env in ("CartPole-v1", "no/Such-v0"):
+            make_imitation(tmp_path / "in", "bc", seed, env=env, level=level, metrics=told)
+    write_imitations(imitations_in([tmp_path / "in"]), tmp_path / "out")
+    rows = {}
+    for env in ("CartPole-v1", "no-Such-v0"):
+        table = pd.read_csv(tmp_path / "out" / env / "metrics.csv").set_index("metric")
+        rows[env] = table[["low", "high"]]
+        assert rows[env].loc["success", "high"] == 1
+        assert rows[env].loc["mmd", "low"] == 0
+        curves = pd.read_csv(tmp_path / "out" / env / "learning_curves.csv")
+        assert (curves["high"].max() > 500) == (env == "no-Such-v0")
+    wanted = interval([498.0, 490.0, 470.0])
+    assert wanted.high > 500
+    assert rows["CartPole-v1"].loc["return_mode"].to_list() == pytest.approx([wanted.low, 500])
+    assert rows["no-Such-v0"].loc["return_mode"].to_list() == pytest.approx([wanted.low, wanted.high])
+
+
+def test_a_panel_for_each_count_that_varies(tmp_path: Path) -> None:
+    for seed in SEEDS:
+        make_imitation(tmp_path / "bc", "bc", seed)
+        make_imitation(tmp_path / "both", "bc", seed)
+        make_imitation(tmp_path / "both", "dagger", seed)
+    for name in ("bc", "both"):
+        (path,) = write_imitations(imitations_in([tmp_path / name]), tmp_path / "out" / name)
+        section = path.read_text().split('<section id="learning"')[1].split("</section>")[0]
+        assert section.count('class="legend"') == 1
+        assert set(pd.read_csv(path.parent / "learning_curves.csv")["along"]) == (
+            {"updates"} if name == "bc" else {"demonstrations", "interactions", "queries", "updates"}
+        )
+
+
+def test_what_is_equal_on_every_seed_is_said_so(tmp_path: Path) -> None:
+    for seed in SEEDS:
+        make_imitation(tmp_path, "bc", seed, level=300.0)
+        make_imitation(tmp_path, "dagger", seed, level=300.0)
+        make_imitation(tmp_path, "airl", seed, level=200.0)
+    (path,) = write_imitations(imitations_in([tmp_path]), tmp_path / "out")
+    answer = path.read_text().split('id="answer"')[1].split("</div>")[0]
+    assert "By return of likeliest actions: DAgger returns just what BC does on all 4 seeds in common." in answer
+    assert "AIRL differs from BC by -100 on all 4 seeds in common, without any spread that could be tested." in answer
+    assert "can be told" not in answer
+
+
+def test_runs_that_did_not_converge_are_told_of(tmp_path: Path) -> None:
+    for seed, converged in enumerate((True, False, False)):
+        make_imitation(tmp_path, "maxent_irl", seed, convergence={"converged": converged, "slope": 1.0})
+    (path,) = write_imitations(imitations_in([tmp_path]), tmp_path / "out")
+    assert "<p>MaxEnt IRL: 2 of 3 runs did not converge.</p>" in path.read_text()
 
 
 def test_other_budgets_are_other_methods(tmp_path: Path) -> None:

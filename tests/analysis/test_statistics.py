@@ -183,6 +183,16 @@ def test_constant_scores_are_marked():
     assert (found.method, found.low, found.high) == ("constant", 2.0, 2.0)
 
 
+def test_intervals_are_cut_to_what_can_be() -> None:
+    found = interval([1.0, 0.9, 1.0])
+    assert found.high > 1
+    cut = found.within((0, 1))
+    assert (cut.estimate, cut.low, cut.high, cut.method) == (found.estimate, found.low, 1.0, "t")
+    nothing = interval([1.0, 2.0, 2.0, 9.0], statistic="iqm").within((0, 5))
+    assert math.isnan(nothing.low)
+    assert math.isnan(nothing.high)
+
+
 def test_improvement_over_itself_is_one_half():
     scores = [3.0, 1.0, 2.0]
     assert probability_of_improvement(scores, scores) == 0.5

@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,16 @@ from mfmarl.errors import UserError
 from mfmarl.imitation import run as running
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.expert_names import expert_of
-from mfmarl.imitation.judging import judged
+from mfmarl.imitation.judging import judged, mean_of
+from mfmarl.imitation.judging import told as figure_told
 from mfmarl.imitation.plan import plan_of
 from mfmarl.imitation.rollout import episodes
 from mfmarl.registry import IMITATION
 
-PENDULUM = Path(__file__).parents[2] / "configs" / "imitate" / "dagger_pendulum.yaml"
+ROOT = Path(__file__).parents[2]
+PENDULUM = ROOT / "configs" / "imitate" / "dagger_pendulum.yaml"
 
+POLE = "CartPole-v1"
 WALK = "tests.mfmarl.imitation.walk:Walk-v0"
 EXPERT = "tests.mfmarl.imitation.walk:expert"
 SMALL = {
@@ -72,14 +77,8 @@ def contents(folder: Path) -> dict[str, Any]:
         "words": words,
         "history": rows(folder / "history.csv"),
         "evaluations": rows(folder / "evaluations.csv"),
-        "agent": digest_of((folder / "agent" / "agent.safetensors").read_bytes()),
+        "agent": (folder / "agent" / "agent.safetensors").read_bytes(),
     }
-
-
-def digest_of(file: bytes) -> str:
-    """Of all that a sealed file holds; the order of its header is safetensors' own."""
-    digest: str = json.loads(file[8 : 8 + int.from_bytes(file[:8], "little")])["__metadata__"]["sha256"]
-    return digest
 
 
 class Killed(BaseException):
@@ -260,9 +259,11 @@ def test_bad_demonstrations_name_episode_and_field(
 
 def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     assert run_command(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
+    *before, err = capsys.readouterr().err.splitlines()
     assert err.startswith("mfmarl: ")
+    # what torch is needed for is checked after the line that says what begins
+    assert not any("mfmarl:" in line for line in before)
+    assert len(before) <= 1
     return err
 
 
@@ -310,6 +311,10 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         ("imitate --resume .", "has no imitation"),
         ("demonstrate --env CartPole-v1 --expert cartpole", "record where? give --out FILE.npz"),
         ("demonstrate --env CartPole-v1 --expert cartpole --out x.csv", "want a name that ends in .npz"),
+        (
+            "demonstrate --env CartPole-v1 --expert cartpole --minari pole/v0",
+            "ends in a version, such as cartpole/rule",
+        ),
         ("demonstrate --env CartPole-v1 --expert cartpole --out x.npz --noise 2", "want a probability from 0 to 1"),
         ("demonstrate --env CartPole-v1 --expert random --out x.npz --iterations 2", "random does not learn"),
         ("demonstrate --env CartPole-v1 --expert optimal --out x.npz", "CartPole-v1 has no table of transitions"),
@@ -331,6 +336,15 @@ def test_bad_input_is_one_line(
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     lake = str(shown["lake"])
     assert part.replace("LAKE", lake) in told(capsys, [lake if a == "LAKE" else a for a in arguments.split()])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_method_does_not_take_leaves_no_folder(
+    shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["imitate", "maxent_irl", "--demonstrations", str(shown["walk"]), "--out", str(tmp_path / "out")]
+    for _ in range(2):
+        assert "maxent_irl takes numbered states, one-hot" in told(capsys, command)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -369,3 +383,70 @@ def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
     assert shipped.config["beta"] == "first", "with .95^i too few states are the learner's own"
     file.write_text("env: FrozenLake-v1\nupdates: 7\n")
     assert plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"])).total == 7
+
+
+def test_mistakes_are_told_before_torch_comes(tmp_path: Path) -> None:
+    wrong = [
+        ["imitate", "bc", "--env", "CartPole-v1", "--demonstrations", "no.npz"],
+        ["imitate", "bc", "--demonstrations", "no.npz", "--updates", "0"],
+        ["imitate", "dagger", "--env", "CartPol-v1", "--expert", "cartpole"],
+        ["imitate", "dagger", "--config", "no.yaml", "--expert", "cartpole"],
+        ["demonstrate", "--env", "CartPol-v1", "--expert", "cartpole", "--out", "x.npz"],
+        ["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--out", "x.npz", "--episodes", "0"],
+        ["imitate", "--resume", "no"],
+        ["report", "no"],
+    ]
+    code = (
+        f"import sys\nfrom mfmarl.cli import run_command\nfor words in {wrong!r}:\n    assert run_command(words) == 2\n"
+        "assert not {'torch', 'scipy', 'pandas', 'numba'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("mfmarl: ") == done.stderr.count("\n") == len(wrong)
+
+
+def test_the_environment_is_the_demonstrations_where_none_is_given(
+    shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    command = ["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--episodes", "1", "--minari", "pole-v0"]
+    assert run_command(command) == 0
+    for where, env in ((str(shown["lake"]), "FrozenLake-v1"), (str(shown["walk"]), WALK), ("minari:pole-v0", POLE)):
+        assert plan_of("bc", env=None, seed=0, demonstrations=where).env == env
+    # a configuration file's own comes first
+    file = tmp_path / "bc.yaml"
+    file.write_text("env: CartPole-v1\n")
+    with pytest.raises(UserError, match="CartPole-v1 has 4 state entries"):
+        plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"]))
+    with np.load(shown["lake"]) as arrays:
+        np.savez(tmp_path / "nameless.npz", **{name: arrays[name] for name in arrays.files if name != "about"})
+    capsys.readouterr()
+    found = told(capsys, ["imitate", "bc", "--demonstrations", str(tmp_path / "nameless.npz")])
+    assert found.endswith(f"or --config with one; {tmp_path / 'nameless.npz'} names none")
+
+
+def test_seeds_end_with_a_line_over_them(
+    shown: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "lake"
+    command = ["imitate", "maxent_irl", "--demonstrations", str(shown["lake"]), "--out", str(out), "--seeds", "3"]
+    assert run_command([*command, "--evaluations", "0", "--set", "round=2", "--updates", "2"]) == 0
+    first, *lines, last = capsys.readouterr().err.splitlines()
+    assert first == f"maxent_irl on FrozenLake-v1 from {shown['lake']}, 3 seeds, into {out}"
+    words = [json.loads((out / f"s{seed}" / "imitation.json").read_text()) for seed in range(3)]
+    found = mean_of([one["metrics"]["return_mode"]["mean"] for one in words], (0, 1))
+    assert last.startswith(f"3 seeds: return {figure_told(found)} by likeliest actions, ")
+    assert last.endswith(f"; in {out / 's0'} to s2")
+    assert found["low"] is not None
+    assert found["low"] >= 0
+    # no loss, return or evaluation, no field
+    progress = [line for line in lines if line.startswith("round")]
+    assert progress
+    assert not any(" -  " in line or "return" in line or "judged" in line for line in progress)
+    assert sum(line.startswith("not converged after 4 iterations: largest slope ") for line in lines) == 3
+    assert {"mfmarl", "torch", "numpy", "gymnasium"} <= set(words[0]["versions"])
+    assert words[0]["convergence"]["converged"] is False
+    assert words[0]["convergence"]["slope"] > words[0]["convergence"]["tol"]

@@ -15,6 +15,7 @@ from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.numbers import estimate, listed, number
 from analysis.report.parts import Cell, Section, Table
 from analysis.statistics import MIN_RUNS
+from mfmarl.imitation.return_range import SHARE, return_range
 
 APART = {"lengths_apart": "lengths apart", "ends_apart": "ends apart"}
 
@@ -27,6 +28,7 @@ def caveats_section(
     _probe(section, compared.study, levels, files)
     _leak(section, compared.study, files)
     _draws(section, compared, levels)
+    _unconverged(section, compared.study)
     few = [label(method) for method, n in compared.counts.items() if n < MIN_RUNS]
     if few:
         section.text.append(f"No interval and no test of {listed(few)}: fewer than {MIN_RUNS} seeds.")
@@ -46,7 +48,7 @@ def _probe(section: Section, study: Imitations, levels: Mapping[str, float], fil
         for metric in ("return_mode", "return_sampled"):
             found = [run.record.metrics.get(metric) for run in study.probes if run.record.method == method]
             scores = np.array([one.mean for one in found if one is not None])
-            rows.append({"method": method, "metric": metric} | interval_row(scores))
+            rows.append({"method": method, "metric": metric} | interval_row(scores, within=return_range(study.env)))
     table = files["probe.csv"] = pd.DataFrame(rows).reindex(columns=["method", "metric", *COLUMNS])
     section.text.append(
         "Survival probe: what a method returns that was shown random play. It should be what random play returns; "
@@ -87,7 +89,10 @@ def _leak(section: Section, study: Imitations, files: dict[str, pd.DataFrame]) -
         "done."
     )
     body = [
-        [Cell(label(str(m))), *(_known(pd.Series(interval_row(one[key].dropna().to_numpy(float)))) for key in APART)]
+        [
+            Cell(label(str(m))),
+            *(_known(pd.Series(interval_row(one[key].dropna().to_numpy(float), within=SHARE))) for key in APART),
+        ]
         for m, one in table.groupby("method", sort=False)
     ]
     head = ["", *APART.values()]
@@ -98,6 +103,15 @@ def _leak(section: Section, study: Imitations, files: dict[str, pd.DataFrame]) -
             f"{label(method)}: in {count} of {sum(row['method'] == method for row in found)} runs lengths of episodes "
             "alone tell the policy from the demonstrations."
         )
+
+
+def _unconverged(section: Section, study: Imitations) -> None:
+    """Of methods that say whether they converged, the runs that did not."""
+    for method in study.methods:
+        mine = [run.record.convergence for run, name in zip(study.runs, study.labels, strict=True) if name == method]
+        known = [one.converged for one in mine if one is not None]
+        if not all(known):
+            section.answer.append(f"{label(method)}: {known.count(False)} of {len(known)} runs did not converge.")
 
 
 def _last(run: Imitation, key: str) -> float | None:

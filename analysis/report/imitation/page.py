@@ -1,4 +1,4 @@
-"""The report on imitations: one page for each environment."""
+"""The report on imitations: one page for each environment, and one over several."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from analysis.report.comparisons import differences_of
 from analysis.report.differences import Measure, difference_words, differences_section
 from analysis.report.imitation.caveats import caveats_section
 from analysis.report.imitation.curves import curves_section
+from analysis.report.imitation.index import EnvResult, write_index
 from analysis.report.imitation.results import interval_table, metrics_section, returns_section, runs_section
 from analysis.report.numbers import counted, listed, number
 from analysis.report.render import Page, policy_filter, write_page
@@ -32,7 +33,9 @@ MEASURES = [
 
 
 def write_imitations(folders: Sequence[Path], out: Path, against: str | None = None) -> list[Path]:
-    """Compare imitations: OUT/index.html of one environment, OUT/<environment>/index.html of several; the pages.
+    """Compare imitations: OUT/index.html, and where environments are several OUT/<environment>/index.html of each.
+
+    Returns the pages, the one over all first.
 
     Args:
         folders: as `mfmarl imitate` writes them; those that are not complete are left out.
@@ -48,17 +51,19 @@ def write_imitations(folders: Sequence[Path], out: Path, against: str | None = N
     methods = sorted(set().union(*(study.methods for study in found.values())))
     if against is not None:
         reference_of(methods, against)
-    pages = []
+    several, results = len(found) > 1, []
     for env, study in found.items():
         named = against if against in study.methods else None
         usual = next((method for method in study.methods if method.split()[0] == USUAL), USUAL)
         compared = Compared(study, reference_of(study.methods, named, usual))
-        folder = out / re.sub(r"[^A-Za-z0-9._+-]", "-", env) if len(found) > 1 else out
-        pages.append(_write(compared, len(left_out), folder))
-    return pages
+        folder = re.sub(r"[^A-Za-z0-9._+-]", "-", env) if several else ""
+        results.append(_write(compared, len(left_out), out, folder))
+    index = [write_index(results, out)] if several else []
+    return index + [one.page for one in results]
 
 
-def _write(compared: Compared[Imitations], left_out: int, out: Path) -> Path:
+def _write(compared: Compared[Imitations], left_out: int, out: Path, folder: str) -> EnvResult:
+    """The page of one environment, in `folder` of `out` where there are several."""
     study = compared.study
     files: dict[str, pd.DataFrame] = {}
     levels = levels_of(study)
@@ -86,8 +91,10 @@ def _write(compared: Compared[Imitations], left_out: int, out: Path) -> Path:
         [*_level_words(compared, table, levels), *words, *caveats.answer],
         sections,
         [policy_filter(compared.policies)],
+        parent="../index.html" if folder else "",
     )
-    return write_page(page, files, out)
+    path = write_page(page, files, out / folder)
+    return EnvResult(study.env, folder, path, study.methods, table, levels, page.answer)
 
 
 def _of(of: Measure, compared: Compared[Imitations], said: list[str]) -> list[str]:
@@ -101,11 +108,11 @@ def _level_words(compared: Compared[Imitations], table: pd.DataFrame, levels: Ma
         return []
     most = mine["estimate"].max()
     best = [label(str(policy)) for policy in mine[mine["estimate"] == most]["policy"]]
-    beside = [f"{name}: {number(level)}" for name, level in levels.items()]
+    beside = ", ".join(f"{name} {number(level)}" for name, level in levels.items())
     many = "return most" if len(best) > 1 else "returns most" if len(mine) > 1 else "returns"
     return [
         f"{listed(best)} {many} by {'their' if len(best) > 1 else 'its'} likeliest actions, {number(most)}"
-        f"{f' ({listed(beside)})' if beside else ''}."
+        f"{f' ({beside})' if beside else ''}."
     ]
 
 

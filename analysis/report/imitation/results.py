@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.forest import Row, forest
+from analysis.figures.limits import limits_of
 from analysis.figures.style import label
 from analysis.imitations import COUNTS, EXPERT, Imitations
 from analysis.report.comparison import Compared
 from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.numbers import estimate, number
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
+from analysis.statistics import MIN_RUNS
+from mfmarl.imitation.return_range import ANY, SHARE, Range, return_range
 
 METRICS = {
     "return_mode": ("return, likeliest actions", "an episode"),
@@ -25,9 +29,12 @@ METRICS = {
     "visitation": ("state visitation distance", "0 alike, 1 nothing shared"),
     "action_similarity": ("action similarity", "1 alike"),
     "diversity": ("diversity of trajectories", "mean distance of two episodes"),
-    "expert_diversity": ("diversity of the expert's", "mean distance of two episodes"),
+    "expert_diversity": ("diversity of the expert's trajectories", "mean distance of two episodes"),
 }
 """Metric -> its words, and what its numbers say."""
+AT_LEAST_0: Range = (0.0, math.inf)
+RANGES = {"success": SHARE, "visitation": SHARE, "action_similarity": SHARE}
+"""Of other metrics that are known, AT_LEAST_0."""
 COST = {
     "demonstrations": ("demonstrations", "steps"),
     "interactions": ("interactions", "steps played"),
@@ -43,11 +50,19 @@ def interval_table(compared: Compared[Imitations]) -> pd.DataFrame:
     others = [str(name) for name in study.table.columns if name not in {*METRICS, *COST, *NO_METRIC}]
     known = [name for name in (*METRICS, *others, *COST) if name in study.table]
     rows = [
-        {"metric": metric, "policy": method} | interval_row(study.scores(metric, method).to_numpy(float))
+        {"metric": metric, "policy": method}
+        | interval_row(study.scores(metric, method).to_numpy(float), within=range_of(metric, study.env))
         for metric in known
         for method in study.methods
     ]
     return pd.DataFrame(rows).reindex(columns=["metric", "policy", *COLUMNS])
+
+
+def range_of(metric: str, env: str) -> Range:
+    """Between what a metric, or a cost, can be."""
+    if metric in RETURNS:
+        return return_range(env)
+    return RANGES.get(metric, AT_LEAST_0 if metric in {*METRICS, *COST} else ANY)
 
 
 NO_METRIC = ("method", "name", "seed", "folder", "episodes", *COUNTS)
@@ -63,6 +78,7 @@ def returns_section(
         section.text.append(f"Level: {told}." if len(levels) == 1 else f"Levels: {told}.")
     files["returns.csv"] = table[table["metric"].isin(RETURNS)]
     figures: list[tuple[Figure, Keys]] = []
+    drawn: dict[str, list[Row]] = {}
     for metric in RETURNS:
         mine = table[(table["metric"] == metric) & (table["n"] > 0)]
         rows = [
@@ -73,19 +89,31 @@ def returns_section(
             for _, one in mine.iterrows()
         ]  # fmt: skip
         if rows:
-            figures.append((forest(rows, compared.looks, METRICS[metric][0], "return", line=levels.get(EXPERT)), {}))
+            drawn[metric] = rows
+    limits = _limits([row for rows in drawn.values() for row in rows], levels)
+    for metric, rows in drawn.items():
+        figure = forest(rows, compared.looks, METRICS[metric][0], "return", line=levels.get(EXPERT), limits=limits)
+        figures.append((figure, {}))
     if figures:
         section.figures.append(
             side_by_side(
                 figures,
                 "returns",
                 "Returns of likeliest and of sampled actions, by method",
-                f"Return in the last evaluation: mean over seeds; bars: {compared.how}; dots below are single seeds; "
+                f"Return in the last evaluation: mean over seeds with {compared.how}; dots below are single seeds; "
                 f"hollow marks have no interval.{' The line is the expert.' if EXPERT in levels else ''}",
                 "returns.csv",
             )
         )
     return section
+
+
+def _limits(rows: Sequence[Row], levels: Mapping[str, float]) -> tuple[float, float] | None:
+    """Of rows and the expert; where those are all one value, of random play too."""
+    values = [x for row in rows for x in (row.estimate, row.low, row.high, *row.dots)]
+    values += [levels[EXPERT]] if EXPERT in levels else []
+    known = [x for x in values if x == x]
+    return limits_of(known if len(set(known)) > 1 else [*known, *levels.values()]) if known else None
 
 
 RETURNS = ("return_mode", "return_sampled")
@@ -109,12 +137,18 @@ def metrics_section(compared: Compared[Imitations], table: pd.DataFrame, files: 
 def _table(compared: Compared[Imitations], table: pd.DataFrame, metrics: Sequence[str], what: str) -> Table:
     methods = compared.study.methods
     indexed = table.set_index(["metric", "policy"])
+    few = max(compared.counts.values()) < MIN_RUNS
     rows = []
     for metric in metrics:
         name, unit = (METRICS | COST).get(metric, (metric.replace("_", " "), ""))
-        rows.append([Cell(name, unit), *(_cell(indexed.loc[(metric, method)]) for method in methods)])
+        cells = [_cell(indexed.loc[(metric, method)]) for method in methods]
+        ways = set(table.loc[table["metric"] == metric, "interval"].dropna())
+        # counts are planned, and equal as a rule; of too few seeds the caption says so once
+        if few or (metric in COUNTS and ways <= {"constant"}):
+            cells = [Cell(cell.main) for cell in cells]
+        rows.append([Cell(name, unit), *cells])
     keys = [{}, *({"method": method} for method in methods)]
-    caption = f"{what}: means over seeds, below them {compared.how}"
+    caption = f"{what}: means over seeds{';' if few else ', below them'} {compared.how}"
     return Table(caption, ["", *map(label, methods)], rows, "metrics.csv", column_keys=keys)
 
 

@@ -126,13 +126,13 @@ def test_several_discriminator_steps_and_past_rollouts(
     balanced: Demonstrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Steps] = []
-    update = GAILAgent._update
+    step = GAILAgent.step
 
     def spy(agent: GAILAgent, own: Any, theirs: Any) -> dict[str, float]:
         seen.append(own)
-        return update(agent, own, theirs)
+        return step(agent, own, theirs)
 
-    monkeypatch.setattr(GAILAgent, "_update", spy)
+    monkeypatch.setattr(GAILAgent, "step", spy)
     agent = GAILAgent(CARTPOLE | {"discriminator_steps": 7, "past_rollouts": 2}, "CartPole-v1", balanced)
     agent.train(4 * 64)
     assert len(seen) == 4 * 7

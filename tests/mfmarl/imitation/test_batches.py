@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from mfmarl.imitation import AIRLAgent, BCAgent, DAggerAgent, GAILAgent, MEGADAggerAgent
 from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.rollout import episodes, spaces_of
+from mfmarl.imitation.steps import Steps
 from tests.mfmarl.imitation.walk import LENGTH, Walk, expert
 
 SPACES: dict[str, Any] = {"state_dim": 2, "action_dim": 2, "hidden_dims": (4,)}
@@ -54,8 +56,13 @@ def test_world_models() -> None:
 @pytest.mark.parametrize(
     ("config", "demonstrations", "why"),
     [
-        ({}, 1, ["6 demonstrated steps are fewer than discriminator_batch 1024; batches have 6"]),
-        ({}, 3, ["12 steps of a rollout are fewer than discriminator_batch 1024; batches have 12"]),
+        ({}, 1, []),
+        ({"discriminator_batch": 9}, 1, ["6 demonstrated steps are fewer than discriminator_batch 9; batches have 6"]),
+        (
+            {"discriminator_batch": 13},
+            3,
+            ["12 steps of a rollout are fewer than discriminator_batch 13; batches have 12"],
+        ),
         (
             {"ppo": {"epochs": 2, "minibatch": 13}, "discriminator_batch": 6},
             1,
@@ -67,6 +74,21 @@ def test_world_models() -> None:
 def test_adversarial_methods(method: Any, config: dict[str, Any], demonstrations: int, why: list[str]) -> None:
     agent = method(ADVERSARIAL | config, Walk, shown(demonstrations))
     assert told(lambda: agent.train(2 * 2 * LENGTH)) == why
+
+
+@pytest.mark.parametrize(("own", "expert_steps", "number"), [(2000, 1500, 1024), (2000, 900, 900), (800, 900, 800)])
+def test_a_batch_that_was_not_asked_for_is_as_large_as_the_data_let_it(
+    own: int, expert_steps: int, number: int
+) -> None:
+    agent = GAILAgent(SPACES)
+    sides = [
+        Steps(torch.zeros(n, 2), torch.zeros(n, dtype=torch.long), torch.zeros(n, 2), torch.zeros(n, dtype=torch.bool))
+        for n in (own, expert_steps)
+    ]
+    agent.past.append(sides[0])
+    drawn: list[Steps] = []
+    assert told(lambda: drawn.extend(agent.drawn(sides[1]))) == []
+    assert [len(side) for side in drawn] == [number, number]
 
 
 def test_each_setting_is_told_of_until_forgotten() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mfmarl.errors import UserError
+from mfmarl.imitation import interactive
 from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.bc import BCAgent
 from mfmarl.imitation.checked_batches import checked_batch
@@ -41,6 +42,7 @@ WRONG: list[tuple[Any, str]] = [
     (with_(next_states=EYE), r"next_states have shape \(2, 2\); want \(3, 2\)"),
     (with_(terminated=np.zeros(2, bool)), r"terminated have shape \(2,\); want \(3,\)"),
     ((EYE, np.zeros(2, int)), "is a tuple; want Transitions"),
+    (interactive.Steps(*[EYE] * 8), r"is a mfmarl\.imitation\.interactive\.Steps; want Transitions"),
 ]
 
 
@@ -69,6 +71,14 @@ def test_steps_are_checked_as_transitions_are_and_keep_their_log_probabilities()
     steps.states[1, 0] = float("nan")
     with pytest.raises(UserError, match="policy_batch: states have NaN or infinity in row 1"):
         GAILAgent(CONFIG).update(steps, Steps.of(good()))
+
+
+def test_tables_are_updated_by_transitions_alone() -> None:
+    agent = MaxEntIRLAgent({"state_dim": 2, "action_dim": 2}, transitions=np.full((2, 2, 2), 0.5), start=EYE[0])
+    with pytest.raises(UserError, match=r"policy_batch is a mfmarl\.imitation\.steps\.Steps; want Transitions$"):
+        agent.update(Steps.of(good()), good())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"expert_batch is a mfmarl\.imitation\.steps\.Steps; want Transitions$"):
+        agent.update(good(), Steps.of(good()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

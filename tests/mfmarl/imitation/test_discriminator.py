@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mfmarl.imitation.airl import AIRLAgent
 from mfmarl.imitation.discriminator import Inputs, RewardForm, discriminator_loss, gradient_penalty, reward_of
 from mfmarl.imitation.laws import Gaussian
 from mfmarl.imitation.networks import RunningNorm
@@ -90,6 +91,38 @@ def test_gradient_penalty_of_a_plane() -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(8, 2, generator=generator), torch.randn(8, 2, generator=generator)
     assert float(gradient_penalty(lambda x: x @ w, *rows, generator)) == pytest.approx(16.0, abs=1e-5)
+
+
+def test_flags_are_neither_mixed_nor_sloped() -> None:
+    """(|w| - 1)^2 of the first two entries, where the score has a slope of 7 in the flag and sees 0 or .9 alone."""
+    w, generator = torch.tensor([3.0, -4.0, 7.0]), torch.Generator().manual_seed(0)
+    expert, policy = torch.randn(8, 3, generator=generator), torch.randn(8, 3, generator=generator)
+    expert[:, 2], policy[:, 2] = 0.9, 0.0
+    seen: list[float] = []
+
+    def score(rows: Tensor) -> Tensor:
+        seen.extend(rows[:, 2].tolist())
+        return rows @ w
+
+    assert float(gradient_penalty(score, expert, policy, generator, flags=1)) == pytest.approx(16.0, abs=1e-5)
+    assert sorted(set(seen)) == pytest.approx([0.0, 0.9])
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("constant", [0.0, 5.0])
+def test_a_constant_in_airls_potential_is_not_penalised(constant: float, ended: bool) -> None:
+    """g = w . (s, a) and h = constant: the penalty is (|w| - 1)^2 whatever the constant, which no task shows."""
+    agent = AIRLAgent({"state_dim": 1, "action_dim": 2, "hidden_dims": ()})
+    g, h = agent.discriminator.g[0], agent.discriminator.h[0]
+    with torch.no_grad():
+        g.weight.copy_(torch.tensor([[2.0, 1.0, -2.0]]))
+        h.weight.zero_()
+        h.bias.fill_(constant)
+    states, n = torch.randn(6, 1, generator=torch.Generator().manual_seed(0)), 6
+    steps = Steps(states, torch.arange(n) % 2, states.flip(0), torch.full((n,), ended), torch.zeros(n))
+    rows = agent.discriminator.rows(steps)
+    found = gradient_penalty(agent.discriminator, rows, rows.flip(0), agent.generator, agent.discriminator.flags)
+    assert float(found.detach()) == pytest.approx((3 - 1) ** 2, abs=1e-5)
 
 
 def test_rows_are_states_normalised_and_actions_one_hot() -> None:

@@ -16,7 +16,6 @@ from mfmarl.imitation.metrics import (
     sliced_wasserstein,
     spread,
     visitation_distance,
-    wasserstein,
 )
 from mfmarl.imitation.spaces import Spaces
 
@@ -33,13 +32,6 @@ def test_mmd_by_hand() -> None:
     assert mmd([[0.0]], [[1.0]], bandwidth=1.0) == pytest.approx(math.sqrt(2 - 2 * math.exp(-0.5)))
     assert mmd([[0.0], [3.0]], [[3.0], [0.0]]) == pytest.approx(0, abs=1e-7)
     assert mmd([[1.0]], [[1.0]]) == 0
-
-
-def test_wasserstein_of_a_shift_is_its_length() -> None:
-    rows = np.random.default_rng(0).normal(size=(30, 2))
-    assert wasserstein(rows, rows + np.array([3, 4])) == pytest.approx(5)
-    with pytest.raises(ValueError, match="301 and 301 rows; want at most 300"):
-        wasserstein(np.zeros((301, 1)), np.zeros((301, 1)))
 
 
 def test_sliced_wasserstein_of_a_shift_is_its_mean_projection() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mfmarl.cli import run_command
 from mfmarl.errors import UserError
 from mfmarl.imitation.settings import checked
+from mfmarl.imitation.settings_table import rows_of
 from mfmarl.registry import IMITATION, load
 
 NUMBERED: dict[str, Any] = {"state_dim": 2, "action_dim": 2}
@@ -54,6 +56,27 @@ def test_bounds_are_finite(method: str, bound: float) -> None:
 def test_sections_too(method: str, section: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         checked(load(IMITATION, method).config_type, NUMBERED | section)
+
+
+@pytest.mark.parametrize("method", IMITATION)
+def test_all_settings_are_printed_with_a_meaning(method: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["imitate", method, "--settings"]) == 0
+    printed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:]}
+    rows = rows_of(method)
+    assert list(printed) == [key for key, _, _ in rows]
+    for key, default, meaning in rows:
+        assert meaning
+        assert default != "required"
+        assert default in printed[key]
+        assert meaning.split()[-1] in printed[key]
+    fields = load(IMITATION, method).config_type.model_fields
+    assert {key.split(".")[0] for key in printed} == set(fields) - {"state_dim", "action_dim", "low", "high"}
+
+
+def test_settings_say_what_they_can_be() -> None:
+    found = {key: (default, meaning) for key, default, meaning in rows_of("bc")}
+    assert found["activation"] == ('"tanh"', "between the layers (tanh, relu)")
+    assert found["hidden_dims"] == ("[256, 256]", "widths of the hidden layers")
 
 
 def test_any_uncertainty_may_be_tolerated() -> None:

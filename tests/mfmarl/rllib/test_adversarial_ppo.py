@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def paid_by(algorithm: Any) -> list[dict[str, np.ndarray]]:
 @pytest.mark.parametrize(("method", "num_learners"), [("airl", 0), ("gail", 2)])
 def test_all_learners_pay_by_the_drivers_discriminator(method: Any, num_learners: int) -> None:
     from mfmarl.rllib.adversarial_imitation import algorithm_config
-    from mfmarl.rllib.adversarial_ppo import FIGURES, digest
+    from mfmarl.rllib.adversarial_ppo import IMITATION, digest
     from mfmarl.rllib.reward_connector import reward_state
 
     settings = of_spaces(spaces_of(ENV)) | SETTINGS
@@ -60,7 +61,7 @@ def test_all_learners_pay_by_the_drivers_discriminator(method: Any, num_learners
             for name, x in now.items():
                 np.testing.assert_array_equal(state[name], x)
         assert result["env_runners"]["num_env_steps_sampled_lifetime"] == pytest.approx(256, abs=8)
-        assert 0 <= result[FIGURES]["expert_accuracy"] <= 1
+        assert 0 <= result[IMITATION]["expert_accuracy"] <= 1
         weights = algorithm.learner_group.foreach_learner(lambda one: one.module.get_state())
         first, *others = [_flat(one.get()) for one in weights]
         for other in others:
@@ -75,15 +76,53 @@ def test_all_learners_pay_by_the_drivers_discriminator(method: Any, num_learners
         algorithm.stop()
 
 
+@pytest.mark.parametrize("method", ["gail", "airl"])
+def test_a_checkpoint_holds_the_discriminator(method: Any, tmp_path: Path) -> None:
+    from mfmarl.rllib.adversarial_imitation import algorithm_config
+
+    settings = of_spaces(spaces_of(ENV)) | SETTINGS | {"past_rollouts": 2}
+    first: Any = algorithm_config(method, ENV, settings, shown(), 1000, 1).build_algo()
+    try:
+        for _ in range(2):
+            first.train()
+        first.save_to_path(tmp_path)
+        kept, ends = first.agent.arrays(), first.agent.ends
+        first.train()
+        assert (
+            first.agent.arrays()["discriminator_optimiser.0.step"] == kept["discriminator_optimiser.0.step"] + 2
+        ).all()
+        # taken back, and in another process's place
+        first.restore_from_path(tmp_path)
+        again = type(first).from_checkpoint(tmp_path)
+        other: Any = algorithm_config(method, ENV, settings, shown(), 1000, seed=7).build_algo()
+        other.restore_from_path(tmp_path)
+    finally:
+        first.stop()
+    for one in (first, again, other):
+        found = one.agent.arrays()
+        assert sorted(found) == sorted(kept)
+        for name, x in kept.items():
+            np.testing.assert_array_equal(found[name], x, err_msg=name)
+        assert (one.agent.ends, len(one.agent.past)) == (ends, 2)
+    for one in (again, other):
+        try:
+            result = one.train()
+            assert result["env_runners"]["num_env_steps_sampled_lifetime"] == pytest.approx(384, abs=12)
+            assert one.agent.arrays()["discriminator_optimiser.0.step"] == kept["discriminator_optimiser.0.step"] + 2
+            assert len(one.agent.past) == 3
+        finally:
+            one.stop()
+
+
 def _flat(state: Any) -> np.ndarray:
     return np.concatenate([np.ravel(value) for value in state["default_policy"].values()])
 
 
 def test_demonstrations_of_another_environment_are_refused() -> None:
-    from mfmarl.rllib.adversarial_imitation import imitate_by_rllib
+    from mfmarl.rllib.adversarial_imitation import algorithm_config
 
     with pytest.raises(UserError, match="4 state entries, 2 actions; Pendulum-v1 has 3 state entries"):
-        imitate_by_rllib("gail", "Pendulum-v1", of_spaces(spaces_of(ENV)) | SETTINGS, shown(), 100)
+        algorithm_config("gail", "Pendulum-v1", of_spaces(spaces_of(ENV)) | SETTINGS, shown(), 100)
 
 
 def test_an_expert_learns_and_demonstrates() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_the_connector_pays_what_the_core_pays(kind: type[AdversarialAgent[Any]]
     shared: dict[str, Any] = {}
     if added:
         AddOneTsToEpisodesAndTruncate()(rl_module=None, batch={}, episodes=episodes, shared_data=shared)
-    DiscriminatorReward(agent=agent)(rl_module=None, batch={}, episodes=episodes, shared_data=shared)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DiscriminatorReward(agent=agent)(rl_module=None, batch={}, episodes=episodes, shared_data=shared)  # type: ignore[arg-type]
     for one, (at, b) in zip(episodes, places, strict=True):
         found = np.asarray(one.get_rewards())
         np.testing.assert_allclose(found[: at.stop - at.start], wanted[at, b], rtol=0, atol=1e-6)

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.imitation_safety import Watched
 from mfmarl.errors import UserError
-from mfmarl.imitation.interactive import Steps
 from mfmarl.imitation.mega_dagger.safety_filter import (
     SafetyFilterAgent,
     accepted,
@@ -79,18 +78,6 @@ def test_only_takeovers_that_pass_the_filter_are_recorded() -> None:
     moved = agent.states.copy()
     moved[:, 0] += 0.25 * (2 * agent.labels - 1)
     assert accepted(inside(agent.states), inside(moved), 0.2, 0.05 + 1e-6).all()
-
-
-class Watched(SafetyFilterAgent):
-    """Keeps the rounds that it has learnt from."""
-
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
-        self.played: list[Steps] = []
-
-    def learn(self, steps: Steps) -> dict[str, float]:
-        self.played.append(steps)
-        return super().learn(steps)
 
 
 def test_the_bound_holds_along_every_accepted_trajectory() -> None:
