@@ -128,7 +128,9 @@ def until_as_good(rounds: pd.DataFrame, rooms: float = 1.0) -> pd.DataFrame:
         first = next((i for i in range(len(good) - ON_END + 1) if good[i : i + ON_END].all()), None)
         reached = first is not None
         queries = TASKS[env].interactions if first is None else int(run["queries"].iloc[first])
-        found.append((env, method, int(seed), queries, reached, run["final_return"].iloc[-1], run["cpu_seconds"].iloc[-1]))
+        found.append(
+            (env, method, int(seed), queries, reached, run["final_return"].iloc[-1], run["cpu_seconds"].iloc[-1])
+        )
     return pd.DataFrame(found, columns=["env", "method", "seed", "queries", "reached", "final_return", "cpu_seconds"])
 
 

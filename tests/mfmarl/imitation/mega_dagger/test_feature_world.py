@@ -24,7 +24,7 @@ class Linear(gym.Env[NDArray[np.float32], int]):
     """x' = A x + b(a) + noise: A turns and shrinks, actions push to either side."""
 
     observation_space = gym.spaces.Box(-np.inf, np.inf, (ENTRIES,), np.float32)
-    action_space: gym.spaces.Discrete = gym.spaces.Discrete(2)
+    action_space: Any = gym.spaces.Discrete(2)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
         super().reset(seed=seed)
