@@ -1,7 +1,7 @@
 """Expert queries until a learner is as good as its expert and stays so: DAgger against model-based MEGA-DAgger.
 
     OMP_NUM_THREADS=1 python benchmarks/imitation_queries.py [--envs ...] [--methods ...] [--seeds 10] [--first 0]
-        [--table] [--out docs/figures/imitation_queries.csv]
+        [--table [--rooms 1]] [--out docs/figures/imitation_queries.csv]
 
 After every round the learner plays 20 episodes, with the same starts for all. It is as good where their mean return is
 at most ROOM below the expert's; "queries until as good" are those made by the first of five such rounds on end, and
