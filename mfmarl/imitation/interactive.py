@@ -18,9 +18,10 @@ from mfmarl.imitation.bc import BCAgent, BCConfig
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.labels import answered, checked_steps
 from mfmarl.imitation.networks import Policy
+from mfmarl.imitation.repeatable import Place, places_as_arrays, places_of
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
-from mfmarl.imitation.saved import read_agent, words_of, write_agent
+from mfmarl.imitation.saved import read_agent, under, with_prefix, words_of, write_agent
 from mfmarl.imitation.settings import at_least_one
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -31,6 +32,7 @@ class InteractiveConfig(BCConfig):
 
     num_envs: int = Field(1, ge=1, le=4096, description="environments played side by side in a round")
     rollout: int = Field(1000, ge=1, description="most steps of each in a round, which ends with its first episode")
+    fresh: bool = Field(True, description="rounds begin with fresh episodes; else where the one before stopped")
     updates: int = Field(1000, ge=1, description="gradient steps on all labelled states after a round")
 
 
@@ -78,7 +80,8 @@ Config = TypeVar("Config", bound=InteractiveConfig)
 class InteractiveAgent(ABC, Generic[Config]):
     """A learner that is refitted, round by round, to all that an expert has told so far; nothing told is discarded.
 
-    Every round starts its environments anew, from seeds of its own, so that saved agents go on bit for bit.
+    Every round starts its environments anew, from seeds of its own, or has them brought back to where they were, so
+    that saved agents go on bit for bit.
     """
 
     kind: ClassVar[str]
@@ -107,6 +110,8 @@ class InteractiveAgent(ABC, Generic[Config]):
         """[n, D]: all that is labelled."""
         self.labels = np.empty((0, *self.spaces.action_shape()), np.float32 if self.spaces.continuous else np.int64)
         self.rounds = 0
+        self.places: list[Place] = []
+        """Where the environments are, unless rounds begin afresh."""
         self.draws = np.random.default_rng(stream(seed, "choices", 0))
         """For the choices of one round."""
         self.counts = Counts()
@@ -199,12 +204,15 @@ class InteractiveAgent(ABC, Generic[Config]):
     def _play(self, most: int) -> Steps:
         """One round of at most so many steps."""
         assert self.env is not None
-        collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play", self.rounds))
+        begin = self.rounds if self.config.fresh else 0
+        collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play", begin))
         self.draws = np.random.default_rng(stream(self.seed, "choices", self.rounds))
         running, rows, left = np.ones(self.config.num_envs, bool), [], most
         try:
             if collector.spaces != self.spaces:
                 raise UserError(f"the environment has {collector.spaces.told()}; the agent {self.spaces.told()}")
+            if self.places:
+                collector.go_to(self.places)
             for _ in range(self.config.rollout):
                 active = np.flatnonzero(running)[:left]
                 if not len(active):
@@ -228,6 +236,11 @@ class InteractiveAgent(ABC, Generic[Config]):
                 )
                 running &= ~(step.terminated[0] | step.truncated[0])
                 left -= len(active)
+            if not self.config.fresh:
+                self.places = [
+                    place if on else Place(place.episode, place.actions[:0])
+                    for place, on in zip(collector.places, running, strict=True)
+                ]
         finally:
             collector.close()
         joined = Steps(*(np.concatenate([getattr(r, name) for r in rows]) for name in Steps.__dataclass_fields__))
@@ -242,13 +255,15 @@ class InteractiveAgent(ABC, Generic[Config]):
         }
 
     def arrays(self) -> Arrays:
-        """The learner and all that it was told."""
-        return {**self.learner.arrays(), "states": self.states, "labels": self.labels}
+        """The learner, all that it was told, and where the environments are."""
+        places = with_prefix("environments", places_as_arrays(self.places))
+        return {**self.learner.arrays(), "states": self.states, "labels": self.labels, **places}
 
     def load_arrays(self, arrays: Arrays) -> None:
         """What `arrays` gave."""
         self.learner.load_arrays(arrays)
         self.states, self.labels = arrays["states"], arrays["labels"]
+        self.places = places_of(under("environments", arrays))
 
     def save(self, folder: Path) -> None:
         """Write all that training goes on from, labelled states among it; environment and expert are not in it.

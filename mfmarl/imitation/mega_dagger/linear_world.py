@@ -66,12 +66,32 @@ def most_queries(tau: float, features: int, ridge: float = 1.0) -> float:
     """
     if not 0 < tau <= 1:
         raise ValueError(f"tau is {tau}; want more than 0 and at most 1")
+    return _largest(2 / tau, features, ridge)
+
+
+def most_queries_in_rounds(tau: float, features: int, steps: int, ridge: float = 1.0) -> float:
+    """As `most_queries`, where what is asked is taken in only after rounds of so many steps, for any tau above 0.
+
+    The largest n with n <= d K / log(1 + K tau) log(1 + n / (d lambda)). For m queries of a round, psi_j =
+    V^-1/2 phi_j by the V it began with, |psi_j|^2 = u_j > tau, multiply det V by
+    det(I + sum psi psi') >= 1 + sum |psi_j|^2 > 1 + m tau, and log(1 + m tau) >= (m / K) log(1 + K tau) for m <= K.
+
+    Raises:
+        ValueError: for tau of 0 or less, or no step.
+    """
+    if tau <= 0 or steps < 1:
+        raise ValueError(f"tau is {tau} and steps {steps}; want tau above 0 and a step or more")
+    return _largest(steps / math.log1p(steps * tau), features, ridge)
+
+
+def _largest(factor: float, features: int, ridge: float) -> float:
+    """The largest n with n <= d factor log(1 + n / (d lambda))."""
 
     def beyond(n: float) -> float:
-        return n - 2 * features / tau * math.log1p(n / (features * ridge))
+        return n - features * factor * math.log1p(n / (features * ridge))
 
     # convex in n and 0 at 0: below 0 up to its minimum, where its slope is 0, and one more root beyond that
-    lowest = 2 * features / tau - features * ridge
+    lowest = features * factor - features * ridge
     if lowest <= 0:
         return 0.0
     high = 2 * lowest + 1.0

@@ -14,7 +14,7 @@ from pydantic import Field
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.interactive import Choice, InteractiveAgent, InteractiveConfig, Steps
 from mfmarl.imitation.mega_dagger.planning import Score, Unsafe, checked_plan, imagined
-from mfmarl.imitation.mega_dagger.world import EnsembleWorld, WorldConfig
+from mfmarl.imitation.mega_dagger.world import EnsembleWorld, World, WorldConfig
 from mfmarl.imitation.result import generator
 from mfmarl.imitation.rollout import Act, MakeEnv
 from mfmarl.imitation.settings import checked
@@ -58,16 +58,18 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
         *,
         score: Score | None = None,
         unsafe: Unsafe | None = None,
+        world: World | None = None,
     ) -> None:
         """As `InteractiveAgent`, and:
 
         Args:
             score: what a step is worth, by which plans are chosen; nothing where not given.
             unsafe: states that must not be entered; none where not given.
+            world: in place of the ensemble, as `FeatureWorld`.
         """
         super().__init__(checked(MEGADAggerConfig, config), env, expert, demonstrations, seed)
         self.score, self.unsafe = score, unsafe
-        self.world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
+        self.world = world or EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
         rows = np.empty((0, self.spaces.state_dim), np.float32)
         self.told = (rows, self.labels[:0], rows)
         """States, the expert's actions and what followed them: [m, D], [m] or [m, A], [m, D]."""

@@ -33,6 +33,24 @@ class WorldModel(Protocol):
         ...
 
 
+class World(WorldModel, Protocol):
+    """World models that an agent refits to what it was told, and stores."""
+
+    def fit(
+        self, states: NDArray[np.float32], actions: NDArray[np.generic], next_states: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Refit to all steps [n, D], [n] or [n, A], [n, D]; figures of it."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """All that predictions and further fits depend on."""
+        ...
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        """What `arrays` gave, among an agent's others."""
+        ...
+
+
 def disagreement(means: Tensor) -> Tensor:
     """u = trace Cov_b[mu_b] of members' means [M, n, D]: [n]."""
     return means.var(0).sum(-1)
@@ -48,6 +66,7 @@ class WorldConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam")
     batch_size: int = Field(64, ge=1, description="steps of one gradient step, the same for all members")
     updates: int = Field(300, ge=1, description="gradient steps after a round")
+    prior: float = Field(0.0, ge=0, description="spread of a model's fixed random part, in the change's; 0: none")
 
 
 class StackedPerceptrons(nn.Module):
@@ -77,6 +96,8 @@ class EnsembleWorld:
     """Members N(mu_b, Sigma_b) of the state's change, in its standard deviations, by likelihood on bootstraps.
 
     (Chua et al. 2018.) A step's bootstrap weights are Poisson(1) draws that stay its own as data come in.
+    With `prior` a mean is the sum of a trained network and a fixed random one (randomised prior functions; Osband,
+    Aslanides and Cassirer 2018), so that members differ also where there is no data, as about an untried action.
     """
 
     def __init__(self, spaces: Spaces, config: WorldConfig, seed: int, batches: Batches | None = None) -> None:
@@ -86,16 +107,27 @@ class EnsembleWorld:
         self.inputs = Inputs(spaces, RunningNorm(spaces.state_dim))
         widths = (spaces.state_dim + spaces.action_dim, *config.hidden_dims, 2 * spaces.state_dim)
         self.net = StackedPerceptrons(config.members, widths, stream(seed, "world"))
+        self.prior = StackedPerceptrons(config.members, (*widths[:-1], spaces.state_dim), stream(seed, "prior"))
+        self.prior.requires_grad_(False)
+        # of spread 1 over rows of spread 1
+        self.prior_scale = config.prior / self.prior(torch.randn((256, widths[0]), generator=generator(0))).std()
         self.optimiser = torch.optim.Adam(self.net.parameters(), config.learning_rate, fused=True)
         self.generator = generator(stream(seed, "batches"))
         self.change = torch.zeros(spaces.state_dim), torch.ones(spaces.state_dim)
         self.fitted = torch.zeros((), dtype=torch.bool)
 
-    def _members(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log spreads [M, n, D]."""
+    def _members(self, rows: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log spreads [M, n, D] where the fixed part is `prior` [M, n, D]."""
         mean, log_std = self.net(rows).chunk(2, -1)
         low, high = LOG_STD
-        return mean, low + (high - low) * torch.sigmoid(log_std)
+        return mean + prior, low + (high - low) * torch.sigmoid(log_std)
+
+    def _prior(self, rows: Tensor) -> Tensor:
+        """[n, W] -> [M, n, D], or a 0 of as many axes."""
+        if not self.config.prior:
+            return torch.zeros((1, len(rows), 1))
+        found: Tensor = self.prior_scale * self.prior(rows)
+        return found
 
     def fit(
         self, states: NDArray[np.float32], actions: NDArray[np.generic], next_states: NDArray[np.float32]
@@ -109,6 +141,7 @@ class EnsembleWorld:
         self.inputs.norm = norm
         with torch.no_grad():
             rows = self.inputs.pairs(before, torch.from_numpy(actions))
+            prior = self._prior(rows)
         target = (change - self.change[0]) / self.change[1]
         drawn = np.random.default_rng(stream(self.seed, "bootstrap")).poisson(1.0, (n, self.config.members))
         weights = torch.from_numpy(drawn.T.astype(np.float32))
@@ -116,7 +149,7 @@ class EnsembleWorld:
         loss = torch.zeros(())
         for _ in range(self.config.updates):
             some = torch.randint(n, (size,), generator=self.generator)
-            mean, log_std = self._members(rows[some])
+            mean, log_std = self._members(rows[some], prior[:, some])
             each = (0.5 * ((target[some] - mean) * torch.exp(-log_std)).square() + log_std).sum(-1)
             weight = weights[:, some]
             loss = torch.stack([weighted_mean(e, w + 1e-9) for e, w in zip(each, weight, strict=True)]).sum()
@@ -131,13 +164,15 @@ class EnsembleWorld:
         """Before the first fit nothing is known: u is infinite."""
         if not self.fitted:
             return states, torch.full((len(states),), torch.inf)
-        means, _ = self._members(self.inputs.pairs(states, actions))
+        rows = self.inputs.pairs(states, actions)
+        means, _ = self._members(rows, self._prior(rows))
         return states + self.change[0] + self.change[1] * means.mean(0), disagreement(means)
 
     def arrays(self) -> Arrays:
         """Networks, optimiser, generator and units."""
         return {
             **module_arrays("world", self.net),
+            **(module_arrays("world_prior", self.prior) if self.config.prior else {}),
             **module_arrays("world_inputs", self.inputs),
             **optimiser_arrays("world_optimiser", self.optimiser),
             "world_generator": self.generator.get_state().numpy().copy(),
@@ -148,6 +183,8 @@ class EnsembleWorld:
     def load_arrays(self, arrays: Arrays) -> None:
         """What `arrays` gave."""
         load_module("world", self.net, arrays)
+        if self.config.prior:
+            load_module("world_prior", self.prior, arrays)
         load_module("world_inputs", self.inputs, arrays)
         load_optimiser("world_optimiser", self.optimiser, arrays)
         self.generator.set_state(torch.from_numpy(arrays["world_generator"].copy()))

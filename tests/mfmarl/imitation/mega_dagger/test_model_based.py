@@ -46,6 +46,7 @@ def test_a_world_that_has_diverged_asks_everywhere() -> None:
     agent = MEGADAggerAgent({**CONFIG, "tau": 1e9}, Walk, expert, given)
     states = given.transitions.states
     assert not agent.choose(states).asked.any()
+    assert isinstance(agent.world, EnsembleWorld)
     with torch.no_grad():
         agent.world.net.weights[0].fill_(math.nan)
     assert agent.choose(states).asked.all()
@@ -79,7 +80,7 @@ def test_imagined_states_are_queries_too() -> None:
 
 
 def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    config = {**CONFIG, "tau": 0.2, "imagined": 2}
+    config = {**CONFIG, "tau": 0.2, "imagined": 2, "world": {**CONFIG["world"], "prior": 1.0}}
     whole = MEGADAggerAgent(config, Walk, expert, seed=3)
     whole.train(3 * LENGTH)
     whole.save(tmp_path)
@@ -87,6 +88,8 @@ def test_saved_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     for agent in (whole, again):
         agent.train(6 * LENGTH)
     assert again.counts == whole.counts
+    assert isinstance(again.world, EnsembleWorld)
+    assert isinstance(whole.world, EnsembleWorld)
     for one, other in ((again.policy, whole.policy), (again.world.net, whole.world.net)):
         for a, b in zip(one.parameters(), other.parameters(), strict=True):
             assert torch.equal(a, b)
@@ -146,3 +149,35 @@ def test_imagination_stops_where_it_is_not_known() -> None:
     policy.net[0].bias.data = torch.tensor([0.0, 1.0])
     found = imagined(Line(), policy, torch.tensor([[0.0], [2.0]]), 3, tau=1.0)
     assert found.flatten().tolist() == [1.0, 2.0]
+
+
+def test_an_action_that_was_never_tried_is_not_known() -> None:
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(64, 2)).astype(np.float32)
+    tried, other = torch.zeros(64, dtype=torch.int64), torch.ones(64, dtype=torch.int64)
+    unknown = {}
+    for prior in (0.0, 1.0):
+        config = WorldConfig(hidden_dims=(32,), updates=600, learning_rate=5e-3, prior=prior)
+        world = EnsembleWorld(Spaces(2, 2), config, 0)
+        start = world.net.weights[0].detach().clone()
+        world.fit(states, tried.numpy(), states + 0.1 * states[:, ::-1])
+        known, unknown[prior] = (world.predict(torch.from_numpy(states), a)[1] for a in (tried, other))
+        assert known.median() < 0.1 * unknown[prior].median()
+        # what members begin with for it stays
+        assert torch.equal(world.net.weights[0][:, -1], start[:, -1])
+    assert unknown[1.0].median() > 1.5 * unknown[0.0].median()
+
+
+def test_rounds_may_go_on_within_an_episode() -> None:
+    asked: list[NDArray[np.float32]] = []
+
+    def told(states: NDArray[np.float32]) -> NDArray[np.int64]:
+        asked.extend(states)
+        return expert(states)
+
+    for rollout, fresh in ((2, False), (LENGTH, True)):
+        config = {**SHARED, "beta": "constant", "beta_end": 1.0, "rollout": rollout, "fresh": fresh}
+        DAggerAgent(config, Walk, told).train(2 * LENGTH)
+    in_parts, whole = np.array(asked[: 2 * LENGTH]), np.array(asked[2 * LENGTH :])
+    np.testing.assert_array_equal(in_parts[:LENGTH], whole[:LENGTH])
+    assert not np.array_equal(in_parts[LENGTH:], in_parts[:LENGTH]), "an episode of its own"
