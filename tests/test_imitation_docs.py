@@ -11,12 +11,9 @@ import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GIVEN = {
-    "adversarial_imitation": "from pathlib import Path\n"
-    "from mfmarl.imitation.experts import cartpole as expert\n"
-    "folder = Path('airl')\n",
     "imitation_inventory": "from mfmarl.imitation import BCAgent\nname, agent = str(), BCAgent({})\n",
 }
-"""What a page leaves to its reader: an expert, a folder, an imitator."""
+"""What a page leaves to its reader: a name, an imitator."""
 PAGES = sorted(path.stem for path in DOCS.glob("*imitation*.md") if "```python" in path.read_text(encoding="utf-8"))
 RUN = ("adversarial_imitation", "interactive_imitation")
 
