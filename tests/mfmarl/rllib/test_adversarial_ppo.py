@@ -137,3 +137,28 @@ def test_an_expert_learns_and_demonstrates() -> None:
     assert recorded.returns.mean() > 60
     again = episodes(ENV, act, 4, 0)
     np.testing.assert_array_equal(recorded.observations, np.concatenate([one.observations for one in again]))
+
+
+def test_an_expert_learns_from_rewards_over_what_the_first_round_was_worth() -> None:
+    from ray.rllib.env.single_agent_episode import SingleAgentEpisode
+
+    from mfmarl.rllib.expert import ScaledRewards
+
+    def episode(*rewards: float) -> SingleAgentEpisode:
+        T = len(rewards)
+        return SingleAgentEpisode(
+            observations=[np.zeros(1)] * (T + 1), actions=[0] * T, rewards=list(rewards), infos=[{}] * (T + 1),
+            len_lookback_buffer=0,
+        )  # fmt: skip
+
+    scaled = ScaledRewards(discount=0.5)
+    first = [episode(4.0, 8.0), episode(-2.0)]
+    held = first[0]
+    scaled(batch={}, episodes=first)
+    # worth 4 + .5 * 8, 8 and -2
+    rms = np.sqrt((8**2 + 8**2 + 2**2) / 3)
+    np.testing.assert_allclose([*first[0].get_rewards(), *first[1].get_rewards()], np.array([4, 8, -2]) / rms)
+    assert list(held.get_rewards()) == [4.0, 8.0], "the env runner's own episode tells of returns"
+    later = [episode(100.0)]
+    scaled(batch={}, episodes=later)
+    np.testing.assert_allclose(later[0].get_rewards(), [100 / rms])
