@@ -7,7 +7,8 @@ Experts are written by hand (mfmarl/imitation/experts.py). All learners have lay
 learning rate of 3e-3 that falls to 0 in each fit; on Pendulum the loss is the squared error, and so what is sampled is
 the likeliest action. Returns are means over 50 episodes with the same starts for all, the expert's among them.
 MEGA-DAgger and DAgger have the same rounds, interactions and gradient steps after each. Rows are appended as they come;
-a run that the file has is not done again. Prints a table as Markdown: means over seeds with 95 % intervals.
+a run that the file has is not done again. Prints a table as Markdown: means over seeds with 95 % intervals; and
+queries until as good, seed by seed, with the one-sided p of Wilcoxon's signed-rank test.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -158,6 +160,22 @@ def table(runs: pd.DataFrame) -> str:
     return "\n".join(rows)
 
 
+def paired(runs: pd.DataFrame) -> str:
+    """MEGA-DAgger's queries until as good beside DAgger's, seed by seed: a line an environment."""
+    lines = []
+    for env, of in runs.groupby("env", sort=False):
+        wide = of.pivot_table(index="seed", columns="case", values="first_queries")
+        own, asked = f"MEGA-DAgger {env}", f"DAgger 1[i=0] {env}"
+        if not {own, asked} <= set(wide) or (wide[[own, asked]] < 0).any(axis=None):
+            continue
+        both = wide[[own, asked]].dropna()
+        p = stats.wilcoxon(both[own], both[asked], alternative="less").pvalue
+        lines.append(
+            f"{env}, {len(both)} seeds: MEGA-DAgger's over DAgger's {told(both[own] / both[asked])}, p = {p:.2g}"
+        )
+    return "\n".join(lines)
+
+
 def told(values: pd.Series) -> str:
     """Mean and interval; a dash where there is none to tell."""
     if (values < 0).all() and values.name == "first_queries":
@@ -189,7 +207,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             row = pd.DataFrame([asdict(CASES[case](seed))])
             row.to_csv(args.out, mode="a", header=not args.out.exists(), index=False)
             print(row.to_string(index=False, header=False), flush=True)
-    print(table(pd.read_csv(args.out)))
+    runs = pd.read_csv(args.out)
+    print(table(runs), paired(runs), sep="\n\n")
     return 0
 
 

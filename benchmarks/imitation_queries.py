@@ -197,14 +197,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--out", type=Path, default=Path("docs/figures/imitation_queries.csv"))
-    parser.add_argument("--table", action="store_true", help="no runs: table and figure of the file")
+    parser.add_argument("--table", action="store_true", help="no runs: figure of the file, table of the seeds")
     parser.add_argument("--rooms", type=float, default=1.0, help="in the table: so many times ROOM below the expert's")
     args = parser.parse_args(argv)
     # first rounds are smaller than a batch, as is meant
     warnings.filterwarnings("ignore", message=".*fewer than")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    seeds = [] if args.table else range(args.first, args.first + args.seeds)
-    for env, seed, method in product(args.envs, seeds, args.methods):
+    seeds = range(args.first, args.first + args.seeds)
+    for env, seed, method in product([] if args.table else args.envs, seeds, args.methods):
         done = pd.read_csv(args.out) if args.out.exists() else pd.DataFrame(columns=COLUMNS)
         if ((done["env"] == env) & (done["method"] == method) & (done["seed"] == seed)).any():
             continue
@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(until_as_good(rows).to_string(index=False, header=False), flush=True)
     rounds = pd.read_csv(args.out)
     draw(rounds, args.out.with_suffix(".png"))
-    print(table(until_as_good(rounds, args.rooms)))
+    print(table(until_as_good(rounds[rounds["seed"].isin(seeds)], args.rooms)))
     return 0
 
 
