@@ -1,0 +1,256 @@
+"""MAGAIL with tables (Song et al. 2018), many runs at once: a leading axis R of runs, each of its own seed and beta.
+
+An epoch: as many rollouts as are asked for; one step of the discriminators, by batches of expert's and learners' joint
+actions; one step of the policies along the score-function gradient of what the discriminators pay, and of entropy.
+A run draws from its own generators, and so is the same alone and in a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from mfmarl.errors import UserError
+from mfmarl.imitation.magail_joint import joint_of
+from mfmarl.imitation.magail_rollouts import Arena, Rollouts, rolled_out
+from mfmarl.imitation.magail_theory import FLOOR, Array, RewardStyle
+from mfmarl.seeding import generator
+
+Sharing = Literal["single", "centralised", "decentralised"]
+
+
+class MAGAILConfig(BaseModel):
+    """Settings that all runs of a batch share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    discriminator: Sharing = Field(
+        "single", description="one D(s, a_1..a_n); one of them an agent (centralised); or D_i(s, a_i) (decentralised)"
+    )
+    reward_style: RewardStyle = Field("non_saturating", description="log D, -log(1-D), or both (airl)")
+    epochs: int = Field(400, ge=1, description="steps of the discriminators and of the policies")
+    rollouts: int = Field(200, ge=1, description="rollouts an epoch, no fewer and no more")
+    batch_size: int = Field(
+        64, ge=1, description="joint actions of the expert, and of the learners, a discriminator step"
+    )
+    lr_policy: float = Field(0.01, gt=0, description="Adam's rate of the policies")
+    lr_disc: float = Field(0.01, gt=0, description="Adam's rate of the discriminators")
+    policy_init_uniform: bool = Field(False, description="logits of policies start at 0; else at .1 N(0, 1)")
+    collect_every: int = Field(10, ge=1, description="epochs between two records; the last epoch is recorded too")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is a run's own."""
+
+    seed: int
+    beta: float = 0.0
+    """Weight of the entropy bonus, in nats."""
+
+
+@dataclass(frozen=True)
+class History:
+    """K records of R runs."""
+
+    runs: tuple[Run, ...]
+    epochs: NDArray[np.int64]
+    """[K], counted from 1."""
+    policies: tuple[Array, ...]
+    """An agent each: pi_i[K, R, S, A_i], after the epoch."""
+    logits: tuple[Array, ...]
+    """A discriminator each: [K, R, S, A_1..A_n], or decentralised [K, R, S, A_i], after the epoch."""
+    discriminator_loss: Array
+    """[K, R]: in nats, the mean over discriminators, before the epoch's step; 2 ln 2 where nothing is told apart."""
+    entropy: Array
+    """[K, R, n]: nats, the mean over the states that the epoch's rollouts came to, before the policies' step."""
+    played: NDArray[np.int64]
+    """[K, R, S, A_1..A_n]: how often in the epoch's rollouts."""
+    rollouts: NDArray[np.int64]
+    """[K]: played by a run up to and with the epoch."""
+    expert_samples: NDArray[np.int64]
+    """[K]: drawn from the demonstrations up to and with the epoch."""
+
+    @property
+    def joint(self) -> Array:
+        """[K, R, S, A_1..A_n]: the joint law of actions in every state."""
+        return joint_of(self.policies)
+
+
+def magail(
+    arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], config: MAGAILConfig | None = None
+) -> History:
+    """Every run trained, all in one batch.
+
+    Args:
+        demonstrations: [S, A_1..A_n], how often the expert was seen to play so.
+
+    Raises:
+        UserError: for demonstrations of another shape, or none; no runs; a beta that is no number.
+    """
+    settings = MAGAILConfig() if config is None else config
+    _check(arena, demonstrations, runs)
+    R, n, S = len(runs), len(arena.actions), arena.states
+    rolling, drawing = ([generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches"))
+    thetas = [torch.from_numpy(_first_logits(arena, i, runs, settings)).requires_grad_() for i in range(n)]
+    shapes = {
+        "single": [arena.actions],
+        "centralised": [arena.actions] * n,
+        "decentralised": [(size,) for size in arena.actions],
+    }[settings.discriminator]
+    tables = [torch.zeros((R, S, *shape), dtype=torch.float64, requires_grad=True) for shape in shapes]
+    # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
+    of_policies = torch.optim.Adam(thetas, lr=settings.lr_policy)
+    of_tables = torch.optim.Adam(tables, lr=settings.lr_disc)
+    betas = torch.tensor([run.beta for run in runs], dtype=torch.float64)
+    shares = (demonstrations / demonstrations.sum()).ravel()
+    records: list[_Record] = []
+    for epoch in range(1, settings.epochs + 1):
+        rollouts = rolled_out(arena, [_law(theta) for theta in thetas], settings.rollouts, rolling)
+        own = rollouts.counts.reshape(R, -1) / rollouts.steps[:, None]
+        drawn = [
+            np.stack([rng.multinomial(settings.batch_size, law) for rng, law in zip(drawing, laws, strict=True)])
+            for laws in (np.broadcast_to(shares, own.shape), own)
+        ]
+        expert, learners = (x.reshape(R, S, *arena.actions) / settings.batch_size for x in drawn)
+        loss = _step_discriminators(tables, of_tables, expert, learners)
+        entropy = _step_policies(thetas, of_policies, rollouts, _paid(tables, arena, settings), betas)
+        if epoch % settings.collect_every == 0 or epoch == settings.epochs:
+            told = [table.detach().numpy().copy() for table in tables]
+            pis = [_law(theta) for theta in thetas]
+            records.append(_Record(epoch, pis, told, loss, entropy, rollouts.counts))
+    epochs = np.array([record.epoch for record in records])
+    return History(
+        runs=tuple(runs),
+        epochs=epochs,
+        policies=tuple(np.stack(x) for x in zip(*(record.policies for record in records), strict=True)),
+        logits=tuple(np.stack(x) for x in zip(*(record.logits for record in records), strict=True)),
+        discriminator_loss=np.stack([record.loss for record in records]),
+        entropy=np.stack([record.entropy for record in records]),
+        played=np.stack([record.played for record in records]),
+        rollouts=settings.rollouts * epochs,
+        expert_samples=settings.batch_size * epochs,
+    )
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A row of `History`."""
+
+    epoch: int
+    policies: list[Array]
+    logits: list[Array]
+    loss: Array
+    entropy: Array
+    played: NDArray[np.int64]
+
+
+def _check(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run]) -> None:
+    want = (arena.states, *arena.actions)
+    if demonstrations.shape != want:
+        raise UserError(f"magail: demonstrations have shape {demonstrations.shape}; want {want}, a count each")
+    if (demonstrations < 0).any() or not demonstrations.sum() > 0:
+        raise UserError("magail: demonstrations are negative, or none; want counts of 0 or more, and one above 0")
+    if not runs:
+        raise UserError("magail: no runs; want one or more")
+    for run in runs:
+        if not math.isfinite(run.beta):
+            raise UserError(f"magail: beta of seed {run.seed} is {run.beta}; want a finite number")
+
+
+def _first_logits(arena: Arena, agent: int, runs: Sequence[Run], config: MAGAILConfig) -> Array:
+    shape = (arena.states, arena.actions[agent])
+    if config.policy_init_uniform:
+        return np.zeros((len(runs), *shape))
+    return np.stack([0.1 * generator(run.seed, "magail", "policy", agent).normal(size=shape) for run in runs])
+
+
+def _law(theta: Tensor) -> Array:
+    out: Array = torch.softmax(theta.detach(), -1).numpy()
+    return out
+
+
+def _marginal(joint: Array, agent: int) -> Array:
+    """[R, S, A_1..A_n] -> [R, S, A_i]"""
+    out: Array = joint.sum(tuple(axis for axis in range(2, joint.ndim) if axis != agent + 2))
+    return out
+
+
+def _step_discriminators(
+    tables: Sequence[Tensor], adam: torch.optim.Optimizer, expert: Array, learners: Array
+) -> Array:
+    """One step down mean softplus(-d) of the expert's + mean softplus(d) of the learners'; the losses before it, [R].
+
+    Args:
+        expert, learners: [R, S, A_1..A_n], shares of the batches.
+    """
+    losses = []
+    for i, table in enumerate(tables):
+        joint = table.shape == expert.shape
+        own, other = (torch.from_numpy(x if joint else _marginal(x, i)) for x in (expert, learners))
+        each = own * functional.softplus(-table) + other * functional.softplus(table)
+        losses.append(each.flatten(1).sum(1))
+    adam.zero_grad()
+    # sums, so that no run and no table is told of another
+    torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+    adam.step()
+    mean: Array = torch.stack(losses).detach().mean(0).numpy()
+    return mean
+
+
+def rewards_of_tables(logits: Tensor, style: RewardStyle) -> Tensor:
+    """`magail_theory.reward_of_logit` of tensors."""
+    for_expert = (torch.sigmoid(logits) + FLOOR).log()
+    against = -(torch.sigmoid(-logits) + FLOOR).log()
+    if style == "non_saturating":
+        return for_expert
+    return against if style == "gail" else for_expert + against
+
+
+def _paid(tables: Sequence[Tensor], arena: Arena, config: MAGAILConfig) -> list[Array]:
+    """A discriminator each, [R, S, A_1..A_n]."""
+    shape = (len(tables[0]), arena.states, *arena.actions)
+    paid = []
+    for i, table in enumerate(tables):
+        r = rewards_of_tables(table.detach(), config.reward_style).numpy()
+        if config.discriminator == "decentralised":
+            r = r.reshape(*r.shape[:2], *(size if j == i else 1 for j, size in enumerate(arena.actions)))
+        paid.append(np.broadcast_to(r, shape))
+    return paid
+
+
+def _step_policies(
+    thetas: Sequence[Tensor], adam: torch.optim.Optimizer, rollouts: Rollouts, paid: Sequence[Array], betas: Tensor
+) -> Array:
+    """One step up the mean over steps of log pi_i(a|s) x (the return from there - its mean in s) + beta x entropy.
+
+    Gives the entropies before it, [R, n]. Entropy is weighted by the states that were met, and does not itself pay for
+    coming to a state.
+    """
+    steps = rollouts.steps
+    sums = [rollouts.returns(r) for r in paid]
+    entropies = []
+    objective = torch.zeros((), dtype=torch.float64)
+    for i, theta in enumerate(thetas):
+        met = _marginal(rollouts.counts, i)
+        returns = _marginal(sums[i if len(sums) > 1 else 0], i)
+        visits = met.sum(-1, keepdims=True)
+        mean = returns.sum(-1, keepdims=True) / np.maximum(visits, 1)
+        weight = torch.from_numpy((returns - met * mean) / steps[:, None, None])
+        log_pi = torch.log_softmax(theta, -1)
+        entropy = -(log_pi.exp() * log_pi).sum(-1)
+        entropies.append((torch.from_numpy(visits[..., 0] / steps[:, None]) * entropy).sum(-1))
+        objective = objective + (weight * log_pi).sum() + (betas * entropies[i]).sum()
+    adam.zero_grad()
+    (-objective).backward()  # type: ignore[no-untyped-call]
+    adam.step()
+    out: Array = torch.stack(entropies, -1).detach().numpy()
+    return out
