@@ -69,6 +69,8 @@ class Rollouts:
     """[R, S, A_1..A_n]"""
     walks: Walks | None
     """None of games of one step, where counts say all."""
+    picked: Counts | None = None
+    """Places in `walks.cells` of the steps that count, where not all do."""
 
     @property
     def steps(self) -> Counts:
@@ -83,14 +85,35 @@ class Rollouts:
         and a discount on top of it would be one too many.
         """
         if self.walks is None:
-            return self.counts * rewards
+            paid: Array = self.counts * rewards
+            return paid
         walks = self.walks
         to_go = rewards.reshape(-1)[walks.cells]
         for t in range(len(walks.alive) - 2, -1, -1):
             later = walks.first[: walks.alive[t + 1]] + t + 1
             to_go[later - 1] += to_go[later]
-        sums = np.bincount(walks.cells, to_go, self.counts.size)
-        return sums.reshape(self.counts.shape)
+        cells = walks.cells
+        if self.picked is not None:
+            cells, to_go = cells[self.picked], to_go[self.picked]
+        sums = np.bincount(cells, to_go, self.counts.size)
+        out: Array = sums.reshape(self.counts.shape).astype(np.float64)
+        return out
+
+    def batch(self, size: int, generators: Sequence[np.random.Generator]) -> Rollouts:
+        """`size` of each run's steps without replacement, or all where there are no more; returns are the whole
+        rollouts'."""
+        R, steps = len(self.counts), self.steps
+        sizes = [min(size, int(k)) for k in steps]
+        if self.walks is None:
+            rows = self.counts.reshape(R, -1)
+            drawn = zip(generators, rows, sizes, strict=True)
+            counts = np.stack([rng.multivariate_hypergeometric(row, k) for rng, row, k in drawn])
+            return Rollouts(counts.reshape(self.counts.shape), None)
+        begins = np.cumsum(steps) - steps
+        own = zip(generators, steps, sizes, begins, strict=True)
+        picked = np.concatenate([begin + rng.permutation(k)[:few] for rng, k, few, begin in own])
+        counts = np.bincount(self.walks.cells[picked], minlength=self.counts.size)
+        return Rollouts(counts.reshape(self.counts.shape), self.walks, picked)
 
 
 def rolled_out(

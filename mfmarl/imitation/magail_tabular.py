@@ -42,6 +42,10 @@ class MAGAILConfig(BaseModel):
     batch_size: int = Field(
         64, ge=1, description="joint actions of the expert, and of the learners, a discriminator step"
     )
+    policy_from: Literal["batch", "rollouts"] = Field(
+        "batch", description="steps of the policies' gradient: the discriminators' batch, or all of the rollouts"
+    )
+    baseline: bool = Field(False, description="returns count by what they exceed their mean in the state by")
     lr_policy: float = Field(0.01, gt=0, description="Adam's rate of the policies")
     lr_disc: float = Field(0.01, gt=0, description="Adam's rate of the discriminators")
     policy_init_uniform: bool = Field(False, description="logits of policies start at 0; else at .1 N(0, 1)")
@@ -71,7 +75,7 @@ class History:
     discriminator_loss: Array
     """[K, R]: in nats, the mean over discriminators, before the epoch's step; 2 ln 2 where nothing is told apart."""
     entropy: Array
-    """[K, R, n]: nats, the mean over the states that the epoch's rollouts came to, before the policies' step."""
+    """[K, R, n]: nats, the mean over the steps of the policies' gradient, before the policies' step."""
     played: NDArray[np.int64]
     """[K, R, S, A_1..A_n]: how often in the epoch's rollouts."""
     rollouts: NDArray[np.int64]
@@ -101,11 +105,12 @@ def magail(
     R, n, S = len(runs), len(arena.actions), arena.states
     rolling, drawing = ([generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches"))
     thetas = [torch.from_numpy(_first_logits(arena, i, runs, settings)).requires_grad_() for i in range(n)]
-    shapes = {
+    by_sharing: dict[Sharing, list[tuple[int, ...]]] = {
         "single": [arena.actions],
         "centralised": [arena.actions] * n,
         "decentralised": [(size,) for size in arena.actions],
-    }[settings.discriminator]
+    }
+    shapes = by_sharing[settings.discriminator]
     tables = [torch.zeros((R, S, *shape), dtype=torch.float64, requires_grad=True) for shape in shapes]
     # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
     of_policies = torch.optim.Adam(thetas, lr=settings.lr_policy)
@@ -115,14 +120,13 @@ def magail(
     records: list[_Record] = []
     for epoch in range(1, settings.epochs + 1):
         rollouts = rolled_out(arena, [_law(theta) for theta in thetas], settings.rollouts, rolling)
-        own = rollouts.counts.reshape(R, -1) / rollouts.steps[:, None]
-        drawn = [
-            np.stack([rng.multinomial(settings.batch_size, law) for rng, law in zip(drawing, laws, strict=True)])
-            for laws in (np.broadcast_to(shares, own.shape), own)
-        ]
-        expert, learners = (x.reshape(R, S, *arena.actions) / settings.batch_size for x in drawn)
+        batch = rollouts.batch(settings.batch_size, drawing)
+        drawn = np.stack([rng.multinomial(settings.batch_size, shares) for rng in drawing]) / settings.batch_size
+        expert = drawn.reshape(R, S, *arena.actions)
+        learners = batch.counts / batch.steps.reshape(R, *[1] * (n + 1))
         loss = _step_discriminators(tables, of_tables, expert, learners)
-        entropy = _step_policies(thetas, of_policies, rollouts, _paid(tables, arena, settings), betas)
+        used = batch if settings.policy_from == "batch" else rollouts
+        entropy = _step_policies(thetas, of_policies, used, _paid(tables, arena, settings), betas, settings.baseline)
         if epoch % settings.collect_every == 0 or epoch == settings.epochs:
             told = [table.detach().numpy().copy() for table in tables]
             pis = [_law(theta) for theta in thetas]
@@ -228,9 +232,14 @@ def _paid(tables: Sequence[Tensor], arena: Arena, config: MAGAILConfig) -> list[
 
 
 def _step_policies(
-    thetas: Sequence[Tensor], adam: torch.optim.Optimizer, rollouts: Rollouts, paid: Sequence[Array], betas: Tensor
+    thetas: Sequence[Tensor],
+    adam: torch.optim.Optimizer,
+    rollouts: Rollouts,
+    paid: Sequence[Array],
+    betas: Tensor,
+    baseline: bool,
 ) -> Array:
-    """One step up the mean over steps of log pi_i(a|s) x (the return from there - its mean in s) + beta x entropy.
+    """One step up the mean over steps of log pi_i(a|s) x the return from there + beta x entropy.
 
     Gives the entropies before it, [R, n]. Entropy is weighted by the states that were met, and does not itself pay for
     coming to a state.
@@ -240,11 +249,12 @@ def _step_policies(
     entropies = []
     objective = torch.zeros((), dtype=torch.float64)
     for i, theta in enumerate(thetas):
-        met = _marginal(rollouts.counts, i)
+        met = _marginal(rollouts.counts.astype(np.float64), i)
         returns = _marginal(sums[i if len(sums) > 1 else 0], i)
         visits = met.sum(-1, keepdims=True)
-        mean = returns.sum(-1, keepdims=True) / np.maximum(visits, 1)
-        weight = torch.from_numpy((returns - met * mean) / steps[:, None, None])
+        if baseline:
+            returns = returns - met * returns.sum(-1, keepdims=True) / np.maximum(visits, 1)
+        weight = torch.from_numpy(returns / steps[:, None, None])
         log_pi = torch.log_softmax(theta, -1)
         entropy = -(log_pi.exp() * log_pi).sum(-1)
         entropies.append((torch.from_numpy(visits[..., 0] / steps[:, None]) * entropy).sum(-1))

@@ -27,7 +27,8 @@ FLOOR = 1e-8
 def best_logit(expert: ArrayLike, policy: ArrayLike, lowest: float = -math.inf) -> Array:
     """log rho_E - log rho_pi, not below `lowest`; nan where neither ever is, since nothing is known of D there."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.maximum(np.log(np.asarray(expert, float)) - np.log(np.asarray(policy, float)), lowest)
+        d: Array = np.maximum(np.log(np.asarray(expert, float)) - np.log(np.asarray(policy, float)), lowest)
+    return d
 
 
 def reward_of_logit(logit: ArrayLike, style: RewardStyle) -> Array:
