@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from envs.markov.checks import Array, BadGame, BadPolicy, check_rows, numbers
-from envs.markov.layout import Layout, layout
+from envs.markov.layout import Index, Layout, layout
 from envs.markov.solving import best_values, outcomes, policy_values
 
 PIECE = 8192
@@ -68,14 +68,18 @@ class MarkovGame:
         name = self.name
         moves = numbers(self.transitions, f"{name}: transitions", BadGame)
         if moves.ndim < 4 or moves.shape[0] != moves.shape[-1] or not moves.size:
-            raise BadGame(f"{name}: transitions have shape {moves.shape}; want [S, A_1, .., A_n, S] of 2 agents or more")
+            raise BadGame(
+                f"{name}: transitions have shape {moves.shape}; want [S, A_1, .., A_n, S] of 2 agents or more"
+            )
         check_rows(moves, f"{name}: transitions", BadGame)
         states, n, joint = moves.shape[0], moves.ndim - 2, moves.shape[:-1]
         pay = numbers(self.rewards, f"{name}: rewards", BadGame)
         if pay.shape == (n, states):
             pay = np.broadcast_to(pay.reshape(n, states, *[1] * n), (n, *joint)).copy()
         if pay.shape != (n, *joint):
-            raise BadGame(f"{name}: rewards have shape {pay.shape}; want {(n, *joint)}, or {(n, states)} of states alone")
+            raise BadGame(
+                f"{name}: rewards have shape {pay.shape}; want {(n, *joint)}, or {(n, states)} of states alone"
+            )
         start = numbers(self.start, f"{name}: start", BadGame)
         if start.shape != (states,):
             raise BadGame(f"{name}: start has shape {start.shape}; want {(states,)}")
@@ -136,8 +140,9 @@ class MarkovGame:
 
     def best_responses(self, policies: Sequence[ArrayLike]) -> BestResponses:
         """Values and policies of the best responses to a profile; raises BadPolicy."""
-        _, values, actions = self._solved(policies, best=True)
-        chosen = [np.eye(a)[actions[..., i, :]] for i, a in enumerate(self.num_actions)]
+        actions: list[Index] = []
+        _, values = self._solved(policies, best=True, actions=actions)
+        chosen = [np.eye(a)[chosen] for a, chosen in zip(self.num_actions, actions, strict=True)]
         return BestResponses(values, chosen)
 
     def values(self, policies: Sequence[ArrayLike]) -> Array:
@@ -150,7 +155,7 @@ class MarkovGame:
 
     def gaps(self, policies: Sequence[ArrayLike]) -> Array:
         """[..., n]: what each agent gains by its best response, each with its own value; raises BadPolicy."""
-        values, best, _ = self._solved(policies, best=True)
+        values, best = self._solved(policies, best=True)
         return np.asarray((best - values) @ self.start)
 
     def nash_conv(self, policies: Sequence[ArrayLike]) -> Array:
@@ -188,7 +193,9 @@ class MarkovGame:
         rows = played.reshape(*lead, S, 1, -1)
         moves = (rows @ self.transitions.reshape(S, -1, S))[..., 0, :]
         system = np.eye(S) - self.discount * np.swapaxes(moves, -1, -2)
-        states = np.linalg.solve(system, np.broadcast_to((1 - self.discount) * self.start, (*lead, S))[..., None])[..., 0]
+        states = np.linalg.solve(system, np.broadcast_to((1 - self.discount) * self.start, (*lead, S))[..., None])[
+            ..., 0
+        ]
         return Occupancy(states, states.reshape(*lead, S, *[1] * self.num_agents) * played)
 
     def check_policies(self, policies: Sequence[ArrayLike]) -> list[Array]:
@@ -210,13 +217,17 @@ class MarkovGame:
         shape = self.transitions.shape[:-1]
         found = np.asarray(joint, float)
         if found.shape[-len(shape) :] != shape or not found.size:
-            raise BadPolicy(f"{self.name}: the joint policy has shape {found.shape}; want [.., S, A_1, .., A_n] = {shape}")
+            raise BadPolicy(
+                f"{self.name}: the joint policy has shape {found.shape}; want [.., S, A_1, .., A_n] = {shape}"
+            )
         check_rows(found, f"{self.name}: the joint policy", BadPolicy, axes=self.num_agents)
         return found
 
     def _checked(self, policies: Sequence[ArrayLike]) -> list[Array]:
         if len(policies) != self.num_agents:
-            raise BadPolicy(f"{self.name}: {len(policies)} policies; want a list of {self.num_agents}, one for each agent")
+            raise BadPolicy(
+                f"{self.name}: {len(policies)} policies; want a list of {self.num_agents}, one for each agent"
+            )
         found = []
         for i, (policy, a) in enumerate(zip(policies, self.num_actions, strict=True)):
             array = np.asarray(policy, float)
@@ -227,26 +238,28 @@ class MarkovGame:
             found.append(array)
         return found
 
-    def _solved(self, policies: Sequence[ArrayLike], *, best: bool) -> tuple[Array, Array, Array]:
-        """V, V* and best actions, each [..., n, S]; the last two are empty unless `best`."""
+    def _solved(
+        self, policies: Sequence[ArrayLike], *, best: bool, actions: list[Index] | None = None
+    ) -> tuple[Array, Array]:
+        """V and, with `best`, V*, each [..., n, S]; best actions [..., S] of each agent go into `actions`."""
         found = self.check_policies(policies)
         lead, S, n = found[0].shape[:-2], self.num_states, self.num_agents
         flat = [policy.reshape(-1, S, policy.shape[-1]) for policy in found]
         size = math.prod(lead)
-        values = np.empty((size, n, S))
-        most = np.empty((size, n, S) if best else (0,))
-        actions = np.empty((size, n, S) if best else (0,), np.int64)
+        values, most = np.empty((n, S, size)), np.empty((n, S, size if best else 0))
+        chosen = None if actions is None else np.empty((n, S, size), np.int64)
         for at in range(0, size, PIECE):
             piece = slice(at, at + PIECE)
             rows = [np.ascontiguousarray(np.moveaxis(policy[piece], 0, -1)) for policy in flat]
             for i in range(n):
                 tables = outcomes(self.layout, self.transitions, self.rewards[i], i, _others(rows, i))
-                values[piece, i] = policy_values(self.layout, self.discount, tables, rows[i]).T
+                values[i, :, piece] = policy_values(self.layout, self.discount, tables, rows[i])
                 if best:
-                    found_best, chosen = best_values(self.layout, self.discount, tables)
-                    most[piece, i], actions[piece, i] = found_best.T, chosen.T
-        shape = (*lead, n, S)
-        return values.reshape(shape), *((most.reshape(shape), actions.reshape(shape)) if best else (most, actions))
+                    into = None if chosen is None else chosen[i, :, piece]
+                    most[i, :, piece] = best_values(self.layout, self.discount, tables, into)
+        if actions is not None and chosen is not None:
+            actions += [one.T.reshape(*lead, S) for one in chosen]
+        return _led(values, lead), _led(most, lead) if best else most
 
     def _joint_solved(self, joint: ArrayLike) -> tuple[Array, Array]:
         """V and V*, each [..., n, S]: others who play their marginal of a joint policy [..., S, A_1, .., A_n]."""
@@ -254,16 +267,16 @@ class MarkovGame:
         lead, S, n = played.shape[: -self.num_agents - 1], self.num_states, self.num_agents
         flat = np.moveaxis(played.reshape(-1, *played.shape[len(lead) :]), 0, -1)
         size = flat.shape[-1]
-        values, best = np.empty((size, n, S)), np.empty((size, n, S))
+        values, best = np.empty((n, S, size)), np.empty((n, S, size))
         for i in range(n):
             # one agent without a choice, among all joint actions
             alone = [np.expand_dims(array, 1) for array in (self.transitions, self.rewards[i])]
             tables = outcomes(self.layout, alone[0], alone[1], 0, flat.reshape(S, -1, size))
-            values[:, i] = policy_values(self.layout, self.discount, tables, np.ones((S, 1, size))).T
+            values[i] = policy_values(self.layout, self.discount, tables, np.ones((S, 1, size)))
             others = flat.sum(1 + i).reshape(S, -1, size)
             tables = outcomes(self.layout, self.transitions, self.rewards[i], i, others)
-            best[:, i] = best_values(self.layout, self.discount, tables)[0].T
-        return values.reshape(*lead, n, S), best.reshape(*lead, n, S)
+            best[i] = best_values(self.layout, self.discount, tables)
+        return _led(values, lead), _led(best, lead)
 
 
 def _others(rows: Sequence[Array], agent: int) -> Array:
@@ -273,3 +286,8 @@ def _others(rows: Sequence[Array], agent: int) -> Array:
         if i != agent:
             found = (found[:, :, None] * row[:, None]).reshape(row.shape[0], -1, row.shape[-1])
     return found
+
+
+def _led(found: Array, lead: tuple[int, ...]) -> Array:
+    """[..., n, S] of [n, S, B]."""
+    return np.moveaxis(found, -1, 0).reshape(*lead, *found.shape[:2])

@@ -27,7 +27,9 @@ def bimatrix(first: ArrayLike, second: ArrayLike, name: str = "bimatrix") -> Mar
     """A game of one step from the two players' rewards [A_1, A_2]; raises BadGame."""
     shapes = np.shape(first), np.shape(second)
     if shapes[0] != shapes[1]:
-        raise BadGame(f"{name}: the players' rewards have shapes {shapes[0]} and {shapes[1]}; want two alike [A_1, A_2]")
+        raise BadGame(
+            f"{name}: the players' rewards have shapes {shapes[0]} and {shapes[1]}; want two alike [A_1, A_2]"
+        )
     return one_step(np.stack([np.asarray(first), np.asarray(second)]), name)
 
 

@@ -53,24 +53,28 @@ def policy_values(layout: Layout, discount: float, tables: Sequence[Array], own:
     return values
 
 
-def best_values(layout: Layout, discount: float, tables: Sequence[Array]) -> tuple[Array, Index]:
-    """V*[S, B] and the action [S, B] that attains it, the first of equal ones.
+def best_values(layout: Layout, discount: float, tables: Sequence[Array], actions: Index | None = None) -> Array:
+    """V*[S, B]; where `actions` [S, B] is given, what attains it is written there, the first of equal ones.
 
     A state that only leads back to itself is the best quotient over actions, since a stationary choice is optimal;
     larger sets are solved by policy iteration, until no action gains more than rounding.
     """
     shape = (len(tables), tables[0].shape[-1])
-    values, actions = np.empty(shape), np.empty(shape, np.int64)
+    values = np.empty(shape)
     for members in layout.components:
         if len(members) == 1:
             s = int(members[0])
             gain, again = _outcome(layout, discount, tables, values, s)
             quotient = gain / (1 - again)
-            actions[s], values[s] = quotient.argmax(0), quotient.max(0)
+            values[s] = quotient.max(0)
+            if actions is not None:
+                actions[s] = quotient.argmax(0)
         else:
             found, chosen = _policy_iteration(*_system(layout, discount, tables, values, members))
-            values[members], actions[members] = found.T, chosen.T
-    return values, actions
+            values[members] = found.T
+            if actions is not None:
+                actions[members] = chosen.T
+    return values
 
 
 def _outcome(
