@@ -1,7 +1,7 @@
 """Small Markov games, exactly: `coordination()`, `zero_sum()`, `bimatrix(a, b)`, `read_game("game.yaml")`, or arrays.
 
-`MarkovGame` has values, best responses, NashConv, exploitability and the gap of coarse correlated equilibria, for a batch
-of profiles at once; `play` plays episodes, `identifiability` says what an expert's occupancy leaves open.
+`MarkovGame` has values, best responses, NashConv, exploitability and the gap of coarse correlated equilibria, for a
+batch of profiles at once; `play` plays episodes, `identifiability` says what an expert's occupancy leaves open.
 """
 
 from __future__ import annotations

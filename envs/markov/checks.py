@@ -23,9 +23,13 @@ class BadPolicy(ValueError):
 def numbers(values: ArrayLike, what: str, error: type[ValueError]) -> Array:
     """A copy in float64; raises `error` for rows of unequal lengths, words, or what is not finite."""
     try:
-        found = np.array(values, dtype=np.float64)
-    except (ValueError, TypeError):
-        raise error(f"{what} are no array of numbers; want rows of equal lengths, of numbers only") from None
+        given = np.asarray(values)
+    except ValueError:
+        given = np.array(None)
+    # NumPy would read words in quotes as numbers
+    if given.dtype.kind not in "biuf":
+        raise error(f"{what} are no array of numbers; want rows of equal lengths, of numbers only")
+    found = given.astype(np.float64)
     if not np.isfinite(found).all():
         place = first(~np.isfinite(found))
         raise error(f"{what}: entry {place} is {found[tuple(place)]}; want finite numbers")

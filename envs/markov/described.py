@@ -25,9 +25,9 @@ def described(data: Mapping[str, Any], source: str = "game") -> MarkovGame:
 
     Without `transitions` it has one state and one step, and `rewards` are [n, A_1, .., A_n]. With them it also has
     `states` (names, or how many), `actions` (how many each agent has, in a list), `discount` and `start` (a state, or
-    probabilities). `transitions` are an array [S, A_1, .., A_n, S], or rules: for each state where play goes, a state or
-    `{state: probability}`, or `{"0 1": where, else: where}` by joint actions. `rewards` are an array [n, S, A_1, ..,
-    A_n] or [n, S], or `{state: [one for each agent]}`, 0 for states that are not there.
+    probabilities). `transitions` are an array [S, A_1, .., A_n, S], or rules: for each state where play goes, a state
+    or `{state: probability}`, or `{"0 1": where, else: where}` by joint actions. `rewards` are an array
+    [n, S, A_1, .., A_n] or [n, S], or `{state: [one for each agent]}`, 0 for states that are not there.
 
     Raises:
         BadGame: for a key that there is not or that is missing, with the nearest one, and for what it cannot be.
@@ -54,9 +54,7 @@ def described(data: Mapping[str, Any], source: str = "game") -> MarkovGame:
     return MarkovGame(
         transitions=_transitions(data["transitions"], states, actions, source),
         rewards=_rewards(data["rewards"], states, len(actions), source),
-        start=_somewhere(data["start"], states, f"{source}: start")
-        if not isinstance(data["start"], list)
-        else data["start"],
+        start=_start(data["start"], states, f"{source}: start"),
         discount=_discount(data["discount"], source),
         name=name,
         state_names=states,
@@ -83,6 +81,10 @@ def _discount(given: Any, source: str) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise BadGame(f"{source}: discount is {given!r}; want a number 0 or more, below 1")
     return given
+
+
+def _start(given: Any, states: tuple[str, ...], what: str) -> Array:
+    return numbers(given, what, BadGame) if isinstance(given, list | tuple) else _somewhere(given, states, what)
 
 
 def _transitions(given: Any, states: tuple[str, ...], actions: tuple[int, ...], source: str) -> Array:
@@ -131,9 +133,10 @@ def _fill(rows: Array, rule: Mapping[str, Any], states: tuple[str, ...], actions
 
 def _somewhere(given: Any, states: tuple[str, ...], what: str) -> Array:
     """Probabilities [S] of a state, or of {state: probability}."""
-    if not isinstance(given, Mapping):
-        return np.eye(len(states))[_index(str(given), states, what)]
     row = np.zeros(len(states))
+    if not isinstance(given, Mapping):
+        row[_index(str(given), states, what)] = 1
+        return row
     for state, share in given.items():
         if isinstance(share, bool) or not isinstance(share, int | float):
             raise BadGame(f"{what}: the probability of {state} is {share!r}; want a number")

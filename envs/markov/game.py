@@ -128,7 +128,7 @@ class MarkovGame:
     def joint_policy(self, policies: Sequence[ArrayLike]) -> Array:
         """The product [..., S, A_1, .., A_n] of a profile; raises BadPolicy."""
         found = np.ones(())
-        for i, policy in enumerate(self._checked(policies)):
+        for i, policy in enumerate(self.check_policies(policies)):
             ones = [1] * (self.num_agents - 1)
             shape = (*policy.shape[:-1], *ones[:i], policy.shape[-1], *ones[i:])
             found = found * policy.reshape(shape)
@@ -173,13 +173,16 @@ class MarkovGame:
     def joint_gaps(self, joint: ArrayLike) -> Array:
         """[..., n]: what each agent gains by leaving a joint policy before it is told what to play there.
 
-        The others go on with their marginal of it. Raises BadPolicy.
+        The others go on with their marginal of it. Below 0 where to leave costs, which needs correlation.
+
+        Raises:
+            BadPolicy: for what is no joint policy.
         """
         values, best = self._joint_solved(joint)
         return np.asarray((best - values) @ self.start)
 
     def cce_gap(self, joint: ArrayLike) -> Array:
-        """[...]: the largest of `joint_gaps`, 0 in a coarse correlated equilibrium; raises BadPolicy."""
+        """[...]: the largest of `joint_gaps`, 0 or less in a coarse correlated equilibrium; raises BadPolicy."""
         return np.asarray(self.joint_gaps(joint).max(-1))
 
     def occupancy(self, policies: Sequence[ArrayLike]) -> Occupancy:
@@ -187,15 +190,14 @@ class MarkovGame:
         return self.joint_occupancy(self.joint_policy(policies))
 
     def joint_occupancy(self, joint: ArrayLike) -> Occupancy:
-        """Of a joint policy: d = (1 - discount) start + discount P^T d, solved as linear equations. Raises BadPolicy."""
+        """Of a joint policy, from d = (1 - discount) start + discount P^T d; raises BadPolicy."""
         played = self.check_joint(joint)
         lead, S = played.shape[: -self.num_agents - 1], self.num_states
         rows = played.reshape(*lead, S, 1, -1)
         moves = (rows @ self.transitions.reshape(S, -1, S))[..., 0, :]
         system = np.eye(S) - self.discount * np.swapaxes(moves, -1, -2)
-        states = np.linalg.solve(system, np.broadcast_to((1 - self.discount) * self.start, (*lead, S))[..., None])[
-            ..., 0
-        ]
+        begins = np.broadcast_to((1 - self.discount) * self.start, (*lead, S))
+        states = np.asarray(np.linalg.solve(system, begins[..., None])[..., 0])
         return Occupancy(states, states.reshape(*lead, S, *[1] * self.num_agents) * played)
 
     def check_policies(self, policies: Sequence[ArrayLike]) -> list[Array]:
@@ -204,7 +206,18 @@ class MarkovGame:
         Raises:
             BadPolicy: for another number of policies, another shape, or rows that are no distributions; says whose.
         """
-        found = self._checked(policies)
+        if len(policies) != self.num_agents:
+            raise BadPolicy(
+                f"{self.name}: {len(policies)} policies; want a list of {self.num_agents}, one for each agent"
+            )
+        found = []
+        for i, (policy, a) in enumerate(zip(policies, self.num_actions, strict=True)):
+            array = np.asarray(policy, float)
+            if array.shape[-2:] != (self.num_states, a) or not array.size:
+                want = f"[.., {self.num_states}, {a}]"
+                raise BadPolicy(f"{self.name}: the policy of agent {i} has shape {array.shape}; want {want}")
+            check_rows(array, f"{self.name}: the policy of agent {i}", BadPolicy)
+            found.append(array)
         try:
             lead = np.broadcast_shapes(*(policy.shape[:-2] for policy in found))
         except ValueError:
@@ -221,21 +234,6 @@ class MarkovGame:
                 f"{self.name}: the joint policy has shape {found.shape}; want [.., S, A_1, .., A_n] = {shape}"
             )
         check_rows(found, f"{self.name}: the joint policy", BadPolicy, axes=self.num_agents)
-        return found
-
-    def _checked(self, policies: Sequence[ArrayLike]) -> list[Array]:
-        if len(policies) != self.num_agents:
-            raise BadPolicy(
-                f"{self.name}: {len(policies)} policies; want a list of {self.num_agents}, one for each agent"
-            )
-        found = []
-        for i, (policy, a) in enumerate(zip(policies, self.num_actions, strict=True)):
-            array = np.asarray(policy, float)
-            if array.shape[-2:] != (self.num_states, a) or not array.size:
-                want = f"[.., {self.num_states}, {a}]"
-                raise BadPolicy(f"{self.name}: the policy of agent {i} has shape {array.shape}; want {want}")
-            check_rows(array, f"{self.name}: the policy of agent {i}", BadPolicy)
-            found.append(array)
         return found
 
     def _solved(

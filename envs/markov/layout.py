@@ -26,7 +26,7 @@ class Layout:
 def layout(transitions: Array, discount: float) -> Layout:
     """Of transitions [S, A_1, .., A_n, S]; with discount 0 nothing comes after a state."""
     S = transitions.shape[0]
-    support = (transitions > 0).any(tuple(range(1, transitions.ndim - 1))) & (discount > 0)
+    support = np.asarray((transitions > 0).any(tuple(range(1, transitions.ndim - 1)))) & (discount > 0)
     reach = support | np.eye(S, dtype=bool)
     while True:
         # in floats, which are multiplied by BLAS

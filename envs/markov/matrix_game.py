@@ -22,8 +22,8 @@ class Settled:
 def matrix_game(payoff: Array) -> Settled:
     """min over columns y of max over rows of payoff[R, C] y (von Neumann 1928).
 
-    Exact where a pure column does it; else by HiGHS, whose tolerance is 1e-7 and whose answers on small games are good to
-    about 1e-12. The value told is what `columns` guarantee, worked out from them, so that it never is too low.
+    Exact where a pure column does it; else as good as HiGHS, which may be off by its tolerance of 1e-7 and on small
+    games is off by rounding. The value is what `columns` guarantee, worked out from them: it never is too low.
     """
     worst = payoff.max(0)
     pure = int(worst.argmin())
@@ -39,7 +39,7 @@ def matrix_game(payoff: Array) -> Settled:
         b_eq=[1.0],
         bounds=[(0, None)] * cols + [(None, None)],
     )
-    if not found.success:
+    if found.x is None or not found.success:
         raise RuntimeError(f"a matrix game of shape {payoff.shape} was not solved: {found.message}")
     columns = np.maximum(found.x[:cols], 0)
     columns = columns / columns.sum()

@@ -23,7 +23,7 @@ class Rollouts:
     """[E]"""
 
     def first(self, steps: int) -> Rollouts:
-        """The first `steps` steps exactly, the last episode cut where it must be; raises ValueError if there are fewer."""
+        """Exactly `steps` steps, the last episode cut where it must be; raises ValueError if there are fewer."""
         if not 1 <= steps <= len(self.states):
             raise ValueError(f"{steps} steps of {len(self.states)}; want 1 or more, and no more than there are")
         ends = self.lengths.cumsum()
@@ -51,8 +51,8 @@ class Rollouts:
 def play(game: MarkovGame, joint: ArrayLike, episodes: int, rng: np.random.Generator) -> Rollouts:
     """Exactly `episodes` episodes of a joint policy [S, A_1, .., A_n], their lengths Geometric(1 - discount).
 
-    A profile is played by `play(game, game.joint_policy(policies), ...)`. With these lengths the steps are drawn from the
-    discounted occupancy; in a game of one step all have length 1.
+    A profile is played by `play(game, game.joint_policy(policies), ...)`. With these lengths the steps are drawn from
+    the discounted occupancy; in a game of one step all have length 1.
 
     Raises:
         BadPolicy: for what is no single joint policy of the game.
