@@ -42,7 +42,7 @@ def main() -> None:
     found = identifiability(game, game.occupancy(expert).joint)
     print(found)
     for name, row in UNSEEN.items():
-        clone = [np.where(found.visited[:, None], policy, row) for policy in expert]
+        clone = [np.where(found.visited[:, None], policy, np.array(row)) for policy in expert]
         print(f"clone, {name} where nothing was seen: exploitability {float(game.exploitability(clone)):.4f}")
     bimodal = coordination_joint("bimodal")
     told = identifiability(coordination(), bimodal)

@@ -6,8 +6,11 @@ is free. What an agent could gain does, through the others' policies in unvisite
 - The greatest gain is the value of a decision process in which the agent and, in unvisited states, the others choose
   together for it. Exact, and attained by pure choices.
 - The least gain is the value of a zero-sum Markov game in which the others hold the agent down where they are free
-  (Shapley 1953): a linear programme a state, swept until values settle where play comes back to it. With two agents
-  exact; with more a lower bound, since the others are let correlate.
+  (Shapley 1953), a linear programme a state. With two agents exact; with more a lower bound, since the others are let
+  correlate.
+
+Both by policy iteration over what the others play (Hoffman and Karp 1966): the agent's best response is exact, the
+others then choose anew where that helps, until nothing changes but rounding.
 
 With two agents, what one leaves open matters for the other's gain alone, so that the extremes of both are attained at
 once. With more the greatest exploitability is exact, the greatest NashConv an upper bound.
@@ -23,13 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from envs.markov.checks import Array, numbers
 from envs.markov.game import MarkovGame
-from envs.markov.matrix_game import matrix_game
-from envs.markov.solving import best_values, outcomes
+from envs.markov.matrix_game import Settled, matrix_game
+from envs.markov.solving import TOLERANCE, best_values, outcomes
 
 End = Literal["least", "greatest"]
 ENDS: tuple[End, End] = ("least", "greatest")
-SETTLED = 1e-11
-"""Change of values, as a share of them, at which sweeps end."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Identifiability:
     greatest_gaps: Array
     """[n]"""
     exact: bool
-    """Whether all is exact (to the tolerance of sweeps): with two agents. With more, least gaps and `nash_conv`'s ends
-    are bounds from outside."""
+    """Whether all is exact, to rounding and the accuracy of linear programmes: with two agents. With more, least gaps
+    and both ends of `nash_conv` are bounds from outside."""
     independent: float
     """Largest distance of a visited row from the product of its marginals. Above 0 no independent policies have this
     occupancy, and gaps are those of leaving a joint policy (coarse correlated)."""
@@ -132,39 +133,28 @@ def _check_closed(game: MarkovGame, joint: Array, visited: NDArray[np.bool_]) ->
 
 
 def _extreme(game: MarkovGame, joint: Array, visited: NDArray[np.bool_], agent: int, end: End) -> tuple[Array, Array]:
-    """An agent's extreme best-response values [S], and what the others play [S, J] where they are free."""
+    """An agent's extreme best-response values [S], and what the others play [S, J] to give it those."""
     S, own = game.num_states, game.num_actions[agent]
     others = joint.sum(1 + agent).reshape(S, -1)
     pay = np.moveaxis(game.rewards[agent], 1 + agent, 1).reshape(S, own, -1)
     moves = np.moveaxis(game.transitions, 1 + agent, 1).reshape(S, own, -1, S)
-    values, played = np.zeros(S), others.copy()
+    free, played = np.flatnonzero(~visited), others.copy()
+    better = True
+    while better:
+        tables = outcomes(game.layout, game.transitions, game.rewards[agent], agent, played[..., None])
+        values = best_values(game.layout, game.discount, tables)[:, 0]
+        rounding, better = TOLERANCE * (1 + np.abs(values).max()), False
+        for s in free:
+            q = pay[s] + game.discount * moves[s] @ values
+            found = matrix_game(q) if end == "least" else _highest(q)
+            if (values[s] - found.value) * (1 if end == "least" else -1) > rounding:
+                played[s], better = found.columns, True
+    return values, played
 
-    def settle(s: int) -> float:
-        q = pay[s] + game.discount * moves[s] @ values
-        if visited[s]:
-            return float((q @ others[s]).max())
-        if end == "greatest":
-            played[s] = np.eye(q.shape[1])[q.max(0).argmax()]
-            return float(q.max())
-        found = matrix_game(q)
-        played[s] = found.columns
-        return found.value
 
-    for members in game.layout.components:
-        while True:
-            before = values[members].copy()
-            for s in members:
-                values[s] = settle(int(s))
-            change = np.abs(values[members] - before).max()
-            again = any(s in game.layout.successors[s] for s in members) or len(members) > 1
-            # what later sweeps could still add
-            if not again or change * game.discount / (1 - game.discount) <= SETTLED * (
-                1 + np.abs(values[members]).max()
-            ):
-                break
-    # sweeps stop short of the value by rounding that adds up; against what was found it is exact
-    tables = outcomes(game.layout, game.transitions, game.rewards[agent], agent, played[..., None])
-    return best_values(game.layout, game.discount, tables)[:, 0], played
+def _highest(payoff: Array) -> Settled:
+    """The best entry, where both choose for the row player."""
+    return Settled(float(payoff.max()), np.eye(payoff.shape[1])[payoff.max(0).argmax()])
 
 
 def _completed(joint: Array, visited: NDArray[np.bool_], others: list[Array]) -> Array:

@@ -92,7 +92,7 @@ def test_chances(tmp_path: Path) -> None:
         (CHASE.replace("discount: 0.9", ""), "the key discount is missing; want name, states"),
         (CHASE.replace("0.9", "1"), "discount is 1; want a number 0 or more, below 1"),
         (CHASE.replace("0.9", "high"), "discount is 'high'; want a number"),
-        (CHASE.replace("start: s0", "start: s9"), "start: unknown state 's9': did you mean 's"),
+        (CHASE.replace("start: s0", "start: s9"), "start: unknown state 's9': known are C, X1, X2, s0"),
         (CHASE.replace("start: s0", "start: [1, 1]"), r"start has shape \(2,\); want \(7,\)"),
         (CHASE.replace("start: s0", "start: {s0: 0.5}"), "start sums to 0.5; want a distribution"),
         (CHASE.replace("actions: [3, 3]", "actions: 3"), "actions is 3; want how many each agent has"),

@@ -43,8 +43,7 @@ def test_yaml_of_the_page(tmp_path: Path) -> None:
     path.write_text("reward: 1")
     refused = run(str(path))
     assert refused.returncode == 1
-    assert refused.stderr == f"{path}: unknown key 'reward': did you mean 'rewards'? known are actions, discount, name, " \
-        "rewards, start, states, transitions\n"  # fmt: skip
+    assert refused.stderr.startswith(f"{path}: unknown key 'reward': did you mean 'rewards'? known are actions, ")
 
 
 def test_the_example() -> None:

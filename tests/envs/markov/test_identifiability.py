@@ -69,10 +69,10 @@ def test_no_completion_is_outside(seed: int) -> None:
     rng = np.random.default_rng(seed)
     game, expert = hidden_game(rng, (2, 3))
     found = identifiability(game, game.occupancy(expert).joint)
-    tried = [policy.copy() for policy in random_profile(rng, game, (4000,))]
+    tried = [policy.copy() for policy in random_profile(rng, game, (1200,))]
     # corners too, where the greatest are
     for policy in tried:
-        policy[:2000] = np.eye(policy.shape[-1])[policy[:2000].argmax(-1)]
+        policy[:600] = np.eye(policy.shape[-1])[policy[:600].argmax(-1)]
         policy[:, 0] = np.eye(policy.shape[-1])[0]
     gaps = game.gaps(tried)
     assert (gaps >= found.least_gaps - 1e-9).all()
@@ -92,9 +92,9 @@ def test_of_three_agents_the_ends_are_bounds() -> None:
     found = identifiability(game, game.occupancy(expert).joint)
     assert not found.exact
     assert found.least_policy is None
-    tried = random_profile(rng, game, (4000,))
+    tried = random_profile(rng, game, (1200,))
     for policy in tried:
-        policy[:2000] = np.eye(2)[policy[:2000].argmax(-1)]
+        policy[:600] = np.eye(2)[policy[:600].argmax(-1)]
         policy[:, 0] = [1, 0]
     gaps = game.gaps(tried)
     assert (gaps >= found.least_gaps - 1e-9).all()
@@ -111,7 +111,7 @@ def test_where_all_is_visited_nothing_is_open() -> None:
 
 
 def test_correlation_is_told() -> None:
-    """AA and BB, a half each, are off by 1/4 from (1/2, 1/2) twice. To leave costs the half of the times that one errs."""
+    """AA and BB, a half each, are off by 1/4 from (1/2, 1/2) twice. To leave costs the times that one errs."""
     found = identifiability(coordination(), coordination_joint("bimodal"))
     assert found.independent == 0.25
     assert found.exploitability == (-0.5, -0.5)
