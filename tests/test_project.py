@@ -41,8 +41,9 @@ FILES = sorted(p for storey in STOREYS for p in (ROOT / storey).rglob("*.py"))
 
 
 def test_no_conflict_of_a_merge_is_left() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
-    texts = [ROOT / name for name in listed if name.endswith((".py", ".md", ".yaml", ".yml", ".toml"))]
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.split("\n")
+    texts = [ROOT / name for name in names if name.endswith((".py", ".md", ".yaml", ".yml", ".toml"))]
     if not texts:
         pytest.skip("no git here")
     left = [

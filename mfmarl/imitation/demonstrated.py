@@ -60,7 +60,9 @@ def env_in(where: str) -> str:
         with np.load(where, allow_pickle=False) as file:
             return str(about_of(file["about"]).get("env") or "") if "about" in file.files else ""
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DamagedFile(f"{where} is damaged, or holds no demonstrations: {error}") from error
+        # numpy's own advice is to load pickles, which is never done here
+        why = "it has objects in place of numbers" if "pickle" in str(error) else str(error)
+        raise DamagedFile(f"{where} is damaged, or holds no demonstrations: {why}") from error
 
 
 def about_of(stored: Any) -> dict[str, Any]:
