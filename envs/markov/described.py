@@ -17,6 +17,7 @@ ONE_STEP = ("name", "rewards")
 ENDLESS = ("name", "states", "actions", "discount", "start", "transitions", "rewards")
 LARGEST = 10_000_000
 """Numbers in the transitions."""
+MOST_AGENTS = 16
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -32,54 +33,61 @@ def described(data: Mapping[str, Any], source: str = "game") -> MarkovGame:
     Raises:
         BadGame: for a key that there is not or that is missing, with the nearest one, and for what it cannot be.
     """
+    try:
+        return _built(data)
+    except BadGame as error:
+        raise BadGame(f"{source}: {error}") from None
+
+
+def _built(data: Mapping[str, Any]) -> MarkovGame:
     known = ENDLESS if "transitions" in data else ONE_STEP
     for key in data:
         if key not in ENDLESS:
-            raise BadGame(f"{source}: {UnknownName('key', str(key), list(ENDLESS))}")
+            raise BadGame(f"{UnknownName('key', str(key), list(ENDLESS))}")
         if key not in known:
-            raise BadGame(
-                f"{source}: {key} is of games with transitions, and there are none; give them, or leave it out"
-            )
+            raise BadGame(f"{key} is of games with transitions, and there are none; give them, or leave it out")
     for key in known:
         if key not in data and key != "name":
-            raise BadGame(f"{source}: the key {key} is missing; want {', '.join(known)}")
+            raise BadGame(f"the key {key} is missing; want {', '.join(known)}")
     name = data.get("name", "game")
     if not isinstance(name, str) or not name.strip() or "\n" in name:
-        raise BadGame(f"{source}: name is {name!r}; want a word")
+        raise BadGame(f"name is {name!r}; want a word")
     if known is ONE_STEP:
-        return one_step(numbers(data["rewards"], f"{source}: rewards", BadGame), name)
-    states, actions = _states(data["states"], source), _actions(data["actions"], source)
+        return one_step(numbers(data["rewards"], "rewards", BadGame), name)
+    states, actions = _states(data["states"]), _actions(data["actions"])
     if len(states) ** 2 * int(np.prod(actions, dtype=float)) > LARGEST:
-        raise BadGame(f"{source}: {len(states)} states and actions {actions} make more than {LARGEST} probabilities")
+        raise BadGame(f"{len(states)} states and actions {actions} make more than {LARGEST} probabilities")
     return MarkovGame(
-        transitions=_transitions(data["transitions"], states, actions, source),
-        rewards=_rewards(data["rewards"], states, len(actions), source),
-        start=_start(data["start"], states, f"{source}: start"),
-        discount=_discount(data["discount"], source),
+        transitions=_transitions(data["transitions"], states, actions),
+        rewards=_rewards(data["rewards"], states, len(actions)),
+        start=_start(data["start"], states, "start"),
+        discount=_discount(data["discount"]),
         name=name,
         state_names=states,
     )
 
 
-def _states(given: Any, source: str) -> tuple[str, ...]:
+def _states(given: Any) -> tuple[str, ...]:
     if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= LARGEST**0.5:
         return tuple(map(str, range(given)))
     names = tuple(map(str, given)) if isinstance(given, list | tuple) else ()
     if not names or len(set(names)) != len(names) or not all(_WORD.fullmatch(s) and s != "else" for s in names):
-        raise BadGame(f"{source}: states is {given!r}; want how many, or different words without spaces, not `else`")
+        raise BadGame(f"states is {given!r}; want how many, or different words without spaces, not `else`")
     return names
 
 
-def _actions(given: Any, source: str) -> tuple[int, ...]:
-    fine = isinstance(given, list | tuple) and len(given) >= 2
+def _actions(given: Any) -> tuple[int, ...]:
+    fine = isinstance(given, list | tuple) and 2 <= len(given) <= MOST_AGENTS
     if not fine or not all(isinstance(a, int) and not isinstance(a, bool) and a >= 1 for a in given):
-        raise BadGame(f"{source}: actions is {given!r}; want how many each agent has, e.g. [3, 3] of two agents")
+        raise BadGame(
+            f"actions is {given!r}; want how many each agent has, e.g. [3, 3] of two agents, of at most {MOST_AGENTS}"
+        )
     return tuple(given)
 
 
-def _discount(given: Any, source: str) -> float:
+def _discount(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float):
-        raise BadGame(f"{source}: discount is {given!r}; want a number 0 or more, below 1")
+        raise BadGame(f"discount is {given!r}; want a number 0 or more, below 1")
     return given
 
 
@@ -87,8 +95,8 @@ def _start(given: Any, states: tuple[str, ...], what: str) -> Array:
     return numbers(given, what, BadGame) if isinstance(given, list | tuple) else _somewhere(given, states, what)
 
 
-def _transitions(given: Any, states: tuple[str, ...], actions: tuple[int, ...], source: str) -> Array:
-    what = f"{source}: transitions"
+def _transitions(given: Any, states: tuple[str, ...], actions: tuple[int, ...]) -> Array:
+    what = "transitions"
     if not isinstance(given, Mapping):
         found = numbers(given, what, BadGame)
         wanted = (len(states), *actions, len(states))
@@ -97,11 +105,12 @@ def _transitions(given: Any, states: tuple[str, ...], actions: tuple[int, ...], 
         return found
     for state in given:
         _index(str(state), states, what)
+    rules = {str(state): rule for state, rule in given.items()}
     found = np.empty((len(states), *actions, len(states)))
     for s, state in enumerate(states):
-        if state not in given:
+        if state not in rules:
             raise BadGame(f"{what}: nothing is said of {state}; want where play goes from there")
-        rule = given[state]
+        rule = rules[state]
         if isinstance(rule, Mapping) and any(key == "else" or " " in str(key) for key in rule):
             _fill(found[s], rule, states, actions, f"{what} of {state}")
         else:
@@ -145,8 +154,8 @@ def _somewhere(given: Any, states: tuple[str, ...], what: str) -> Array:
     return row
 
 
-def _rewards(given: Any, states: tuple[str, ...], agents: int, source: str) -> Array:
-    what = f"{source}: rewards"
+def _rewards(given: Any, states: tuple[str, ...], agents: int) -> Array:
+    what = "rewards"
     if not isinstance(given, Mapping):
         return numbers(given, what, BadGame)
     found = np.zeros((agents, len(states)))

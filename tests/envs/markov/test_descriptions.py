@@ -97,6 +97,8 @@ def test_chances(tmp_path: Path) -> None:
         (CHASE.replace("start: s0", "start: {s0: 0.5}"), "start sums to 0.5; want a distribution"),
         (CHASE.replace("actions: [3, 3]", "actions: 3"), "actions is 3; want how many each agent has"),
         (CHASE.replace("actions: [3, 3]", "actions: [3]"), r"actions is \[3\]; want how many each agent has"),
+        (CHASE.replace("actions: [3, 3]", f"actions: {[1] * 70}"), "of at most 16"),
+        ("rewards: [1, 2]", r"rewards have shape \(2,\); want \[n, A_1, .., A_n\] of n = 2"),
         (CHASE.replace("X2, C]", "X2, X2]"), "states is .*; want how many, or different words"),
         (CHASE.replace("  C: C\n", ""), "transitions: nothing is said of C; want where play goes"),
         (CHASE.replace("  C: C\n", "  C: c\n"), "transitions of C: unknown state 'c': did you mean 'C'"),
@@ -116,6 +118,7 @@ def test_files_that_are_refused(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BadGame, match=told) as refused:
         read(tmp_path, text)
     assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path / "game.yaml"))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
