@@ -144,6 +144,7 @@ CASES: dict[str, Callable[[int], Run]] = {
             ("MEGA-DAgger", {}),
         )
     },
+    f"DAgger, expert acts, {CARTPOLE}": interactive("DAgger, expert acts,", CARTPOLE, beta="constant", beta_end=1.0),
 }
 
 

@@ -28,6 +28,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from analysis.statistics import MIN_RUNS, interval
 from mfmarl.imitation import experts
 from mfmarl.imitation.dagger import DAggerAgent
+from mfmarl.imitation.interactive import Choice, Steps
 from mfmarl.imitation.mega_dagger.model_based import MEGADAggerAgent
 from mfmarl.imitation.rollout import Act, episodes, spaces_of
 from mfmarl.imitation.settings import of_spaces
@@ -66,9 +68,35 @@ TASKS = {
     "CartPole-v1": Task(experts.cartpole, 25.0, 1500, 0.3, {"rollout": 20, "updates": 200}),
     "Acrobot-v1": Task(experts.acrobot, 5.0, 1500, 0.5, {"rollout": 20, "updates": 200}),
 }
+ASKED = 0.25
+"""Share of states asked about where it is drawn, not judged; about what MEGA-DAgger asks of Pendulum."""
+
+
+class RandomlyAsking(DAggerAgent):
+    """DAgger that asks about states drawn at random after its first round: a control of what uncertainty is worth."""
+
+    def choose(self, states: NDArray[np.float32]) -> Choice:
+        """As DAgger, but for who is asked."""
+        first = self.beta(self.rounds) >= 1
+        asked = np.ones(len(states), bool) if first else self.draws.random(len(states)) < ASKED
+        actions = self.act(states).copy()
+        labels = np.zeros_like(actions)
+        if asked.any():
+            labels[asked] = self.ask(states[asked])
+            if first:
+                actions[asked] = labels[asked]
+        return Choice(actions, asked, labels)
+
+    def learn(self, steps: Steps) -> dict[str, float]:
+        """From those asked about."""
+        told = steps[steps.asked]
+        return self.update(told.states, told.labels) if len(told.states) else {}
+
+
 METHODS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "DAgger 1[i=0]": (DAggerAgent, {"beta": "first"}),
     "DAgger .95^i": (DAggerAgent, {}),
+    "DAgger, asks at random": (RandomlyAsking, {"beta": "first"}),
     MEGA: (MEGADAggerAgent, {"world": {"prior": 1.0}}),
 }
 

@@ -33,7 +33,9 @@ ENV = "CartPole-v1"
 def measure(method: Any, seed: int, demonstrations: Demonstrations) -> dict[str, Any]:
     """One row."""
     began = time.process_time()
-    found = imitate_by_rllib(algorithm_config(method, ENV, settings(ENV), demonstrations, TASKS[ENV][1], seed))
+    given = settings(method, ENV)
+    config = algorithm_config(method, ENV, given.config, demonstrations, given.of_plan["interactions"], seed)
+    found = imitate_by_rllib(config)
     spent = time.process_time() - began
     played = {
         kind: episodes(ENV, acting(found.module, demonstrations.spaces, by), 20, 1000 + seed)
@@ -52,7 +54,7 @@ def main() -> None:
     given = ask.parse_args()
     rows: list[Any] = pd.read_csv(given.out).to_dict("records") if given.out.exists() else []
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    demonstrations = Demonstrations.from_episodes(episodes(ENV, TASKS[ENV][0], 10, 0), spaces_of(ENV), ENV)
+    demonstrations = Demonstrations.from_episodes(episodes(ENV, TASKS[ENV][1], 10, 0), spaces_of(ENV), ENV)
     for seed in range(given.seeds):
         if any((row["method"], row["seed"]) == (given.method, seed) for row in rows):
             continue

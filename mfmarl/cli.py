@@ -340,7 +340,10 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         return parse(arguments).run()
     except KeyboardInterrupt:
-        told = "interrupted; an audit, study or search goes on by the same command, a run or imitation by --resume"
+        told = (
+            "interrupted; an audit, study or search goes on by the same command, a run or imitation by --resume, "
+            "or by the same command where its folder is not there yet"
+        )
         print(f"\nmfmarl: {told}", file=sys.stderr)
         return 130
     except BrokenPipeError:

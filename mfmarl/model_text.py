@@ -75,6 +75,8 @@ def _meant(path: tuple[str, ...], model: type[BaseModel]) -> str:
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
     text = repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 

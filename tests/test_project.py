@@ -40,6 +40,20 @@ TORCH_DOORS = ("tensors.py",)
 FILES = sorted(p for storey in STOREYS for p in (ROOT / storey).rglob("*.py"))
 
 
+def test_no_conflict_of_a_merge_is_left() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.split("\n")
+    texts = [ROOT / name for name in names if name.endswith((".py", ".md", ".yaml", ".yml", ".toml"))]
+    if not texts:
+        pytest.skip("no git here")
+    left = [
+        relative(path)
+        for path in texts
+        if path.exists() and re.search(r"^(<{7}|>{7}) ", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert not left
+
+
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 

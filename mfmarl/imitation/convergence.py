@@ -19,6 +19,8 @@ class Convergence:
     """Largest gap of a feature expectation to the expert's; what weight decay leaves of it stays."""
     iterations: int
     """L-BFGS's, in all."""
+    stalled: bool = False
+    """Whether the last update found no step that helps."""
 
     def told(self) -> str:
         """A sentence."""
@@ -26,7 +28,8 @@ class Convergence:
         gap = f"largest feature gap {self.mismatch:.2g}"
         if self.converged:
             return f"converged {how}{gap}{', which is the weight decay' * (self.mismatch > self.tol)}"
-        return f"not converged {how}{gap}; give more --updates, or a larger tol"
+        mend = "no step helps any more: give a larger tol" if self.stalled else "give more --updates, or a larger tol"
+        return f"not converged {how}{gap}; {mend}"
 
 
 def convergence(history: Sequence[Mapping[str, Any]], tol: float) -> Convergence | None:
@@ -34,4 +37,5 @@ def convergence(history: Sequence[Mapping[str, Any]], tol: float) -> Convergence
     if not history or any("slope" not in row for row in history):
         return None
     slope, mismatch = float(history[-1]["slope"]), float(history[-1]["mismatch"])
-    return Convergence(slope <= tol, slope, tol, mismatch, sum(int(row["iterations"]) for row in history))
+    each = [int(row["iterations"]) for row in history]
+    return Convergence(slope <= tol, slope, tol, mismatch, sum(each), stalled=each[-1] == 0)

@@ -58,12 +58,16 @@ def env_in(where: str) -> str:
             spec = json.loads(path.read_text(encoding="utf-8")).get("env_spec")
             return str(json.loads(spec)["id"]) if spec else ""
         with np.load(where, allow_pickle=False) as file:
-            return str(about_of(file["about"]).get("env", "")) if "about" in file.files else ""
+            return str(about_of(file["about"]).get("env") or "") if "about" in file.files else ""
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DamagedFile(f"{where} is damaged, or holds no demonstrations: {error}") from error
+        # numpy's own advice is to load pickles, which is never done here
+        why = "it has objects in place of numbers" if "pickle" in str(error) else str(error)
+        raise DamagedFile(f"{where} is damaged, or holds no demonstrations: {why}") from error
 
 
 def about_of(stored: Any) -> dict[str, Any]:
     """The words that an npz file stores as bytes of JSON."""
-    words: dict[str, Any] = json.loads(bytes(stored))
+    words = json.loads(bytes(stored))
+    if not isinstance(words, dict):
+        raise ValueError(f"about is {type(words).__name__}, not a JSON object")
     return words

@@ -55,6 +55,8 @@ def spec_of(env: str) -> gym.envs.registration.EnvSpec:
         return gym.spec(name)
     except gym.error.Error as error:
         hint = "" if "did you mean" in str(error).lower() else suggestion(name, gym.registry)
+        if env.startswith("inventory/"):
+            hint = f"; agents of one type are imitated: give {env}:TYPE, as inventory/market-easy:discounter"
         raise UserError(f"unknown environment {env!r}: {str(error).rstrip('.')}{hint}") from error
 
 

@@ -57,6 +57,8 @@ def expert_of(name: str, env: str, seed: int) -> Act:
         policy = policy_in(folder)
         _check(name, policy.spaces, spaces, env)
         return policy.act
+    if seeds := sorted(one.parent.name for one in Path(name).glob(f"s*/{AGENT}")):
+        raise UserError(f"--expert {name} holds imitators of several seeds: choose one, as {name}/{seeds[0]}")
     if ":" in name:
         act: Act = function_named(name, "--expert")
         return act

@@ -91,7 +91,7 @@ def plan_in(folder: Path) -> Plan:
 
 
 def imitations_in(folder: Path) -> list[Path]:
-    """The folder itself, or those in it, one a seed.
+    """The folder itself, or those in it and in its folders, one a seed.
 
     Raises:
         UserError: where there is none.
@@ -99,7 +99,7 @@ def imitations_in(folder: Path) -> list[Path]:
     if (folder / WORDS).exists():
         return [folder]
     with storing(folder, "cannot read"):
-        found = sorted(one.parent for one in folder.glob(f"*/{WORDS}"))
+        found = sorted(one.parent for depth in ("*", "*/*") for one in folder.glob(f"{depth}/{WORDS}"))
     if not found:
         raise UserError(f"{folder} has no imitation; `mfmarl imitate` makes one")
     return found

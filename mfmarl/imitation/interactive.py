@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -208,6 +208,7 @@ class InteractiveAgent(ABC, Generic[Config]):
         collector = Collector(self.env, self.config.num_envs, stream(self.seed, "play", begin))
         self.draws = np.random.default_rng(stream(self.seed, "choices", self.rounds))
         running, rows, left = np.ones(self.config.num_envs, bool), [], most
+        held: dict[int, Place] = {}
         try:
             if collector.spaces != self.spaces:
                 raise UserError(f"the environment has {collector.spaces.told()}; the agent {self.spaces.told()}")
@@ -217,6 +218,9 @@ class InteractiveAgent(ABC, Generic[Config]):
                 active = np.flatnonzero(running)[:left]
                 if not len(active):
                     break
+                if not self.config.fresh:
+                    # nobody chooses for those that the round's end leaves out: they are put back
+                    held = {int(b): collector.places[b] for b in np.setdiff1d(np.flatnonzero(running), active)}
                 # those that have ended are played on unasked and unseen, as environments step together
                 chosen = self.choose(collector.states[active])
                 actions = np.zeros((len(running), *chosen.actions.shape[1:]), chosen.actions.dtype)
@@ -238,8 +242,8 @@ class InteractiveAgent(ABC, Generic[Config]):
                 left -= len(active)
             if not self.config.fresh:
                 self.places = [
-                    place if on else Place(place.episode, place.actions[:0])
-                    for place, on in zip(collector.places, running, strict=True)
+                    held.get(b, place) if on else Place(place.episode, place.actions[:0])
+                    for b, (place, on) in enumerate(zip(collector.places, running, strict=True))
                 ]
         finally:
             collector.close()
@@ -254,6 +258,9 @@ class InteractiveAgent(ABC, Generic[Config]):
             "learner": asdict(self.learner.counts),
         }
 
+    def check_saved(self, words: Mapping[str, Any], folder: Path) -> None:
+        """Refuse what was saved with other parts than this agent was given; here there are none."""
+
     def arrays(self) -> Arrays:
         """The learner, all that it was told, and where the environments are."""
         places = with_prefix("environments", places_as_arrays(self.places))
@@ -263,7 +270,8 @@ class InteractiveAgent(ABC, Generic[Config]):
         """What `arrays` gave."""
         self.learner.load_arrays(arrays)
         self.states, self.labels = arrays["states"], arrays["labels"]
-        self.places = places_of(under("environments", arrays))
+        found = under("environments", arrays)
+        self.places = places_of(found) if found else []
 
     def save(self, folder: Path) -> None:
         """Write all that training goes on from, labelled states among it; environment and expert are not in it.
@@ -283,6 +291,7 @@ class InteractiveAgent(ABC, Generic[Config]):
         """
         words, arrays = read_agent(folder, cls.kind)
         agent = cls(words["config"], **given, seed=words["seed"])
+        agent.check_saved(words, folder)
         agent.load_arrays(arrays)
         agent.rounds, agent.counts = words["rounds"], Counts(**words["counts"])
         agent.learner.counts = Counts(**words["learner"])

@@ -50,7 +50,9 @@ def read_npz(path: Path, spaces: Spaces | None = None) -> Demonstrations:
             found = {name: file[name] for name in file.files}
         about = about_of(found.pop("about")) if "about" in found else {}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFile(f"{path} is damaged, or no npz file: {error}") from error
+        # numpy's own advice is to load pickles, which is never done here
+        why = "it has objects in place of numbers" if "pickle" in str(error) else str(error)
+        raise DamagedFile(f"{path} is damaged, or no npz file: {why}") from error
     missing = [name for name in ARRAYS if name not in found]
     if missing:
         raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")

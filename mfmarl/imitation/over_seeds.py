@@ -13,12 +13,14 @@ from mfmarl.imitation.return_range import return_range
 def told_of(folders: Sequence[Path]) -> str:
     """`5 seeds: return 480 [461, 499] by likeliest actions, ... drawn; expert 500; in FOLDER/s0 to s4`.
 
-    Means over seeds, with 95 % intervals from three on.
+    Means over seeds, with 95 % intervals from three on; nothing of imitations that are not of one method and setting.
 
     Raises:
         UserError, DamagedFile: where a folder has no imitation, or not a whole one.
     """
     words = [read_words(folder) for folder in folders]
+    if any(one[key] != words[0][key] for one in words for key in ("method", "env", "config")):
+        return f"{len(words)} imitations of several kinds; `mfmarl report {folders[0].parent}` compares them"
     within = return_range(words[0]["env"])
 
     def over(metric: str) -> str:

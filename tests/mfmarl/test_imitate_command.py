@@ -379,6 +379,9 @@ def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
     file.write_text("env: CartPole-v1\ninteractions: 0\n")
     with pytest.raises(UserError, match="interactions is 0; want 1 or more"):
         plan_of("dagger", env=None, seed=0, config=file, experts=["cartpole"])
+    for config in PENDULUM.parent.glob("*dagger*.yaml"):
+        rule = config.stem.split("_")[-1]
+        assert plan_of(config.stem.removesuffix(f"_{rule}"), env=None, seed=0, config=config, experts=[rule]).total
     shipped = plan_of("dagger", env=None, seed=0, config=PENDULUM, experts=["pendulum"])
     assert shipped.config["beta"] == "first", "with .95^i too few states are the learner's own"
     file.write_text("env: FrozenLake-v1\nupdates: 7\n")
@@ -448,5 +451,12 @@ def test_seeds_end_with_a_line_over_them(
     assert not any(" -  " in line or "return" in line or "judged" in line for line in progress)
     assert sum(line.startswith("not converged after 4 iterations: largest slope ") for line in lines) == 3
     assert {"mfmarl", "torch", "numpy", "gymnasium"} <= set(words[0]["versions"])
+    other = out.parent / "other"
+    assert run_command([*command[:4], "--out", str(other), "--evaluations", "0", "--updates", "1", "--quiet"]) == 0
+    capsys.readouterr()
+    assert run_command(["imitate", "--resume", str(tmp_path)]) == 0
+    assert "4 imitations of several kinds; `mfmarl report" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"holds imitators of several seeds: choose one, as .*lake/s0"):
+        expert_of(str(out), "FrozenLake-v1", 0)
     assert words[0]["convergence"]["converged"] is False
     assert words[0]["convergence"]["slope"] > words[0]["convergence"]["tol"]

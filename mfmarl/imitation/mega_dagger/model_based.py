@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.interactive import Choice, InteractiveAgent, InteractiveConfig, Steps
 from mfmarl.imitation.mega_dagger.planning import Score, Unsafe, checked_plan, imagined
@@ -69,7 +71,9 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
         """
         super().__init__(checked(MEGADAggerConfig, config), env, expert, demonstrations, seed)
         self.score, self.unsafe = score, unsafe
-        self.world = world or EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
+        if world is None:
+            world = EnsembleWorld(self.spaces, self.config.world, stream(seed, "world"), self.learner.batches)
+        self.world = world
         rows = np.empty((0, self.spaces.state_dim), np.float32)
         self.told = (rows, self.labels[:0], rows)
         """States, the expert's actions and what followed them: [m, D], [m] or [m, A], [m, D]."""
@@ -134,6 +138,18 @@ class MEGADAggerAgent(InteractiveAgent[MEGADAggerConfig]):
             self.world, self.policy, starts, self.config.horizon, self.config.tau
         ).numpy()
         return found[draws.permutation(len(found))[:number]]
+
+    def words(self) -> dict[str, Any]:
+        """Also what the models are."""
+        return {**super().words(), "world": type(self.world).__name__}
+
+    def check_saved(self, words: Mapping[str, Any], folder: Path) -> None:
+        """Raises:
+        UserError: for models of another kind.
+        """
+        own, saved = type(self.world).__name__, words.get("world", EnsembleWorld.__name__)
+        if own != saved:
+            raise UserError(f"{folder} was saved with the world {saved}, not {own}: give load(..., world=...)")
 
     def arrays(self) -> Arrays:
         """Also the models and what they have seen."""

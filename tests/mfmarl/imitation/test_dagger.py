@@ -44,6 +44,23 @@ def test_the_budget_of_interactions_is_kept_to_the_step() -> None:
     assert agent.train(12).history == []
 
 
+def test_no_environment_takes_a_step_that_nobody_chose() -> None:
+    agent = DAggerAgent({**CONFIG, "num_envs": 3, "rollout": 4, "fresh": False}, Walk, expert)
+    agent.train(4)
+    assert sum(len(place.actions) for place in agent.places) == 4
+
+
+def test_agents_that_were_saved_without_places_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = DAggerAgent(CONFIG, Walk, expert)
+    agent.train(LENGTH)
+    arrays = {name: x for name, x in agent.arrays().items() if not name.startswith("environments")}
+    monkeypatch.setattr(agent, "arrays", lambda: arrays)
+    agent.save(tmp_path)
+    again = DAggerAgent.load(tmp_path, env=Walk, expert=expert)
+    assert again.places == []
+    again.train(2 * LENGTH)
+
+
 def test_beta_says_who_acts() -> None:
     def away(states: NDArray[np.float32]) -> NDArray[np.int64]:
         return np.zeros(len(states), np.int64)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from mfmarl.errors import UserError
 from mfmarl.imitation.dagger import DAggerAgent
 from mfmarl.imitation.mega_dagger.feature_world import FeatureWorld
 from mfmarl.imitation.mega_dagger.linear_world import most_queries, most_queries_in_rounds
@@ -105,3 +106,9 @@ def test_saved_training_goes_on_bit_for_bit_within_an_episode(tmp_path: Path) ->
     np.testing.assert_array_equal(again.states, whole.states)
     for a, b in zip(again.policy.parameters(), whole.policy.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_saved_agent_wants_the_kind_of_world_that_it_had(tmp_path: Path) -> None:
+    agent_of(0.3).save(tmp_path)
+    with pytest.raises(UserError, match="saved with the world FeatureWorld, not EnsembleWorld: give load"):
+        MEGADAggerAgent.load(tmp_path, env=Linear, expert=expert)
