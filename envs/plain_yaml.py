@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -29,3 +30,39 @@ class PlainComposer(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+
+def file_nodes(path: Path, wrong: type[Exception], *, most: int, too_large: str, missing: str = "") -> yaml.Node | None:
+    """The nodes of a YAML file; None where it is empty.
+
+    Args:
+        wrong: what is raised; its message names the file, and the line where there is one.
+        most: bytes of it.
+        too_large, missing: the mend of a file that has more, and of one that is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        raise wrong(f"{path}: there is no such file in {Path.cwd()}{missing}") from None
+    except OSError as error:
+        raise wrong(f"{path}: cannot be read ({error.strerror})") from None
+    if len(data) > most:
+        raise wrong(f"{path}: larger than {most} bytes; {too_large}")
+    try:
+        return _composed(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise wrong(f"{path}: byte {error.start} is not UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
+        raise wrong(f"{path}{line}: {' '.join(str(error.problem or error.context).split())}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise wrong(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def _composed(text: str) -> yaml.Node | None:
+    loader = PlainComposer(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()

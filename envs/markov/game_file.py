@@ -12,7 +12,7 @@ import yaml
 from envs.markov.checks import BadGame
 from envs.markov.described import described
 from envs.markov.game import MarkovGame
-from envs.plain_yaml import PlainComposer
+from envs.plain_yaml import file_nodes
 
 MAX_BYTES = 10_000_000
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -29,38 +29,11 @@ def read_game(path: str | Path) -> MarkovGame:
         BadGame: names the file, the line or key, what was got and what is wanted.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise BadGame(f"{path}: there is no such file in {Path.cwd()}") from None
-    except OSError as error:
-        raise BadGame(f"{path}: cannot be read ({error.strerror})") from None
-    if len(data) > MAX_BYTES:
-        raise BadGame(f"{path}: larger than {MAX_BYTES} bytes; build so large a game from arrays")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadGame(f"{path}: byte {error.start} is not UTF-8 text") from None
-    found = _value(_composed(text, path), path)
+    nodes = file_nodes(path, BadGame, most=MAX_BYTES, too_large="build so large a game from arrays")
+    found = _value(nodes, path)
     if not isinstance(found, dict):
         raise BadGame(f"{path}: want keys with values, e.g. `rewards: [[[1, 0], [0, 1]], [[1, 0], [0, 1]]]`")
     return described(found, str(path))
-
-
-def _composed(text: str, path: Path) -> yaml.Node | None:
-    loader = None
-    try:
-        loader = PlainComposer(text)
-        return loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
-        raise BadGame(f"{path}{line}: {' '.join(str(error.problem or error.context).split())}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BadGame(f"{path}: {' '.join(str(error).split())}") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
 def _value(node: yaml.Node | None, path: Path) -> Any:

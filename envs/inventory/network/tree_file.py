@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from envs.inventory.network.tree import PUBLISHED, BadTree, Tree, tree_of
-from envs.plain_yaml import PlainComposer
+from envs.plain_yaml import file_nodes
 
 MAX_BYTES = 1_000_000
 KEYS = ("children", "nodes")
@@ -26,23 +26,9 @@ def read_tree(path: str | Path) -> Tree:
         BadTree: names the file, the line or node, and what to write instead.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        known = ", ".join(PUBLISHED)
-        raise BadTree(
-            f"{path}: there is no such file in {Path.cwd()}; give the path of a YAML file, or one of {known}"
-        ) from None
-    except OSError as error:
-        raise BadTree(f"{path}: cannot be read ({error.strerror})") from None
-    if len(data) > MAX_BYTES:
-        raise BadTree(f"{path}: larger than {MAX_BYTES} bytes; this is no tree")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadTree(f"{path}: byte {error.start} is not UTF-8 text") from None
-    top = _mapping(_composed(text, path), str(path), "the file")
+    missing = f"; give the path of a YAML file, or one of {', '.join(PUBLISHED)}"
+    root = file_nodes(path, BadTree, most=MAX_BYTES, too_large="this is no tree", missing=missing)
+    top = _mapping(root, str(path), "the file")
     for key in top:
         if key not in KEYS:
             raise BadTree(f"{path}: unknown key {key!r}; known are {' and '.join(KEYS)}, {EXAMPLE}")
@@ -54,21 +40,6 @@ def read_tree(path: str | Path) -> Tree:
     }
     nodes = _names(top["nodes"], str(path), "`nodes`") if "nodes" in top else None
     return tree_of(children, nodes=nodes, source=str(path))
-
-
-def _composed(text: str, path: Path) -> yaml.Node | None:
-    loader = None
-    try:
-        loader = PlainComposer(text)
-        return loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
-        raise BadTree(f"{path}{line}: {' '.join(str(error.problem or error.context).split())}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BadTree(f"{path}: {' '.join(str(error).split())}") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
 def _mapping(node: yaml.Node | None, source: str, what: str) -> dict[str, yaml.Node]:
