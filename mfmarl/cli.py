@@ -28,6 +28,7 @@ from mfmarl.bounds_command import Bounds
 from mfmarl.demonstrate_command import Demonstrate
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.imitate_command import Imitate
+from mfmarl.magail_commands import MagailCoordination, MagailZeroSum
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
@@ -308,7 +309,7 @@ class References:
 
 
 _OfRuns = Train | Evaluate | Audit | Export | Ls | Report | Study | Submit | Search
-_Others = Check | References | Bounds | Solve | Demonstrate | Imitate
+_Others = Check | References | Bounds | Solve | Demonstrate | Imitate | MagailCoordination | MagailZeroSum
 COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -325,6 +326,8 @@ COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "solve": Solve,
     "demonstrate": Demonstrate,
     "imitate": Imitate,
+    "imitate magail-coordination": MagailCoordination,
+    "imitate magail-zero-sum": MagailZeroSum,
 }
 
 
@@ -391,7 +394,9 @@ def parse(arguments: Sequence[str]) -> Command:
             "`mfmarl COMMAND --help` shows a command's options and examples.",
             args=["--help"],
         )
-    name, *rest = arguments
+    # two words where such a command is, `imitate magail-zero-sum`
+    words = 2 if " ".join(arguments[:2]) in COMMANDS else 1
+    name, rest = " ".join(arguments[:words]), arguments[words:]
     if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
     command = COMMANDS[name]

@@ -63,7 +63,7 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) ->
     return err
 
 
-@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+@pytest.mark.parametrize("arguments", [[], *(name.split() for name in COMMANDS)])
 def test_help_is_light_and_shows_examples(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom mfmarl.cli import run_command\n"
@@ -75,7 +75,7 @@ def test_help_is_light_and_shows_examples(arguments: list[str]) -> None:
     assert "HEAVY []" in done.stdout
     if arguments:
         assert "Examples:" in done.stdout
-        assert f"mfmarl {arguments[0]}" in done.stdout
+        assert f"mfmarl {' '.join(arguments)}" in done.stdout
     else:
         assert all(name in done.stdout for name in COMMANDS)
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import rel_entr, softmax
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail_theory import Array
+from mfmarl.imitation.magail.theory import Array
 
 Collapse = Literal["AA", "BB", "symmetric"]
 LETTERS = "abcdefghijklm"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail_joint import LETTERS
+from mfmarl.imitation.magail.joint import LETTERS
 from mfmarl.imitation.soft_values import Array
 
 Counts = NDArray[np.int64]

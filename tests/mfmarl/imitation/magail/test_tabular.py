@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail_joint import coordination_rate
-from mfmarl.imitation.magail_rollouts import Arena, rolled_out, walked
-from mfmarl.imitation.magail_tabular import MAGAILConfig, Run, magail, rewards_of_tables
-from mfmarl.imitation.magail_theory import RewardStyle, reward_of_logit
+from mfmarl.imitation.magail.joint import coordination_rate
+from mfmarl.imitation.magail.rollouts import Arena, rolled_out, walked
+from mfmarl.imitation.magail.tabular import MAGAILConfig, Run, magail, rewards_of_tables
+from mfmarl.imitation.magail.theory import RewardStyle, reward_of_logit
 
 COORDINATION = Arena((2, 2), np.ones(1))
 BIMODAL = np.array([[[500, 0], [0, 500]]])

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail_joint import (
+from mfmarl.imitation.magail.joint import (
     collapse_class,
     coordination_rate,
     independent_limit,
     joint_of,
     js_distance,
 )
-from mfmarl.imitation.magail_theory import (
+from mfmarl.imitation.magail.theory import (
     BETA_C,
     FLOOR,
     Array,

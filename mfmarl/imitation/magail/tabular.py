@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail_joint import joint_of
-from mfmarl.imitation.magail_rollouts import Arena, Rollouts, rolled_out
-from mfmarl.imitation.magail_theory import FLOOR, Array, RewardStyle
+from mfmarl.imitation.magail.joint import joint_of
+from mfmarl.imitation.magail.rollouts import Arena, Rollouts, rolled_out
+from mfmarl.imitation.magail.theory import FLOOR, Array, RewardStyle
 from mfmarl.seeding import generator
 
 Sharing = Literal["single", "centralised", "decentralised"]
@@ -211,7 +211,7 @@ def _step_discriminators(
 
 
 def rewards_of_tables(logits: Tensor, style: RewardStyle) -> Tensor:
-    """`magail_theory.reward_of_logit` of tensors."""
+    """`theory.reward_of_logit` of tensors."""
     for_expert = (torch.sigmoid(logits) + FLOOR).log()
     against = -(torch.sigmoid(-logits) + FLOOR).log()
     if style == "non_saturating":
