@@ -16,7 +16,7 @@ _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 
 @dataclass(frozen=True)
 class MagailCoordination:
-    """Imitate an expert of the coordination game by MAGAIL, for every entropy bonus and seed, and show what comes of it.
+    """Imitate an expert of the coordination game by MAGAIL, for each entropy bonus and seed, and show what comes of it.
 
     Examples:
       mfmarl imitate magail-coordination
