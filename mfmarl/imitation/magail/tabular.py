@@ -24,6 +24,16 @@ from torch.nn import functional
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.magail.joint import joint_of
+from mfmarl.imitation.magail.mixture import (
+    Mixture,
+    information,
+    mixed_joint,
+    starts,
+    step_weights,
+    unsignalled,
+    with_signals,
+)
+from mfmarl.imitation.magail.neural import Model, Nets, Network, Tables, bounded, discriminator_nets, policy_nets
 from mfmarl.imitation.magail.rollouts import Arena, Rollouts, rolled_out
 from mfmarl.imitation.magail.theory import FLOOR, Array, RewardStyle
 from mfmarl.imitation.saved import load_optimiser, optimiser_arrays
@@ -37,8 +47,8 @@ KEPT_EVERY_S = 10.0
 KEY, SCHEMA = "magail", 1
 LARGEST = 16 << 30
 """Bytes of a checkpoint that is read."""
-RECORDED = ("epochs", "discriminator_loss", "entropy", "played")
-"""Arrays of `History` that a checkpoint has by their names."""
+RECORDED, RECORDED_EACH = ("epoch", "weights", "loss", "entropy", "played"), ("policies", "logits")
+"""Of `_Record`, in a checkpoint by these names: arrays, and lists of them."""
 
 
 class MAGAILConfig(BaseModel):
@@ -63,6 +73,9 @@ class MAGAILConfig(BaseModel):
     lr_disc: float = Field(0.01, gt=0, description="Adam's rate of the discriminators")
     policy_init_uniform: bool = Field(False, description="logits of policies start at 0; else at .1 N(0, 1)")
     collect_every: int = Field(10, ge=1, description="epochs between two records; the last epoch is recorded too")
+    lowest_logit: float | None = Field(None, le=0, description="discriminators' logits are not below this")
+    mixture: Mixture | None = Field(None, description="policies that share a signal; else agents are independent")
+    network: Network | None = Field(None, description="policies and discriminators are perceptrons; else tables")
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class History:
     epochs: NDArray[np.int64]
     """[K], counted from 1."""
     policies: tuple[Array, ...]
-    """An agent each: pi_i[K, R, S, A_i], after the epoch."""
+    """An agent each: pi_i[K, R, S, A_i], after the epoch; the means over signals, where there are any."""
     logits: tuple[Array, ...]
     """A discriminator each: [K, R, S, A_1..A_n], or decentralised [K, R, S, A_i], after the epoch."""
     discriminator_loss: Array
@@ -95,11 +108,18 @@ class History:
     """[K]: played by a run up to and with the epoch."""
     expert_samples: NDArray[np.int64]
     """[K]: drawn from the demonstrations up to and with the epoch."""
+    weights: Array | None = None
+    """[K, R, Z]: the signals' probabilities; None where agents are independent."""
+    given: tuple[Array, ...] = ()
+    """An agent each: pi_i[K, R, Z, S, A_i], given the signal."""
 
     @property
     def joint(self) -> Array:
-        """[K, R, S, A_1..A_n]: the joint law of actions in every state."""
-        return joint_of(self.policies)
+        """[K, R, S, A_1..A_n]: the joint law of actions in every state.
+
+        With signals it is that of an episode's first step: later on, the state tells of the signal.
+        """
+        return joint_of(self.policies) if self.weights is None else mixed_joint(self.weights, self.given)
 
 
 def magail(
@@ -157,17 +177,33 @@ class _Training:
         self.rolling, self.drawing = (
             [generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches")
         )
-        self.thetas = [torch.from_numpy(_first_logits(arena, i, runs, settings)).requires_grad_() for i in range(n)]
+        mixture = settings.mixture
+        self.signals = 1 if mixture is None else mixture.signals
+        self.played_in = with_signals(arena, self.signals)
         by_sharing: dict[Sharing, list[tuple[int, ...]]] = {
             "single": [arena.actions],
             "centralised": [arena.actions] * n,
             "decentralised": [(size,) for size in arena.actions],
         }
         shapes = by_sharing[settings.discriminator]
-        self.tables = [torch.zeros((R, S, *shape), dtype=torch.float64, requires_grad=True) for shape in shapes]
+        self.policies: Model
+        self.judges: Tables | Nets
+        if settings.network is None:
+            pairs = range(n)
+            self.policies = Tables([torch.from_numpy(_first_logits(self.played_in, i, runs, settings)) for i in pairs])
+            self.judges = Tables([torch.zeros((R, S, *shape), dtype=torch.float64) for shape in shapes])
+        else:
+            seeds, net = [run.seed for run in runs], settings.network
+            seen = self.played_in.seen
+            self.policies = policy_nets(seen, arena.actions, seeds, net, settings.policy_init_uniform)
+            self.judges = discriminator_nets(arena.seen, shapes, seeds, net)
         # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
-        self.of_policies = torch.optim.Adam(self.thetas, lr=settings.lr_policy)
-        self.of_tables = torch.optim.Adam(self.tables, lr=settings.lr_disc)
+        self.of_policies = torch.optim.Adam(self.policies.parameters, lr=settings.lr_policy)
+        self.of_tables = torch.optim.Adam(self.judges.parameters, lr=settings.lr_disc)
+        self.signal_logits = torch.zeros((R, self.signals), dtype=torch.float64, requires_grad=True)
+        self.of_signals = torch.optim.Adam(
+            [self.signal_logits], lr=settings.lr_policy if mixture is None else mixture.lr
+        )
         self.epoch = 0
         self.records: list[_Record] = []
 
@@ -175,48 +211,68 @@ class _Training:
         """An epoch."""
         arena, settings = self.arena, self.settings
         R, n = len(self.runs), len(arena.actions)
-        rollouts = rolled_out(arena, [_law(theta) for theta in self.thetas], settings.rollouts, self.rolling)
+        thetas = self.policies()
+        laws, weights = [_law(theta) for theta in thetas], _law(self.signal_logits)
+        begin = None if settings.mixture is None else starts(weights, arena.start)
+        rollouts = rolled_out(self.played_in, laws, settings.rollouts, self.rolling, begin)
         batch = rollouts.batch(settings.batch_size, self.drawing)
         size = settings.batch_size
         drawn = [rng.multinomial(size, row) for rng, row in zip(self.drawing, self.shares, strict=True)]
         expert = (np.stack(drawn) / size).reshape(R, arena.states, *arena.actions)
-        learners = batch.counts / batch.steps.reshape(R, *[1] * (n + 1))
-        loss = _step_discriminators(self.tables, self.of_tables, expert, learners)
+        learners = unsignalled(batch.counts / batch.steps.reshape(R, *[1] * (n + 1)), self.signals)
+        loss = _step_discriminators(self.judges, self.of_tables, expert, learners, settings)
         used = batch if settings.policy_from == "batch" else rollouts
-        paid = _paid(self.tables, arena, settings)
-        entropy = _step_policies(self.thetas, self.of_policies, used, paid, self.betas, settings.baseline)
+        paid = _paid(self._judged(), arena, settings)
+        if settings.mixture is not None:
+            told = settings.mixture.weight(self.epoch, settings.epochs) * information(laws, weights)
+            paid = [np.tile(r, (1, self.signals, *[1] * n)) + told for r in paid]
+        entropy = _step_policies(thetas, self.of_policies, used, paid, self.betas, settings.baseline)
+        if settings.mixture is not None and settings.mixture.learnt:
+            step_weights(self.signal_logits, self.of_signals, rollouts, np.mean(paid, axis=0))
         self.epoch += 1
         if self.epoch % settings.collect_every == 0 or self.epoch == settings.epochs:
-            logits = [table.detach().numpy().copy() for table in self.tables]
-            pis = [_law(theta) for theta in self.thetas]
-            self.records.append(_Record(self.epoch, pis, logits, loss, entropy, rollouts.counts))
+            logits = [d.detach().numpy().copy() for d in self._judged()]
+            pis = [_law(theta) for theta in self.policies()]
+            played = unsignalled(rollouts.counts, self.signals)
+            self.records.append(_Record(self.epoch, pis, _law(self.signal_logits), logits, loss, entropy, played))
+
+    def _judged(self) -> list[Tensor]:
+        return [bounded(d, self.settings.lowest_logit) for d in self.judges()]
 
     def history(self) -> History:
         """The records so far."""
         records = self.records
         epochs = np.array([record.epoch for record in records])
+        pis = [np.stack(pi) for pi in zip(*(record.policies for record in records), strict=True)]
+        weights = np.stack([record.weights for record in records])
+        K, R, Z = weights.shape
+        given = tuple(pi.reshape(K, R, Z, self.arena.states, -1) for pi in pis)
+        with_signals = self.settings.mixture is not None
         return History(
             runs=tuple(self.runs),
             epochs=epochs,
-            policies=tuple(np.stack(x) for x in zip(*(record.policies for record in records), strict=True)),
+            policies=tuple((weights[..., None, None] * pi).sum(2) for pi in given) if with_signals else tuple(pis),
             logits=tuple(np.stack(x) for x in zip(*(record.logits for record in records), strict=True)),
             discriminator_loss=np.stack([record.loss for record in records]),
             entropy=np.stack([record.entropy for record in records]),
             played=np.stack([record.played for record in records]),
             rollouts=self.settings.rollouts * epochs,
             expert_samples=self.settings.batch_size * epochs,
+            weights=weights if with_signals else None,
+            given=given if with_signals else (),
         )
 
     def keep(self, path: Path, problem: str) -> None:
         """All of it into one file."""
-        arrays: Arrays = {f"theta.{i}": theta.detach().numpy() for i, theta in enumerate(self.thetas)}
-        arrays |= {f"table.{i}": table.detach().numpy() for i, table in enumerate(self.tables)}
-        arrays |= optimiser_arrays("of_policies", self.of_policies) | optimiser_arrays("of_tables", self.of_tables)
+        arrays: Arrays = {f"{name}.{i}": x.detach().numpy() for name, i, x in self._moving()}
+        for name, adam in self._optimisers():
+            arrays |= optimiser_arrays(name, adam)
         if self.records:
-            told = self.history()
-            arrays |= {f"policies.{i}": pi for i, pi in enumerate(told.policies)}
-            arrays |= {f"logits.{i}": d for i, d in enumerate(told.logits)}
-            arrays |= {name: getattr(told, name) for name in RECORDED}
+            for name in RECORDED:
+                arrays[name] = np.stack([getattr(record, name) for record in self.records])
+            for name in RECORDED_EACH:
+                for i, each in enumerate(zip(*(getattr(record, name) for record in self.records), strict=True)):
+                    arrays[f"{name}.{i}"] = np.stack(each)
         draws = {
             name: [rng.bit_generator.state for rng in generators]
             for name, generators in (("rolling", self.rolling), ("drawing", self.drawing))
@@ -230,25 +286,41 @@ class _Training:
         if words["problem"] != problem:
             raise UserError(f"{path} is of other runs, settings or demonstrations; move it away, or train elsewhere")
         with torch.no_grad():
-            for i, theta in enumerate(self.thetas):
-                theta.copy_(torch.from_numpy(arrays[f"theta.{i}"]))
-            for i, table in enumerate(self.tables):
-                table.copy_(torch.from_numpy(arrays[f"table.{i}"]))
-        load_optimiser("of_policies", self.of_policies, arrays)
-        load_optimiser("of_tables", self.of_tables, arrays)
+            for name, i, x in self._moving():
+                x.copy_(torch.from_numpy(arrays[f"{name}.{i}"]))
+        for name, adam in self._optimisers():
+            load_optimiser(name, adam, arrays)
         for name, generators in (("rolling", self.rolling), ("drawing", self.drawing)):
             for rng, state in zip(generators, words["generators"][name], strict=True):
                 rng.bit_generator.state = state
         self.epoch = words["epoch"]
-        policies = [arrays[f"policies.{i}"] for i in range(len(self.thetas)) if "epochs" in arrays]
-        logits = [arrays[f"logits.{i}"] for i in range(len(self.tables)) if "epochs" in arrays]
+        each = {
+            name: [arrays[key] for key in (f"{name}.{i}" for i in range(len(self.arena.actions))) if key in arrays]
+            for name in RECORDED_EACH
+        }
         self.records = [
             _Record(
-                int(epoch), [pi[k] for pi in policies], [d[k] for d in logits],
-                arrays["discriminator_loss"][k], arrays["entropy"][k], arrays["played"][k],
+                epoch=int(epoch),
+                policies=[pi[k] for pi in each["policies"]],
+                logits=[d[k] for d in each["logits"]],
+                weights=arrays["weights"][k],
+                loss=arrays["loss"][k],
+                entropy=arrays["entropy"][k],
+                played=arrays["played"][k],
             )
-            for k, epoch in enumerate(arrays.get("epochs", ()))
-        ]  # fmt: skip
+            for k, epoch in enumerate(arrays.get("epoch", ()))
+        ]
+
+    def _moving(self) -> list[tuple[str, int, Tensor]]:
+        named = (
+            ("theta", self.policies.parameters),
+            ("table", self.judges.parameters),
+            ("signal", [self.signal_logits]),
+        )
+        return [(name, i, x) for name, tensors in named for i, x in enumerate(tensors)]
+
+    def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
+        return [("of_policies", self.of_policies), ("of_tables", self.of_tables), ("of_signals", self.of_signals)]
 
 
 def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], settings: MAGAILConfig) -> str:
@@ -260,7 +332,7 @@ def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence
         "discount": arena.discount,
     }
     sha = hashlib.sha256(to_json(told).encode())
-    for array in (arena.start, arena.transitions, demonstrations):
+    for array in (arena.start, arena.transitions, arena.features, demonstrations):
         if array is not None:
             sha.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
@@ -272,6 +344,8 @@ class _Record:
 
     epoch: int
     policies: list[Array]
+    """pi_i[R, Z S, A_i]"""
+    weights: Array
     logits: list[Array]
     loss: Array
     entropy: Array
@@ -313,22 +387,27 @@ def _marginal(joint: Array, agent: int) -> Array:
 
 
 def _step_discriminators(
-    tables: Sequence[Tensor], adam: torch.optim.Optimizer, expert: Array, learners: Array
+    judges: Tables | Nets, adam: torch.optim.Optimizer, expert: Array, learners: Array, config: MAGAILConfig
 ) -> Array:
     """One step down mean softplus(-d) of the expert's + mean softplus(d) of the learners'; the losses before it, [R].
 
     Args:
         expert, learners: [R, S, A_1..A_n], shares of the batches.
     """
-    losses = []
-    for i, table in enumerate(tables):
+    losses, penalty = [], torch.zeros((), dtype=torch.float64)
+    weight = config.network.gradient_penalty if config.network else 0.0
+    slopes = judges.squared_slopes() if weight and isinstance(judges, Nets) else []
+    for i, logits in enumerate(judges()):
+        table = bounded(logits, config.lowest_logit)
         joint = table.shape == expert.shape
         own, other = (torch.from_numpy(x if joint else _marginal(x, i)) for x in (expert, learners))
         each = own * functional.softplus(-table) + other * functional.softplus(table)
         losses.append(each.flatten(1).sum(1))
+        if slopes:
+            penalty = penalty + weight / 2 * ((own + other) * slopes[i]).sum()
     adam.zero_grad()
     # sums, so that no run and no table is told of another
-    torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+    (torch.stack(losses).sum() + penalty).backward()  # type: ignore[no-untyped-call]
     adam.step()
     mean: Array = torch.stack(losses).detach().mean(0).numpy()
     return mean
