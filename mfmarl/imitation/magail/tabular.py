@@ -1,8 +1,9 @@
-"""MAGAIL with tables (Song et al. 2018), many runs at once: a leading axis R of runs, each of its own seed and beta.
+"""MAGAIL (Song et al. 2018), many runs at once: a leading axis R of runs, each of its own seed and beta.
 
 An epoch: as many rollouts as are asked for; one step of the discriminators, by batches of expert's and learners' joint
 actions; one step of the policies along the score-function gradient of what the discriminators pay, and of entropy.
-A run draws from its own generators, and so is the same alone and in a batch.
+Policies and discriminators are tables, or perceptrons (`neural`); agents may share a signal (`mixture`). A run
+draws from its own generators, and so is the same alone and in a batch.
 """
 
 from __future__ import annotations
@@ -11,115 +12,23 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
-from torch.nn import functional
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail.joint import joint_of
-from mfmarl.imitation.magail.mixture import (
-    Mixture,
-    information,
-    mixed_joint,
-    starts,
-    step_weights,
-    unsignalled,
-    with_signals,
-)
-from mfmarl.imitation.magail.neural import Model, Nets, Network, Tables, bounded, discriminator_nets, policy_nets
-from mfmarl.imitation.magail.rollouts import Arena, Rollouts, rolled_out
-from mfmarl.imitation.magail.theory import FLOOR, Array, RewardStyle
-from mfmarl.imitation.saved import load_optimiser, optimiser_arrays
+from mfmarl.imitation.magail.history import History
+from mfmarl.imitation.magail.rollouts import Arena
+from mfmarl.imitation.magail.settings import MAGAILConfig, Run
+from mfmarl.imitation.magail.training import Training
 from mfmarl.runs.files import to_json
-from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed
-from mfmarl.seeding import generator
 
-Sharing = Literal["single", "centralised", "decentralised"]
+__all__ = ["History", "MAGAILConfig", "Run", "magail"]
+
 KEPT_EVERY_S = 10.0
 """Seconds between two checkpoints."""
-KEY, SCHEMA = "magail", 1
-LARGEST = 16 << 30
-"""Bytes of a checkpoint that is read."""
-RECORDED, RECORDED_EACH = ("epoch", "weights", "loss", "entropy", "played"), ("policies", "logits")
-"""Of `_Record`, in a checkpoint by these names: arrays, and lists of them."""
-
-
-class MAGAILConfig(BaseModel):
-    """Settings that all runs of a batch share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    discriminator: Sharing = Field(
-        "single", description="one D(s, a_1..a_n); one of them an agent (centralised); or D_i(s, a_i) (decentralised)"
-    )
-    reward_style: RewardStyle = Field("non_saturating", description="log D, -log(1-D), or both (airl)")
-    epochs: int = Field(400, ge=1, description="steps of the discriminators and of the policies")
-    rollouts: int = Field(200, ge=1, description="rollouts an epoch, no fewer and no more")
-    batch_size: int = Field(
-        64, ge=1, description="joint actions of the expert, and of the learners, a discriminator step"
-    )
-    policy_from: Literal["batch", "rollouts"] = Field(
-        "batch", description="steps of the policies' gradient: the discriminators' batch, or all of the rollouts"
-    )
-    baseline: bool = Field(False, description="returns count by what they exceed their mean in the state by")
-    lr_policy: float = Field(0.01, gt=0, description="Adam's rate of the policies")
-    lr_disc: float = Field(0.01, gt=0, description="Adam's rate of the discriminators")
-    policy_init_uniform: bool = Field(False, description="logits of policies start at 0; else at .1 N(0, 1)")
-    collect_every: int = Field(10, ge=1, description="epochs between two records; the last epoch is recorded too")
-    lowest_logit: float | None = Field(None, le=0, description="discriminators' logits are not below this")
-    mixture: Mixture | None = Field(None, description="policies that share a signal; else agents are independent")
-    network: Network | None = Field(None, description="policies and discriminators are perceptrons; else tables")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is a run's own."""
-
-    seed: int
-    beta: float = 0.0
-    """Weight of the entropy bonus, in nats."""
-
-
-@dataclass(frozen=True)
-class History:
-    """K records of R runs."""
-
-    runs: tuple[Run, ...]
-    epochs: NDArray[np.int64]
-    """[K], counted from 1."""
-    policies: tuple[Array, ...]
-    """An agent each: pi_i[K, R, S, A_i], after the epoch; the means over signals, where there are any."""
-    logits: tuple[Array, ...]
-    """A discriminator each: [K, R, S, A_1..A_n], or decentralised [K, R, S, A_i], after the epoch."""
-    discriminator_loss: Array
-    """[K, R]: in nats, the mean over discriminators, before the epoch's step; 2 ln 2 where nothing is told apart."""
-    entropy: Array
-    """[K, R, n]: nats, the mean over the steps of the policies' gradient, before the policies' step."""
-    played: NDArray[np.int64]
-    """[K, R, S, A_1..A_n]: how often in the epoch's rollouts."""
-    rollouts: NDArray[np.int64]
-    """[K]: played by a run up to and with the epoch."""
-    expert_samples: NDArray[np.int64]
-    """[K]: drawn from the demonstrations up to and with the epoch."""
-    weights: Array | None = None
-    """[K, R, Z]: the signals' probabilities; None where agents are independent."""
-    given: tuple[Array, ...] = ()
-    """An agent each: pi_i[K, R, Z, S, A_i], given the signal."""
-
-    @property
-    def joint(self) -> Array:
-        """[K, R, S, A_1..A_n]: the joint law of actions in every state.
-
-        With signals it is that of an episode's first step: later on, the state tells of the signal.
-        """
-        return joint_of(self.policies) if self.weights is None else mixed_joint(self.weights, self.given)
 
 
 def magail(
@@ -147,7 +56,7 @@ def magail(
     """
     settings = MAGAILConfig() if config is None else config
     _check(arena, demonstrations, runs)
-    training = _Training(arena, demonstrations, runs, settings)
+    training = Training(arena, demonstrations, runs, settings)
     problem = _fingerprint(arena, demonstrations, runs, settings)
     if checkpoint is not None and checkpoint.exists():
         training.take_up(checkpoint, problem)
@@ -161,166 +70,6 @@ def magail(
             training.keep(checkpoint, problem)
             kept = time.monotonic()
     return training.history()
-
-
-class _Training:
-    """What changes while runs train: tables, Adam's averages, generators, records."""
-
-    def __init__(
-        self, arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], settings: MAGAILConfig
-    ) -> None:
-        R, n, S = len(runs), len(arena.actions), arena.states
-        self.arena, self.runs, self.settings = arena, runs, settings
-        counts = np.broadcast_to(demonstrations, (R, S, *arena.actions)).reshape(R, -1)
-        self.shares = counts / counts.sum(1, keepdims=True)
-        self.betas = torch.tensor([run.beta for run in runs], dtype=torch.float64)
-        self.rolling, self.drawing = (
-            [generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches")
-        )
-        mixture = settings.mixture
-        self.signals = 1 if mixture is None else mixture.signals
-        self.played_in = with_signals(arena, self.signals)
-        by_sharing: dict[Sharing, list[tuple[int, ...]]] = {
-            "single": [arena.actions],
-            "centralised": [arena.actions] * n,
-            "decentralised": [(size,) for size in arena.actions],
-        }
-        shapes = by_sharing[settings.discriminator]
-        self.policies: Model
-        self.judges: Tables | Nets
-        if settings.network is None:
-            pairs = range(n)
-            self.policies = Tables([torch.from_numpy(_first_logits(self.played_in, i, runs, settings)) for i in pairs])
-            self.judges = Tables([torch.zeros((R, S, *shape), dtype=torch.float64) for shape in shapes])
-        else:
-            seeds, net = [run.seed for run in runs], settings.network
-            seen = self.played_in.seen
-            self.policies = policy_nets(seen, arena.actions, seeds, net, settings.policy_init_uniform)
-            self.judges = discriminator_nets(arena.seen, shapes, seeds, net)
-        # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
-        self.of_policies = torch.optim.Adam(self.policies.parameters, lr=settings.lr_policy)
-        self.of_tables = torch.optim.Adam(self.judges.parameters, lr=settings.lr_disc)
-        self.signal_logits = torch.zeros((R, self.signals), dtype=torch.float64, requires_grad=True)
-        self.of_signals = torch.optim.Adam(
-            [self.signal_logits], lr=settings.lr_policy if mixture is None else mixture.lr
-        )
-        self.epoch = 0
-        self.records: list[_Record] = []
-
-    def step(self) -> None:
-        """An epoch."""
-        arena, settings = self.arena, self.settings
-        R, n = len(self.runs), len(arena.actions)
-        thetas = self.policies()
-        laws, weights = [_law(theta) for theta in thetas], _law(self.signal_logits)
-        begin = None if settings.mixture is None else starts(weights, arena.start)
-        rollouts = rolled_out(self.played_in, laws, settings.rollouts, self.rolling, begin)
-        batch = rollouts.batch(settings.batch_size, self.drawing)
-        size = settings.batch_size
-        drawn = [rng.multinomial(size, row) for rng, row in zip(self.drawing, self.shares, strict=True)]
-        expert = (np.stack(drawn) / size).reshape(R, arena.states, *arena.actions)
-        learners = unsignalled(batch.counts / batch.steps.reshape(R, *[1] * (n + 1)), self.signals)
-        loss = _step_discriminators(self.judges, self.of_tables, expert, learners, settings)
-        used = batch if settings.policy_from == "batch" else rollouts
-        paid = _paid(self._judged(), arena, settings)
-        if settings.mixture is not None:
-            told = settings.mixture.weight(self.epoch, settings.epochs) * information(laws, weights)
-            paid = [np.tile(r, (1, self.signals, *[1] * n)) + told for r in paid]
-        entropy = _step_policies(thetas, self.of_policies, used, paid, self.betas, settings.baseline)
-        if settings.mixture is not None and settings.mixture.learnt:
-            step_weights(self.signal_logits, self.of_signals, rollouts, np.mean(paid, axis=0))
-        self.epoch += 1
-        if self.epoch % settings.collect_every == 0 or self.epoch == settings.epochs:
-            logits = [d.detach().numpy().copy() for d in self._judged()]
-            pis = [_law(theta) for theta in self.policies()]
-            played = unsignalled(rollouts.counts, self.signals)
-            self.records.append(_Record(self.epoch, pis, _law(self.signal_logits), logits, loss, entropy, played))
-
-    def _judged(self) -> list[Tensor]:
-        return [bounded(d, self.settings.lowest_logit) for d in self.judges()]
-
-    def history(self) -> History:
-        """The records so far."""
-        records = self.records
-        epochs = np.array([record.epoch for record in records])
-        pis = [np.stack(pi) for pi in zip(*(record.policies for record in records), strict=True)]
-        weights = np.stack([record.weights for record in records])
-        K, R, Z = weights.shape
-        given = tuple(pi.reshape(K, R, Z, self.arena.states, -1) for pi in pis)
-        with_signals = self.settings.mixture is not None
-        return History(
-            runs=tuple(self.runs),
-            epochs=epochs,
-            policies=tuple((weights[..., None, None] * pi).sum(2) for pi in given) if with_signals else tuple(pis),
-            logits=tuple(np.stack(x) for x in zip(*(record.logits for record in records), strict=True)),
-            discriminator_loss=np.stack([record.loss for record in records]),
-            entropy=np.stack([record.entropy for record in records]),
-            played=np.stack([record.played for record in records]),
-            rollouts=self.settings.rollouts * epochs,
-            expert_samples=self.settings.batch_size * epochs,
-            weights=weights if with_signals else None,
-            given=given if with_signals else (),
-        )
-
-    def keep(self, path: Path, problem: str) -> None:
-        """All of it into one file."""
-        arrays: Arrays = {f"{name}.{i}": x.detach().numpy() for name, i, x in self._moving()}
-        for name, adam in self._optimisers():
-            arrays |= optimiser_arrays(name, adam)
-        if self.records:
-            for name in RECORDED:
-                arrays[name] = np.stack([getattr(record, name) for record in self.records])
-            for name in RECORDED_EACH:
-                for i, each in enumerate(zip(*(getattr(record, name) for record in self.records), strict=True)):
-                    arrays[f"{name}.{i}"] = np.stack(each)
-        draws = {
-            name: [rng.bit_generator.state for rng in generators]
-            for name, generators in (("rolling", self.rolling), ("drawing", self.drawing))
-        }
-        words = {"schema": SCHEMA, "problem": problem, "epoch": self.epoch, "generators": draws}
-        write_sealed(path, KEY, to_json(words), {name: np.array(array, order="C") for name, array in arrays.items()})
-
-    def take_up(self, path: Path, problem: str) -> None:
-        """What `keep` wrote."""
-        words, arrays = read_sealed(path, KEY, SCHEMA, LARGEST)
-        if words["problem"] != problem:
-            raise UserError(f"{path} is of other runs, settings or demonstrations; move it away, or train elsewhere")
-        with torch.no_grad():
-            for name, i, x in self._moving():
-                x.copy_(torch.from_numpy(arrays[f"{name}.{i}"]))
-        for name, adam in self._optimisers():
-            load_optimiser(name, adam, arrays)
-        for name, generators in (("rolling", self.rolling), ("drawing", self.drawing)):
-            for rng, state in zip(generators, words["generators"][name], strict=True):
-                rng.bit_generator.state = state
-        self.epoch = words["epoch"]
-        each = {
-            name: [arrays[key] for key in (f"{name}.{i}" for i in range(len(self.arena.actions))) if key in arrays]
-            for name in RECORDED_EACH
-        }
-        self.records = [
-            _Record(
-                epoch=int(epoch),
-                policies=[pi[k] for pi in each["policies"]],
-                logits=[d[k] for d in each["logits"]],
-                weights=arrays["weights"][k],
-                loss=arrays["loss"][k],
-                entropy=arrays["entropy"][k],
-                played=arrays["played"][k],
-            )
-            for k, epoch in enumerate(arrays.get("epoch", ()))
-        ]
-
-    def _moving(self) -> list[tuple[str, int, Tensor]]:
-        named = (
-            ("theta", self.policies.parameters),
-            ("table", self.judges.parameters),
-            ("signal", [self.signal_logits]),
-        )
-        return [(name, i, x) for name, tensors in named for i, x in enumerate(tensors)]
-
-    def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
-        return [("of_policies", self.of_policies), ("of_tables", self.of_tables), ("of_signals", self.of_signals)]
 
 
 def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], settings: MAGAILConfig) -> str:
@@ -338,20 +87,6 @@ def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence
     return sha.hexdigest()
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A row of `History`."""
-
-    epoch: int
-    policies: list[Array]
-    """pi_i[R, Z S, A_i]"""
-    weights: Array
-    logits: list[Array]
-    loss: Array
-    entropy: Array
-    played: NDArray[np.int64]
-
-
 def _check(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run]) -> None:
     one = (arena.states, *arena.actions)
     wanted = (one, (len(runs), *one))
@@ -366,104 +101,3 @@ def _check(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run])
     for run in runs:
         if not math.isfinite(run.beta):
             raise UserError(f"magail: beta of seed {run.seed} is {run.beta}; want a finite number")
-
-
-def _first_logits(arena: Arena, agent: int, runs: Sequence[Run], config: MAGAILConfig) -> Array:
-    shape = (arena.states, arena.actions[agent])
-    if config.policy_init_uniform:
-        return np.zeros((len(runs), *shape))
-    return np.stack([0.1 * generator(run.seed, "magail", "policy", agent).normal(size=shape) for run in runs])
-
-
-def _law(theta: Tensor) -> Array:
-    out: Array = torch.softmax(theta.detach(), -1).numpy()
-    return out
-
-
-def _marginal(joint: Array, agent: int) -> Array:
-    """[R, S, A_1..A_n] -> [R, S, A_i]"""
-    out: Array = joint.sum(tuple(axis for axis in range(2, joint.ndim) if axis != agent + 2))
-    return out
-
-
-def _step_discriminators(
-    judges: Tables | Nets, adam: torch.optim.Optimizer, expert: Array, learners: Array, config: MAGAILConfig
-) -> Array:
-    """One step down mean softplus(-d) of the expert's + mean softplus(d) of the learners'; the losses before it, [R].
-
-    Args:
-        expert, learners: [R, S, A_1..A_n], shares of the batches.
-    """
-    losses, penalty = [], torch.zeros((), dtype=torch.float64)
-    weight = config.network.gradient_penalty if config.network else 0.0
-    slopes = judges.squared_slopes() if weight and isinstance(judges, Nets) else []
-    for i, logits in enumerate(judges()):
-        table = bounded(logits, config.lowest_logit)
-        joint = table.shape == expert.shape
-        own, other = (torch.from_numpy(x if joint else _marginal(x, i)) for x in (expert, learners))
-        each = own * functional.softplus(-table) + other * functional.softplus(table)
-        losses.append(each.flatten(1).sum(1))
-        if slopes:
-            penalty = penalty + weight / 2 * ((own + other) * slopes[i]).sum()
-    adam.zero_grad()
-    # sums, so that no run and no table is told of another
-    (torch.stack(losses).sum() + penalty).backward()  # type: ignore[no-untyped-call]
-    adam.step()
-    mean: Array = torch.stack(losses).detach().mean(0).numpy()
-    return mean
-
-
-def rewards_of_tables(logits: Tensor, style: RewardStyle) -> Tensor:
-    """`theory.reward_of_logit` of tensors."""
-    for_expert = (torch.sigmoid(logits) + FLOOR).log()
-    against = -(torch.sigmoid(-logits) + FLOOR).log()
-    if style == "non_saturating":
-        return for_expert
-    return against if style == "gail" else for_expert + against
-
-
-def _paid(tables: Sequence[Tensor], arena: Arena, config: MAGAILConfig) -> list[Array]:
-    """A discriminator each, [R, S, A_1..A_n]."""
-    shape = (len(tables[0]), arena.states, *arena.actions)
-    paid = []
-    for i, table in enumerate(tables):
-        r = rewards_of_tables(table.detach(), config.reward_style).numpy()
-        if config.discriminator == "decentralised":
-            r = r.reshape(*r.shape[:2], *(size if j == i else 1 for j, size in enumerate(arena.actions)))
-        paid.append(np.broadcast_to(r, shape))
-    return paid
-
-
-def _step_policies(
-    thetas: Sequence[Tensor],
-    adam: torch.optim.Optimizer,
-    rollouts: Rollouts,
-    paid: Sequence[Array],
-    betas: Tensor,
-    baseline: bool,
-) -> Array:
-    """One step up the mean over steps of log pi_i(a|s) x the return from there + beta x entropy.
-
-    Gives the entropies before it, [R, n]. Entropy is weighted by the states that were met, and does not itself pay for
-    coming to a state.
-    """
-    steps = rollouts.steps
-    sums = [rollouts.returns(r) for r in paid]
-    entropies = []
-    objective = torch.zeros((), dtype=torch.float64)
-    for i, theta in enumerate(thetas):
-        met = _marginal(rollouts.counts.astype(np.float64), i)
-        returns = _marginal(sums[i if len(sums) > 1 else 0], i)
-        visits = met.sum(-1, keepdims=True)
-        if baseline:
-            returns = returns - met * returns.sum(-1, keepdims=True) / np.maximum(visits, 1)
-        weight = torch.from_numpy(returns / steps[:, None, None])
-        log_pi = torch.log_softmax(theta, -1)
-        entropy = -(log_pi.exp() * log_pi).sum(-1)
-        entropies.append((torch.from_numpy(visits[..., 0] / steps[:, None]) * entropy).sum(-1))
-        objective = objective + (weight * log_pi).sum() + (betas * entropies[i]).sum()
-    adam.zero_grad()
-    (-objective).backward()  # type: ignore[no-untyped-call]
-    adam.step()
-    out: Array = torch.stack(entropies, -1).detach().numpy()
-    return out
