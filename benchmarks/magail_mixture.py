@@ -1,5 +1,5 @@
-"""How near MAGAIL's joint law comes to experts of the coordination game whose actions are correlated, with and without a
-signal that both agents see; and what of that comes from which setting of the signal.
+"""How near MAGAIL's joint law comes to experts of the coordination game whose actions are correlated, with and without
+a signal that both agents see; and what of that comes from which setting of the signal.
 
 Prints for each expert and variant the JS distance after training (mean over seeds with its 95 % interval, the worst
 seed), how many seeds are below .05 and how many play both AA and BB at least 5 % of the time, the least probability of

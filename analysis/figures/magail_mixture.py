@@ -1,4 +1,4 @@
-"""How far MAGAIL's joint law is from the expert's while it trains: independent agents, and agents that share a signal."""
+"""How far MAGAIL's joint law is from the expert's while it trains: agents alone, and agents with a shared signal."""
 
 from __future__ import annotations
 
