@@ -39,9 +39,8 @@ def cloned(game: MarkovGame, seen: ArrayLike, fallback: Fallback = "uniform") ->
     counts = numbers(seen, f"{game.name}: demonstrated steps", UserError)
     shape = game.transitions.shape[:-1]
     if counts.shape[-len(shape) :] != shape or (counts < 0).any():
-        raise UserError(
-            f"{game.name}: demonstrated steps have shape {counts.shape}; want [.., S, A_1, .., A_n] = {shape}, 0 or more"
-        )
+        want = f"[.., S, A_1, .., A_n] = {shape}"
+        raise UserError(f"{game.name}: demonstrated steps have shape {counts.shape}; want {want}, 0 or more")
     if fallback not in FALLBACKS:
         raise UserError(f"fallback is {fallback!r}; want {', '.join(FALLBACKS)}")
     lead = counts.shape[: -len(shape)]

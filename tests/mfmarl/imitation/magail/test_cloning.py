@@ -22,7 +22,7 @@ def test_exploitability_of_a_clone_is_its_fallbacks(samples: int, fallback: str,
     assert seen.sum() == samples
     policies = cloned(GAME, seen, fallback)  # type: ignore[arg-type]
     np.testing.assert_allclose(GAME.gaps(policies), [gap, gap], rtol=0, atol=1e-12)
-    np.testing.assert_array_equal([pi[0] for pi in policies], [[0, 0, 1]] * 2)
+    np.testing.assert_array_equal(np.stack(policies)[:, 0], [[0, 0, 1]] * 2)
     # what is played at s1 decides it
     p, q = (pi[S1] for pi in policies)
     assert K * abs(p[0] - p[1]) == pytest.approx(gap, abs=1e-12)
@@ -45,7 +45,7 @@ def test_worst_in_unseen_states_that_the_clone_comes_to() -> None:
     # with all samples X1 is known: V = 8.1, and the second player gains 16.2 from nothing but the first's (0, .)
     for fallback in FALLBACKS:
         gaps = GAME.gaps(cloned(GAME, seen.counts(GAME), fallback))
-        np.testing.assert_allclose(gaps, [0, 2 * K], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gaps, np.array([0, 2 * K]), rtol=0, atol=1e-12)
 
 
 def test_each_agent_has_its_own_frequencies_in_a_batch() -> None:
