@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import ValidationError
 from tyro.conf import FlagCreatePairsOff
 
-from mfmarl.arguments import given
+from mfmarl.arguments import given, line, number, teller, whole_number
 from mfmarl.errors import UserError
+from mfmarl.model_text import one_line
+from mfmarl.registry import JOBS, load
+
+if TYPE_CHECKING:
+    from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 
 _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 
@@ -61,8 +68,67 @@ class MagailCoordination:
     """Show where an error arose."""
 
     def run(self) -> int:
-        """Train, and write results and figures."""
-        raise UserError("not there yet")
+        """Train, or go on; print the table and the folder's files."""
+        if self.show and self.no_show:
+            raise UserError("--show opens windows, --no-show does not; leave one out")
+        settings = self._settings()
+        folder = study_folder(self.outdir, self.tag)
+        done = load(JOBS, "coordination standing")(folder, settings)
+        if self.show:
+            load(JOBS, "screen")()
+        if done is None:
+            line(f"magail-coordination: expert {settings.expert_type}, {len(settings.betas)} betas x "
+                 f"{len(settings.seeds)} seeds x {settings.epochs:,} epochs, into {folder}")  # fmt: skip
+        elif done.complete:
+            line(f"magail-coordination: done before, in {folder}; --tag NAME keeps another beside it")
+        else:
+            line(f"magail-coordination: goes on in {folder}")
+        tell = teller(5.0)
+        found = load(JOBS, "coordination study")(folder, settings, save=self.save, told=tell)
+        tell("")
+        load(JOBS, "coordination table")(found)
+        files = load(JOBS, "coordination files")(folder, self.save)
+        for path in files:
+            print(path)
+        if self.show:
+            load(JOBS, "windows")([path for path in files if path.suffix == ".png"])
+        return 0
+
+    def _settings(self) -> CoordinationSettings:
+        whole = ("epochs", "rollout_episodes", "eval_episodes", "batch_size", "collect_every")
+        given = {
+            "expert_type": self.expert_type,
+            "betas": [number("--betas", text) for text in self.betas],
+            "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
+            "reward_style": self.reward_style,
+            "policy_init_uniform": self.policy_init_uniform,
+            **{name: whole_number(_flag_of(name), getattr(self, name), 1) for name in whole},
+            **{name: number(_flag_of(name), getattr(self, name)) for name in ("lr_policy", "lr_disc")},
+        }
+        model = load(JOBS, "coordination settings")
+        try:
+            found: CoordinationSettings = model.model_validate(given)
+        except ValidationError as error:
+            where = {(name,): _flag_of(name) for name in given}
+            raise UserError(one_line(error, where, "magail-coordination", model)) from None
+        return found
+
+
+def study_folder(outdir: Path, tag: str | None) -> Path:
+    """OUTDIR, or OUTDIR/TAG.
+
+    Raises:
+        UserError: for a tag that is no plain name of a folder.
+    """
+    if tag is None:
+        return outdir
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", tag):
+        raise UserError(f"--tag: got {tag!r}; want a name of up to 100 letters, digits, and . _ + - within it")
+    return outdir / tag
+
+
+def _flag_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""Pictures in windows, where there is a screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mfmarl.errors import UserError
+
+
+def check_screen() -> None:
+    """Raises UserError where no window can be opened."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError("--show: there is no screen (DISPLAY is not set); leave it out, figures are files too")
+
+
+def open_windows(pictures: Sequence[Path]) -> None:
+    """A window for each PNG; returns when all are closed.
+
+    Raises:
+        UserError: where matplotlib has nothing that opens windows.
+    """
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    if mpl.get_backend().lower() in ("agg", "pdf", "ps", "svg", "cairo", "template"):
+        raise UserError(f"--show: matplotlib's backend {mpl.get_backend()} opens no windows; figures are files too")
+    for path in pictures:
+        figure, axis = plt.subplots(num=path.stem, layout="constrained")
+        axis.imshow(plt.imread(path))
+        axis.set_axis_off()
+    plt.show()

@@ -1,0 +1,229 @@
+"""The coordination study in a folder: trained, written with tables and figures, and shown; `mfmarl imitate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis.figures.magail_classes import magail_classes
+from analysis.figures.magail_distance import magail_distance
+from analysis.figures.magail_joint import magail_joint
+from analysis.figures.magail_probability import magail_probability
+from analysis.figures.magail_scatter import magail_scatter
+from analysis.figures.magail_training import magail_training
+from analysis.figures.style import SETTINGS
+from analysis.magail_results import (
+    RESULTS,
+    SCHEMA,
+    Begun,
+    Expert,
+    Results,
+    Spread,
+    Theory,
+    of_beta,
+    standing,
+    write_results,
+)
+from mfmarl.imitation.magail.coordination import SAMPLES, CoordinationStudy, study
+from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
+from mfmarl.imitation.magail.joint import coordination_rate, js_distance
+from mfmarl.runs.checkpoint import versions
+from mfmarl.runs.files import replacing, storing, to_json, write_whole
+from mfmarl.runs.lock import hold
+from mfmarl.runs.sealed import write_sealed
+
+RUNS, HISTORY, TABLES, TRAINING = "runs.csv", "history.csv", "tables.safetensors", "training.safetensors"
+FIGURES = ("probability", "distance", "scatter", "classes", "joint", "training")
+
+
+def files_of(folder: Path, save: bool) -> list[Path]:
+    """All that a finished study has."""
+    kinds = ("png", "svg") if save else ("png",)
+    figures = [folder / f"{name}.{kind}" for name in FIGURES for kind in kinds]
+    return [folder / RESULTS, folder / RUNS, folder / HISTORY, *figures, *([folder / TABLES] if save else [])]
+
+
+def study_into(
+    folder: Path, settings: CoordinationSettings, *, save: bool = False, told: Callable[[str], None] | None = None
+) -> Results:
+    """Train, or go on, and write all files; what is there whole is only read.
+
+    Args:
+        save: tables of every record too, and figures as SVG.
+        told: gets a line of progress every epoch.
+
+    Raises:
+        UserError: where the folder has another study, or another process writes to it.
+        DamagedFile: where its results or training were cut short or changed.
+        StorageFailed: where it cannot be made, or takes no file.
+    """
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder):
+        there = standing(folder, settings)
+        if isinstance(there, Results) and all(path.exists() for path in files_of(folder, save)):
+            return there
+        if there is None:
+            write_results(folder, Begun(schema=SCHEMA, settings=settings, versions=versions()))
+        found = study(settings, checkpoint=folder / TRAINING, told=told)
+        results = results_of(found)
+        _write(folder, found, results, save)
+        # the last, which says that the others are there
+        write_results(folder, results)
+        with storing(folder / TRAINING):
+            (folder / TRAINING).unlink(missing_ok=True)
+    return results
+
+
+def results_of(found: CoordinationStudy) -> Results:
+    """The figures of a study over seeds."""
+    expert = found.expert.tolist()
+    by_beta = [
+        of_beta(beta, [one for one in found.outcomes if one.beta == beta]) for beta in found.settings.betas
+    ]  # fmt: skip
+    return Results(
+        schema=SCHEMA,
+        settings=found.settings,
+        versions=versions(),
+        cpu_seconds=found.cpu_seconds,
+        expert=Expert(samples=SAMPLES, joint=expert, coordination_rate=float(coordination_rate(found.expert))),
+        theory=Theory(
+            independent_limit=found.independent_limit,
+            threshold=found.thresholds.unbounded,
+            lowest_logit=found.thresholds.lowest_logit,
+            threshold_at_lowest_logit=found.thresholds.at_lowest_logit,
+        ),
+        betas=tuple(by_beta),
+        runs=found.outcomes,
+    )
+
+
+def runs_frame(found: CoordinationStudy) -> pd.DataFrame:
+    """A row a run."""
+    return pd.DataFrame([asdict(one) for one in found.outcomes])
+
+
+def history_frame(found: CoordinationStudy) -> pd.DataFrame:
+    """A row a record and run, records in the order of epochs."""
+    history = found.history
+    records, runs = len(history.epochs), len(history.runs)
+    joint = history.joint[:, :, 0].reshape(records * runs, 4)
+    each = np.repeat(np.arange(records), runs)
+    columns = {
+        "epoch": history.epochs[each],
+        "beta": [run.beta for run in history.runs] * records,
+        "seed": [run.seed for run in history.runs] * records,
+        "p_a_1": history.policies[0][:, :, 0, 0].ravel(),
+        "p_a_2": history.policies[1][:, :, 0, 0].ravel(),
+        **dict(zip(("AA", "AB", "BA", "BB"), joint.T, strict=True)),
+        "coordination_rate": coordination_rate(joint.reshape(-1, 2, 2)),
+        "js_distance": js_distance(found.expert.ravel(), joint),
+        "discriminator_loss": history.discriminator_loss.ravel(),
+        "entropy_1": history.entropy[..., 0].ravel(),
+        "entropy_2": history.entropy[..., 1].ravel(),
+        "expert_samples": history.expert_samples[each],
+        "rollouts": history.rollouts[each],
+    }
+    return pd.DataFrame(columns)
+
+
+def figures_of(found: CoordinationStudy, results: Results) -> dict[str, Figure]:
+    """All figures, by the names of their files."""
+    runs, history = runs_frame(found), history_frame(found)
+    settings, theory = results.settings, results.theory
+    title = f"MAGAIL, expert {settings.expert_type}, {len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
+    note = (
+        f"Discriminator: a table whose logits nothing bounds; {settings.epochs:,} Adam steps of {settings.lr_disc:g} "
+        f"took them to {theory.lowest_logit:.2f} at the lowest. Reward {settings.reward_style}, policies' steps "
+        f"{settings.lr_policy:g}."
+    )
+    return {
+        "probability": magail_probability(runs, title, note),
+        "distance": magail_distance(
+            runs, theory.independent_limit, results.expert.coordination_rate, title, note
+        ),
+        "scatter": magail_scatter(runs, title, note),
+        "classes": magail_classes(runs, title, note),
+        "joint": magail_joint(runs, found.expert, title, note),
+        "training": magail_training(history, runs, title, note),
+    }  # fmt: skip
+
+
+def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool) -> None:
+    for name, frame in ((RUNS, runs_frame(found)), (HISTORY, history_frame(found))):
+        write_whole(folder / name, frame.to_csv(index=False, lineterminator="\n").encode())
+    for name, figure in figures_of(found, results).items():
+        for kind in ("png", "svg") if save else ("png",):
+            # neither the moment nor the version, so that equal studies are equal files
+            plain = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+            with replacing(folder / f"{name}.{kind}") as temporary, mpl.rc_context(SETTINGS):
+                figure.savefig(temporary, format=kind, dpi=150, metadata=plain)
+    if save:
+        history = found.history
+        arrays = {
+            "epochs": history.epochs,
+            "betas": np.array([run.beta for run in history.runs]),
+            "seeds": np.array([run.seed for run in history.runs]),
+            **{f"policies.{i}": np.ascontiguousarray(pi) for i, pi in enumerate(history.policies)},
+            **{f"logits.{i}": np.ascontiguousarray(logits) for i, logits in enumerate(history.logits)},
+        }
+        told = {"schema": SCHEMA, "settings": found.settings.model_dump(mode="json")}
+        write_sealed(folder / TABLES, "study", to_json(told), arrays)
+
+
+def table_of(results: Results) -> Table:
+    """A row for each beta."""
+    settings = results.settings
+    table = Table(box=None, pad_edge=False, title=f"MAGAIL, expert {settings.expert_type}", title_justify="left")
+    for heading in ("beta", "coordination", "AA/BB/symmetric", "JS distance", "exploitability", "NashConv"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in results.betas:
+        cells = (row.coordination_rate, row.js_distance, row.exploitability, row.nash_conv)
+        rate, js, exploitability, nash_conv = map(_told, cells)
+        classes = "/".join(str(number) for number in row.classes.values())
+        table.add_row(f"{row.beta:g}", rate, classes, js, exploitability, nash_conv)
+    return table
+
+
+def notes(results: Results) -> list[str]:
+    """What the table does not say by itself."""
+    expert, theory, n = results.expert, results.theory, len(results.settings.seeds)
+    out = [
+        f"mean +- standard deviation over {n} seed{'s' * (n > 1)}; coordination: P(AA) + P(BB), the expert's "
+        f"{expert.coordination_rate:.4g}",
+        f"JS distance from the joint law of the expert's {expert.samples:,} samples; independent policies come to "
+        f"{theory.independent_limit:.4g} at best",
+    ]
+    if theory.threshold is None or theory.threshold_at_lowest_logit is None:
+        out.append("no threshold of beta: the expert does not treat A and B alike")
+    elif theory.threshold <= 0:
+        out.append(f"theory: (1/2, 1/2) is stable at every beta (beta* = {theory.threshold:.4g})")
+    else:
+        out.append(
+            f"theory: (1/2, 1/2) is left at beta below {theory.threshold:.4g} by the best discriminator, below "
+            f"{theory.threshold_at_lowest_logit:.4g} if its logit stays above {theory.lowest_logit:.2f}, as here"
+        )
+    return out
+
+
+def _told(spread: Spread) -> str:
+    return f"{spread.mean:.3f}" + ("" if spread.sd is None else f" +- {spread.sd:.3f}")
+
+
+def show(results: Results) -> None:
+    """Print the table with its notes."""
+    # without a terminal, lines are not folded
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    console.print(table_of(results))
+    for note in notes(results):
+        console.print(Text(note))

@@ -1,0 +1,168 @@
+"""`results.json` of the coordination study: what it holds, and which studies a folder has room for. Without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.statistics import MIN_RUNS, interval
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.magail.coordination_outcome import Outcome
+from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
+from mfmarl.imitation.magail.joint import Collapse
+from mfmarl.runs.files import read_capped, to_json, write_whole
+
+RESULTS = "results.json"
+SCHEMA = 1
+LARGEST = 1 << 30
+"""Bytes of a file that is read."""
+CLASSES: tuple[Collapse, ...] = ("AA", "BB", "symmetric")
+LEVEL = 0.95
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spread(_Part):
+    """Over seeds."""
+
+    mean: float
+    sd: float | None = Field(description="of a sample; none of one seed")
+    low: float | None = Field(description="95 % interval of the mean; none below three seeds")
+    high: float | None
+    method: str | None = Field(description="how the interval was found")
+
+
+class OfBeta(_Part):
+    """All seeds of one entropy bonus."""
+
+    beta: float
+    seeds: int
+    coordination_rate: Spread
+    js_distance: Spread
+    nash_conv: Spread
+    exploitability: Spread
+    classes: dict[Collapse, int]
+
+
+class Expert(_Part):
+    """Who was imitated."""
+
+    samples: int
+    joint: tuple[tuple[float, float], tuple[float, float]] = Field(description="of the samples: AA, AB; BA, BB")
+    coordination_rate: float
+
+
+class Theory(_Part):
+    """What is known without training."""
+
+    independent_limit: float = Field(description="least JS distance that independent policies come to")
+    threshold: float | None = Field(description="beta below which (1/2, 1/2) is left, at the best discriminator")
+    lowest_logit: float = Field(description="of the discriminators of all records")
+    threshold_at_lowest_logit: float | None = Field(description="the same, if no logit may be below that")
+
+
+class Begun(_Part):
+    """A study whose training may have been cut short."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    study: Literal["magail-coordination"] = "magail-coordination"
+    complete: Literal[False] = False
+    settings: CoordinationSettings
+    versions: dict[str, str]
+
+
+class Results(_Part):
+    """A study that is done."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    study: Literal["magail-coordination"] = "magail-coordination"
+    complete: Literal[True] = True
+    settings: CoordinationSettings
+    versions: dict[str, str]
+    cpu_seconds: float = Field(description="of the call that ended it")
+    expert: Expert
+    theory: Theory
+    betas: tuple[OfBeta, ...]
+    runs: tuple[Outcome, ...]
+
+
+def spread(values: Sequence[float], most: float) -> Spread:
+    """Of figures from 0 to `most`, one a seed."""
+    mean, n = float(np.mean(values)), len(values)
+    sd = float(np.std(values, ddof=1)) if n > 1 else None
+    if n < MIN_RUNS:
+        return Spread(mean=mean, sd=sd, low=None, high=None, method=None)
+    found = interval(values, LEVEL).within((0.0, most))
+    known = bool(np.isfinite([found.low, found.high]).all())
+    low, high = (found.low, found.high) if known else (None, None)
+    return Spread(mean=mean, sd=sd, low=low, high=high, method=found.method)
+
+
+def of_beta(beta: float, outcomes: Sequence[Outcome]) -> OfBeta:
+    """What the runs of one beta have come to."""
+
+    def over(figure: Callable[[Outcome], float], most: float) -> Spread:
+        return spread([figure(one) for one in outcomes], most)
+
+    return OfBeta(
+        beta=beta,
+        seeds=len(outcomes),
+        coordination_rate=over(lambda one: one.coordination_rate, 1.0),
+        js_distance=over(lambda one: one.js_distance, 1.0),
+        nash_conv=over(lambda one: one.nash_conv, 2.0),
+        exploitability=over(lambda one: one.exploitability, 1.0),
+        classes={name: sum(one.collapse == name for one in outcomes) for name in CLASSES},
+    )
+
+
+def write_results(folder: Path, results: Begun | Results) -> None:
+    """Write `results.json`, whole or not at all; raises StorageFailed."""
+    text = to_json(results.model_dump(mode="json", by_alias=True), indent=1)
+    write_whole(folder / RESULTS, text.encode() + b"\n")
+
+
+def read_results(folder: Path) -> Begun | Results | None:
+    """What the folder's `results.json` says, or None where there is none.
+
+    Raises:
+        UserError: where it is of something else.
+        DamagedFile: where it was cut short or changed.
+        StorageFailed: where it cannot be read.
+    """
+    path = folder / RESULTS
+    if not path.exists():
+        return None
+    try:
+        words = json.loads(read_capped(path, LARGEST))
+    except ValueError as error:
+        raise DamagedFile(f"{path} is damaged: {error}") from error
+    kind = words.get("study") if isinstance(words, dict) else None
+    if kind != "magail-coordination":
+        raise UserError(f"{path} is of {kind or 'something else'}, not of a coordination study; give another --outdir")
+    try:
+        return (Results if words.get("complete") else Begun).model_validate(words)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedFile(f"{path} is damaged, or of another version: {where}: {first['msg']}") from error
+
+
+def standing(folder: Path, settings: CoordinationSettings) -> Begun | Results | None:
+    """What the folder has of this very study.
+
+    Raises:
+        UserError: where it has another one; names the settings that differ.
+    """
+    found = read_results(folder)
+    if found is not None and found.settings != settings:
+        mine, other = settings.model_dump(), found.settings.model_dump()
+        differ = ", ".join(name for name in mine if mine[name] != other[name])
+        raise UserError(f"{folder} holds a study of other settings ({differ}); give --tag NAME, or another --outdir")
+    return found
