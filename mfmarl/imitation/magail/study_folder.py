@@ -58,8 +58,8 @@ def claimed(folder: Path, study: str, settings: Mapping[str, Any]) -> Iterator[d
         yield words if words["complete"] else None
 
 
-def finish(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Write the results of a study whose other files are written; the checkpoint goes.
+def finish(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the results of a study whose other files are written, and read them; the checkpoint goes.
 
     Raises:
         StorageFailed: where the folder takes no file.
@@ -67,6 +67,7 @@ def finish(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping
     _write(folder, study, settings, found, complete=True)
     with storing(folder):
         (folder / CHECKPOINT).unlink(missing_ok=True)
+    return read(folder)
 
 
 def read(folder: Path) -> dict[str, Any]:
