@@ -109,13 +109,13 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     title = f"MAGAIL and BC, expert who always plays {settings.expert_action}, {several}"
     note = (
         f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. MAGAIL draws "
-        f"{settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, "
-        f"{settings.epochs:,} epochs of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator "
-        f"{settings.discriminator}, logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta "
-        f"{settings.beta:g}, gamma {settings.gamma:g}, Adam {settings.lr_policy:g}, {settings.lr_disc:g}."
+        f"{settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for {settings.epochs:,} epochs "
+        f"of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator {settings.discriminator}, "
+        f"logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta {settings.beta:g}, gamma "
+        f"{settings.gamma:g}; Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
     )
     both = {"exploitability": table["exploitability"], "NashConv": table["nash_conv"]}
-    distance = {"JS distance of joint occupancies": table["occupancy_distance"]}
+    distance = {"JS distance of occupancies": table["occupancy_distance"]}
     return {
         "exploitability": magail_samples(both, ranges, settings.expert_total, title, note),
         "choices_s1": magail_choices(rows, most, title, note),

@@ -17,6 +17,7 @@ from mfmarl.registry import JOBS, load
 
 if TYPE_CHECKING:
     from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
+    from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 
 _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 
@@ -135,13 +136,102 @@ def _flag_of(name: str) -> str:
 class MagailZeroSum:
     """Imitate an expert of the zero-sum game by MAGAIL and behavioural cloning, and measure how each can be exploited.
 
+    The expert never comes to s1, where that is decided; also printed is what its occupancy leaves open. OUTDIR gets
+    results.json, curves.csv, history.csv, identifiability.csv and figures. The same command goes on with a study that
+    was killed.
+
     Examples:
       mfmarl imitate magail-zero-sum
+      mfmarl imitate magail-zero-sum --discriminator decentralised --seeds 1 2 3 4 5 --tag decentralised
     """
 
+    expert_action: Annotated[str, given("0|1|2", "2")] = "2"
+    """What both experts always play."""
+    expert_total: Annotated[str, given("N", "1000")] = "1000"
+    """Demonstrated steps that a seed has."""
+    seeds: Annotated[tuple[str, ...], given("S", "42 123 456")] = ("42", "123", "456")
+    """Roots of MAGAIL's random streams, each with demonstrations of its own."""
+    bc_seeds: Annotated[tuple[str, ...] | None, given("S", "those of --seeds")] = None
+    """Roots of the demonstrations that are cloned."""
+    epochs: Annotated[str, given("N", "1000")] = "1000"
+    """Steps of the discriminator and of the policies."""
+    rollout_episodes: Annotated[str, given("N", "200")] = "200"
+    """Rollouts an epoch, of Geometric(1 - gamma) lengths."""
+    batch_size: Annotated[str, given("N", "128")] = "128"
+    """Steps of the expert, and of the learners, an epoch."""
+    beta: Annotated[str, given("BETA", "0")] = "0"
+    """Weight of the entropy bonus."""
+    gamma: Annotated[str, given("G", ".9")] = ".9"
+    """Discount."""
+    lr_policy: Annotated[str, given("RATE", ".01")] = ".01"
+    """Adam's rate of the policies."""
+    lr_disc: Annotated[str, given("RATE", ".01")] = ".01"
+    """Adam's rate of the discriminator."""
+    reward_style: Annotated[str, given("non_saturating|gail|airl", "non_saturating")] = "non_saturating"
+    """log D, -log(1-D), or both."""
+    discriminator: Annotated[str, given("single|centralised|decentralised", "single")] = "single"
+    """One D(s, a_1, a_2); one of them an agent; or D_i(s, a_i)."""
+    policy_init_uniform: _Flag = False
+    """Policies begin uniform, not beside it."""
+    collect_every: Annotated[str, given("N", "10")] = "10"
+    """Epochs between two records."""
+    outdir: Annotated[Path, given("DIR", "imitations/magail-zero-sum")] = Path("imitations/magail-zero-sum")
+    """Folder of results and figures."""
+    tag: Annotated[str | None, given("TAG")] = None
+    """Results go into OUTDIR/TAG."""
+    save: _Flag = False
+    """Also keep the tables of every record (tables.safetensors), and figures as SVG."""
+    show: _Flag = False
+    """Open the figures in windows at the end."""
+    no_show: _Flag = False
+    """Do not, which is so anyway."""
     verbose: _Flag = False
     """Show where an error arose."""
 
     def run(self) -> int:
-        """Train, and write results and figures."""
-        raise UserError("not there yet")
+        """Train, or go on; print the tables and the folder's files."""
+        if self.show and self.no_show:
+            raise UserError("--show opens windows, --no-show does not; leave one out")
+        settings = self._settings()
+        folder = study_folder(self.outdir, self.tag)
+        if self.show:
+            load(JOBS, "screen")()
+        done = load(JOBS, "zero-sum standing")(folder, "magail-zero-sum", settings.model_dump(mode="json"))
+        if done is None:
+            seeds = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
+            line(f"magail-zero-sum: {seeds} x {settings.epochs:,} epochs, into {folder}")
+        elif done["complete"]:
+            line(f"magail-zero-sum: done before, in {folder}; --tag NAME keeps another beside it")
+        else:
+            line(f"magail-zero-sum: goes on in {folder}")
+        tell = teller(5.0)
+        found = load(JOBS, "zero-sum study")(folder, settings, save=self.save, told=tell)
+        tell("")
+        load(JOBS, "zero-sum tables")(found)
+        files = load(JOBS, "zero-sum files")(folder, self.save)
+        for path in files:
+            print(path)
+        if self.show:
+            load(JOBS, "windows")([path for path in files if path.suffix == ".png"])
+        return 0
+
+    def _settings(self) -> ZeroSumSettings:
+        whole = ("expert_action", "expert_total", "epochs", "rollout_episodes", "batch_size", "collect_every")
+        given = {
+            **{name: whole_number(_flag_of(name), getattr(self, name), 0) for name in whole},
+            **{name: number(_flag_of(name), getattr(self, name)) for name in ("beta", "gamma", "lr_policy", "lr_disc")},
+            "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
+            "bc_seeds": None
+            if self.bc_seeds is None
+            else [whole_number("--bc-seeds", text, 0) for text in self.bc_seeds],
+            "reward_style": self.reward_style,
+            "discriminator": self.discriminator,
+            "policy_init_uniform": self.policy_init_uniform,
+        }
+        model = load(JOBS, "zero-sum settings")
+        try:
+            found: ZeroSumSettings = model.model_validate(given)
+        except ValidationError as error:
+            where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
+            raise UserError(one_line(error, where, "magail-zero-sum", model)) from None
+        return found

@@ -120,6 +120,13 @@ JOBS = {
     "coordination study": Entry("analysis.magail_coordination:study_into", "such a study in a folder, with figures"),
     "coordination table": Entry("analysis.magail_coordination:show", "such a study, printed"),
     "coordination files": Entry("analysis.magail_coordination:files_of", "all that such a folder has"),
+    "zero-sum settings": Entry(
+        "mfmarl.imitation.magail.zero_sum_settings:ZeroSumSettings", "what MAGAIL's zero-sum study is of"
+    ),
+    "zero-sum standing": Entry("mfmarl.imitation.magail.study_folder:standing", "what a folder has of such a study"),
+    "zero-sum study": Entry("analysis.magail_zero_sum:study_into", "such a study in a folder, with figures"),
+    "zero-sum tables": Entry("analysis.magail_zero_sum:show", "such a study, printed"),
+    "zero-sum files": Entry("analysis.magail_zero_sum:files_of", "all that such a folder has"),
     "screen": Entry("analysis.figures.windows:check_screen", "whether windows can be opened"),
     "windows": Entry("analysis.figures.windows:open_windows", "pictures in windows"),
     "demonstrate": Entry("mfmarl.imitation.recording:demonstrate", "episodes of an expert as demonstrations"),

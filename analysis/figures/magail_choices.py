@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.magail_samples import LOOKS
-from analysis.figures.style import WIDE, note_below, panels
+from analysis.figures.magail_samples import LOOKS, MARKS, method_legend
+from analysis.figures.style import SETTINGS, WIDE, note_below, panels
 from analysis.magail_zero_sum_rows import named
 
 SHADES = ("#0072B2", "#56B4E9", "#BBBBBB")
 """Of actions 0, 1 and 2; the last one decides nothing."""
+SQUARE = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])
 PLAYERS = (("p", "player 1: p(. | s1)"), ("q", "player 2: q(. | s1)"))
 
 
@@ -26,13 +28,14 @@ def magail_choices(rows: pd.DataFrame, most: float, title: str, note: str) -> Fi
     table = rows.assign(method=named(rows))
     last = table[table["samples"] == table.groupby("method")["samples"].transform("max")]
     figure, axes = panels(1, 3, width=WIDE + 2, height=3.2)
-    for axis, (player, words) in zip(axes, PLAYERS, strict=False):
-        _bars(axis, last, player)
-        axis.set_title(words, loc="left")
-    axes[0].set_ylabel("probability: a bar for each of actions 0, 1, 2")
-    _plane(axes[2], table, last, most)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    note_below(figure, note)
+    with mpl.rc_context(SETTINGS):
+        for axis, (player, words) in zip(axes, PLAYERS, strict=False):
+            _bars(axis, last, player)
+            axis.set_title(words, loc="left")
+        axes[0].set_ylabel("probability of 0, 1, 2")
+        _plane(axes[2], table, last, most)
+        method_legend(figure, list(dict.fromkeys(table["method"])), title)
+        note_below(figure, note)
     return figure
 
 
@@ -51,19 +54,18 @@ def _bars(axis: Axes, last: pd.DataFrame, player: str) -> None:
 
 def _plane(axis: Axes, table: pd.DataFrame, last: pd.DataFrame, most: float) -> None:
     """p0 - p1 against q0 - q1: with (2, 2) in s0, K times the larger of the two is the exploitability."""
-    side = np.linspace(-1, 1, 101)
-    level = most * np.maximum(np.abs(side)[:, None], np.abs(side)[None])
-    lines = axis.contour(side, side, level, levels=[most * share for share in (0.25, 0.5, 0.75)], colors="#bbbbbb")
-    axis.clabel(lines, fmt=lambda worth: f"{worth:.3g}", fontsize=7)
+    for share in (0.25, 0.5, 0.75, 1.0):
+        axis.plot(share * SQUARE[0], share * SQUARE[1], color="#bbbbbb", linewidth=0.8)
+        axis.annotate(
+            f"{most * share:.3g}", (share, -share), (-2, 2), textcoords="offset points", fontsize=7, ha="right"
+        )
     for _, way in table[table["method"] == "MAGAIL"].groupby("seed"):
-        x, y = way["p0"] - way["p1"], way["q0"] - way["q1"]
-        axis.plot(x, y, color=LOOKS["MAGAIL"].colour, linewidth=0.8, alpha=0.7)
-    for size, (method, mine) in zip((5, 9, 8, 5), last.groupby("method", sort=False), strict=False):
-        look = LOOKS[str(method)]
+        axis.plot(way["p0"] - way["p1"], way["q0"] - way["q1"], color=LOOKS["MAGAIL"].colour, linewidth=0.8, alpha=0.7)
+    for name, mine in last.groupby("method", sort=False):
+        look = LOOKS[str(name)]
         axis.plot(
-            mine["p0"] - mine["p1"], mine["q0"] - mine["q1"], look.marker, color=look.colour, markersize=size,
-            linestyle="none", label=method, clip_on=False,
+            mine["p0"] - mine["p1"], mine["q0"] - mine["q1"], look.marker, color=look.colour,
+            markersize=MARKS[str(name)], linestyle="none", clip_on=False,
         )  # fmt: skip
     axis.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), xlabel="p0 - p1", ylabel="q0 - q1", aspect="equal")
-    axis.set_title("exploitability if s0 is as the expert's", loc="left")
-    axis.legend(loc="lower left", fontsize=7, frameon=True)
+    axis.set_title("K max(|p0 - p1|, |q0 - q1|)", loc="left")

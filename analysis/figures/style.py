@@ -118,8 +118,8 @@ def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
 
 def note_below(figure: Figure, text: str) -> None:
     """Words under the panels, in lines that the figure's width holds: under what conditions this was found."""
-    # an inch holds about 18 letters of this size
-    wrapped = textwrap.fill(text, int(18 * figure.get_figwidth()))
+    # an inch holds about 17 letters of this size
+    wrapped = textwrap.fill(text, int(17 * figure.get_figwidth()))
     figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.5, color="#555555")
 
 

@@ -39,23 +39,33 @@ def claimed(folder: Path, study: str, settings: Mapping[str, Any]) -> Iterator[d
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with hold(folder):
-        # as a file would give them back: tuples are lists
-        wanted = json.loads(to_json(settings))
-        if not (folder / RESULTS).exists():
-            _write(folder, study, wanted, {}, complete=False)
-            yield None
-            return
-        words = read(folder)
-        if words["study"] != study:
-            raise UserError(f"{folder} holds a study {words['study']}; choose another folder by --outdir or --tag")
-        had = words["settings"]
-        if had != wanted:
-            key = next(k for k in sorted({*had, *wanted}) if had.get(k) != wanted.get(k))
-            raise UserError(
-                f"{folder} holds this study with {key} {had.get(key)}, not {wanted.get(key)}; "
-                "choose another folder by --outdir or --tag"
-            )
-        yield words if words["complete"] else None
+        words = standing(folder, study, settings)
+        if words is None:
+            _write(folder, study, settings, {}, complete=False)
+        yield words if words is not None and words["complete"] else None
+
+
+def standing(folder: Path, study: str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a folder has of a study of these settings, complete or not; None where it has no study.
+
+    Raises:
+        UserError: where it holds another study, or this one with other settings.
+        DamagedFile: where its results cannot be read.
+    """
+    if not (folder / RESULTS).exists():
+        return None
+    words = read(folder)
+    if words["study"] != study:
+        raise UserError(f"{folder} holds a study {words['study']}; choose another folder by --outdir or --tag")
+    # as a file would give them back: tuples are lists
+    had, wanted = words["settings"], json.loads(to_json(settings))
+    if had != wanted:
+        key = next(k for k in sorted({*had, *wanted}) if had.get(k) != wanted.get(k))
+        raise UserError(
+            f"{folder} holds this study with {key} {had.get(key)}, not {wanted.get(key)}; "
+            "choose another folder by --outdir or --tag"
+        )
+    return words
 
 
 def finish(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def test_each_agent_has_its_own_frequencies_in_a_batch() -> None:
     seen = np.array([[[[3, 1], [0, 0]]], [[[0, 0], [0, 0]]]])
     game = coordination()
     first, second = cloned(game, seen, "uniform")
-    np.testing.assert_allclose(first[:, 0], [[1, 0], [0.5, 0.5]])
-    np.testing.assert_allclose(second[:, 0], [[0.75, 0.25], [0.5, 0.5]])
+    np.testing.assert_allclose(first[:, 0], np.array([[1, 0], [0.5, 0.5]]))
+    np.testing.assert_allclose(second[:, 0], np.array([[0.75, 0.25], [0.5, 0.5]]))
     assert cloned(game, seen, "first")[1][1, 0].tolist() == [1, 0]
     worst = cloned(game, seen, "worst")
     # (A, B) or (B, A): each would gain 1
