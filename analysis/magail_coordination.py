@@ -209,9 +209,10 @@ def notes(results: Results) -> list[str]:
     elif theory.threshold <= 0:
         out.append(f"theory: (1/2, 1/2) is stable at every beta (beta* = {theory.threshold:.4g})")
     else:
+        bounded = max(0.0, theory.threshold_at_lowest_logit)
         out.append(
             f"theory: (1/2, 1/2) is left at beta below {theory.threshold:.4g} by the best discriminator, below "
-            f"{theory.threshold_at_lowest_logit:.4g} if its logit stays above {theory.lowest_logit:.2f}, as here"
+            f"{bounded:.4g} if its logit stays above {theory.lowest_logit:.2f}, the lowest here"
         )
     return out
 

@@ -18,7 +18,7 @@ from mfmarl.imitation.magail.joint import Collapse
 from mfmarl.runs.files import read_capped, to_json, write_whole
 
 RESULTS = "results.json"
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 LARGEST = 1 << 30
 """Bytes of a file that is read."""
 CLASSES: tuple[Collapse, ...] = ("AA", "BB", "symmetric")

@@ -110,7 +110,7 @@ class MagailCoordination:
         try:
             found: CoordinationSettings = model.model_validate(given)
         except ValidationError as error:
-            where = {(name,): _flag_of(name) for name in given}
+            where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
             raise UserError(one_line(error, where, "magail-coordination", model)) from None
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.style import NARROW, WIDE, legend_above, note_below, panels
 
@@ -29,7 +30,7 @@ def magail_classes(runs: pd.DataFrame, title: str, note: str) -> Figure:
         below += number
     axis.grid(visible=False, axis="x")
     axis.set(xlabel="entropy bonus beta", ylabel="seeds")
-    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title(title, loc="left")
     legend_above(figure, axis, 3)
     note_below(figure, note)

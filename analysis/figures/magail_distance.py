@@ -19,16 +19,18 @@ def magail_distance(runs: pd.DataFrame, limit: float, expert_rate: float, title:
         expert_rate: how often the expert's agents meet.
     """
     table = runs.assign(at=runs["beta"].map("{:g}".format), run="a run")
-    figure, axes = panels(1, 2, width=WIDE, height=3.0)
+    # ticks of many betas need the width
+    rows = 1 if runs["beta"].nunique() <= 7 else 2
+    figure, axes = panels(rows, 3 - rows, width=WIDE, height=3.0 if rows == 1 else 2.5)
     lines = (
-        ("js_distance", "JS distance from the expert", limit, "least that independent policies come to"),
-        ("coordination_rate", "coordination rate P(AA) + P(BB)", expert_rate, "expert"),
+        ("js_distance", "JS distance from the expert", limit, "least of independent policies"),
+        ("coordination_rate", "P(AA) + P(BB)", expert_rate, "the expert's"),
     )
     for axis, (column, words, line, of_line) in zip(axes, lines, strict=True):
-        axis.axhline(line, color="#000000", linewidth=1.1, linestyle="--", label=f"{of_line}: {line:.4g}")
+        axis.axhline(line, color="#000000", linewidth=1.1, linestyle="--")
         violins(axis, table, "at", column, {"a run": COLOUR}, "run")
         axis.set(xlabel="entropy bonus beta", ylabel=words)
-        axis.legend(handles=axis.lines[:1], loc="best", fontsize=8)
+        axis.set_title(f"- - {of_line}: {line:.4g}", loc="left", fontsize=9)
     low, high = min(limit, table["js_distance"].min()), max(limit, table["js_distance"].max())
     room = max(0.01, 0.15 * (high - low))
     axes[0].set_ylim(max(0.0, low - room), high + 2 * room)

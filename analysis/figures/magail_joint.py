@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.figures.magail_classes import CLASSES
-from analysis.figures.style import note_below, panels
+from analysis.figures.style import NARROW, note_below, panels
 
 CELLS = ["AA", "AB", "BA", "BB"]
 
@@ -29,7 +29,9 @@ def magail_joint(runs: pd.DataFrame, expert: NDArray[np.float64], title: str, no
     by_beta = {beta: runs[runs["beta"] == beta] for beta in betas}
     found = {beta: [name for name in CLASSES if (mine["collapse"] == name).any()] for beta, mine in by_beta.items()}
     columns = 1 + max(map(len, found.values()))
-    figure, axes = panels(len(betas), columns, width=max(3.4, 1.85 * columns), height=2.1)
+    # one row has the title and the note to itself
+    height = 2.3 if len(betas) > 1 else 2.7
+    figure, axes = panels(len(betas), columns, width=max(NARROW, 1.85 * columns), height=height)
     for row, beta in enumerate(betas):
         mine = axes[row * columns : (row + 1) * columns]
         if row:
@@ -39,7 +41,7 @@ def magail_joint(runs: pd.DataFrame, expert: NDArray[np.float64], title: str, no
         for axis, name in zip(mine[1:], found[beta], strict=False):
             of_class = by_beta[beta][by_beta[beta]["collapse"] == name]
             law = of_class[CELLS].mean().to_numpy().reshape(2, 2)
-            _law(axis, law, f"beta {beta:g}, {name}\n{len(of_class)} of {len(by_beta[beta])} seeds")
+            _law(axis, law, f"beta {beta:g}: {name},\n{len(of_class)} of {len(by_beta[beta])}")
         for axis in mine[1 + len(found[beta]) :]:
             axis.set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
@@ -49,7 +51,7 @@ def magail_joint(runs: pd.DataFrame, expert: NDArray[np.float64], title: str, no
 
 def _law(axis: Axes, law: NDArray[np.float64], title: str) -> None:
     sns.heatmap(
-        law, ax=axis, vmin=0, vmax=1, annot=True, fmt=".2f", cmap="Blues", cbar=False, square=True, linewidths=1,
+        law, ax=axis, vmin=0, vmax=1, annot=True, fmt=".2f", cmap="Blues", cbar=False, linewidths=1,
         xticklabels=["A", "B"], yticklabels=["A", "B"],
     )  # fmt: skip
     axis.grid(visible=False)

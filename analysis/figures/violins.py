@@ -11,16 +11,19 @@ from matplotlib.axes import Axes
 
 ROOM = 0.8
 """Of a group, out of 1."""
+LEAST = 3
+"""Runs of a violin."""
 
 
 def violins(axis: Axes, table: pd.DataFrame, x: str, y: str, colours: dict[str, str], hue: str) -> None:
     """Draw column `y` of `table` by the words in `x`, in the order in which they come, and side by side by `hue`.
 
-    Groups of one run, or whose runs are all alike, have dots alone. Violins end at the least and the greatest run.
+    Groups of fewer than three runs, or whose runs are all alike, have dots alone. Violins end at the least and the
+    greatest run.
     """
     groups, hues = list(dict.fromkeys(table[x])), list(colours)
-    spread = table.groupby([x, hue])[y].transform(np.ptp)
-    spread_out = table[spread > 1e-6]
+    by_group = table.groupby([x, hue])[y]
+    spread_out = table[(by_group.transform(np.ptp) > 1e-6) & (by_group.transform("size") >= LEAST)]
     if not spread_out.empty:
         with warnings.catch_warnings():
             # it warns of calls of its own in matplotlib
@@ -36,7 +39,9 @@ def violins(axis: Axes, table: pd.DataFrame, x: str, y: str, colours: dict[str, 
             values = table.loc[(table[x] == group) & (table[hue] == name), y]
             # beside each other, as runs that come to the same hide each other
             offsets = np.linspace(-0.18, 0.18, len(values)) * width if len(values) > 1 else np.zeros(1)
-            axis.plot(i + centre + offsets, values, "o", color=colours[name], markersize=3, label=name if i == 0 else "")
+            axis.plot(
+                i + centre + offsets, values, "o", color=colours[name], markersize=3, label=name if i == 0 else ""
+            )
     axis.set_xticks(range(len(groups)), groups)
     axis.set_xlim(-0.5, len(groups) - 0.5)
     axis.set(xlabel="", ylabel="")

@@ -28,7 +28,7 @@ def open_windows(pictures: Sequence[Path]) -> None:
     if mpl.get_backend().lower() in ("agg", "pdf", "ps", "svg", "cairo", "template"):
         raise UserError(f"--show: matplotlib's backend {mpl.get_backend()} opens no windows; figures are files too")
     for path in pictures:
-        figure, axis = plt.subplots(num=path.stem, layout="constrained")
+        _, axis = plt.subplots(num=path.stem, layout="constrained")
         axis.imshow(plt.imread(path))
         axis.set_axis_off()
     plt.show()
