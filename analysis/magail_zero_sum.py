@@ -107,9 +107,10 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     lowest = min(logits.min() for logits in found.history.logits)
     several = "1 seed" if len(settings.seeds) == 1 else f"{len(settings.seeds)} seeds"
     title = f"MAGAIL and BC, expert who always plays {settings.expert_action}, {several}"
+    lines = f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. "
+    bars = "Bars: mean over seeds, of the most samples; dots: seeds; lines: the way through training. "
     note = (
-        f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. MAGAIL draws "
-        f"{settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for {settings.epochs:,} epochs "
+        f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for {settings.epochs:,} epochs "
         f"of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator {settings.discriminator}, "
         f"logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta {settings.beta:g}, gamma "
         f"{settings.gamma:g}; Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
@@ -117,9 +118,9 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     both = {"exploitability": table["exploitability"], "NashConv": table["nash_conv"]}
     distance = {"JS distance of occupancies": table["occupancy_distance"]}
     return {
-        "exploitability": magail_samples(both, ranges, settings.expert_total, title, note),
-        "choices_s1": magail_choices(rows, most, title, note),
-        "occupancy": magail_samples(distance, {}, settings.expert_total, title, note),
+        "exploitability": magail_samples(both, ranges, settings.expert_total, title, lines + note),
+        "choices_s1": magail_choices(rows, most, title, bars + note),
+        "occupancy": magail_samples(distance, {}, settings.expert_total, title, lines + note),
     }
 
 
@@ -171,16 +172,26 @@ def open_table(words: Words) -> Table:
     """The identifiability report."""
     title = "least and greatest of all policies with an occupancy"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-    table.add_column("occupancy of", no_wrap=True)
+    table.add_column("occupancy of")
     for heading in ("share of s1", "unvisited states", "exploitability", "NashConv"):
         table.add_column(heading, justify="right", no_wrap=True)
+    rows: dict[tuple[str, ...], list[str]] = {}
     for row in words["identifiability"]:
-        if row.get("reason"):
-            table.add_row(row["of"], f"{row['s1_share']:.2g}", "", row["reason"], "")
-            continue
-        ends = [f"{row[f'least_{m}']:.4g} to {row[f'greatest_{m}']:.4g}" for m in ("exploitability", "nash_conv")]
-        table.add_row(row["of"], f"{row['s1_share']:.2g}", str(row["unvisited_states"]), *ends)
+        kind, _, seed = row["of"].partition(" of seed ")
+        rows.setdefault((kind, *_open_cells(row)), []).append(seed)
+    # seeds whose figures are the same stand in one row
+    for (kind, *cells), seeds in rows.items():
+        name = f"{kind} of seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if any(seeds) else kind
+        table.add_row(name, *cells)
     return table
+
+
+def _open_cells(row: Words) -> tuple[str, ...]:
+    share = f"{row['s1_share']:.2g}"
+    if row.get("reason"):
+        return share, "", row["reason"], ""
+    ends = [f"{row[f'least_{m}']:.4g} to {row[f'greatest_{m}']:.4g}" for m in ("exploitability", "nash_conv")]
+    return share, str(row["unvisited_states"]), *ends
 
 
 def show(words: Words) -> None:
