@@ -46,7 +46,7 @@ def magail_training(history: pd.DataFrame, runs: pd.DataFrame, title: str, note:
             )  # fmt: skip
     epochs = history["epoch"].unique()
     for i, (axis, beta) in enumerate(zip(axes, betas, strict=False)):
-        ticks = FixedLocator(epochs) if len(epochs) == 1 else MaxNLocator(5, integer=True)
+        ticks = FixedLocator([float(epochs[0])]) if len(epochs) == 1 else MaxNLocator(5, integer=True)
         axis.set_ylim(-0.04, 1.04)
         axis.xaxis.set_major_locator(ticks)
         axis.set_title(f"beta {beta:g}", loc="left")
