@@ -111,8 +111,8 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     bars = "Bars: mean over seeds, of the most samples; dots: seeds; lines: the way through training. "
     note = (
         f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for {settings.epochs:,} epochs "
-        f"of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator {settings.discriminator}, "
-        f"logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta {settings.beta:g}, gamma "
+        f"of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator "
+        f"{settings.discriminator}, logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta {settings.beta:g}, gamma "
         f"{settings.gamma:g}; Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
     )
     both = {"exploitability": table["exploitability"], "NashConv": table["nash_conv"]}
