@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ import pandas as pd
 import pytest
 
 from analysis import magail_coordination
-from analysis.magail_coordination import FIGURES, files_of, study_into
-from analysis.magail_results import Results, of_beta, read_results, spread
+from analysis.magail_coordination import study_into
+from analysis.magail_results import FIGURES, Results, files_of, of_beta, read_results, spread
 from mfmarl.cli import run_command
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.magail import tabular
@@ -91,7 +92,7 @@ def test_a_study_that_is_done_is_shown_and_not_made_again(
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr(magail_coordination, "study", refuse)
-    assert command("--outdir", str(done)) == 0
+    assert command("--outdir", str(done), "--save") == 0
     told = capsys.readouterr()
     assert "done before" in told.err
     assert "AA/BB/symmetric" in told.out
@@ -99,33 +100,39 @@ def test_a_study_that_is_done_is_shown_and_not_made_again(
 
 
 def test_what_is_missing_is_made_again(done: Path, tmp_path: Path) -> None:
-    assert command("--outdir", str(tmp_path)) == 0
-    assert not (tmp_path / "tables.safetensors").exists()
-    assert command("--outdir", str(tmp_path), "--save") == 0
-    assert contents(tmp_path) == contents(done)
+    again = tmp_path / "again"
+    shutil.copytree(done, again)
+    for name in ("tables.safetensors", "joint.svg", "runs.csv"):
+        (again / name).unlink()
+    assert command("--outdir", str(again)) == 0
+    assert (again / "runs.csv").exists()
+    assert not (again / "joint.svg").exists()
+    assert command("--outdir", str(again), "--save") == 0
+    assert contents(again) == contents(done)
 
 
 def test_a_killed_study_goes_on_by_the_same_command(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def kill(*arguments: object, **given: Any) -> Any:
+    def kill(settings: CoordinationSettings, **given: Any) -> Any:
         def told(text: str) -> None:
             if text.startswith("epoch 7 "):
                 raise KeyboardInterrupt
 
-        return study(*arguments, **given | {"told": told})  # type: ignore[arg-type]
+        return study(settings, **given | {"told": told})
 
     monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(magail_coordination, "study", kill)
-        assert command("--outdir", str(tmp_path), "--save") == 130
+        assert command("--outdir", str(tmp_path)) == 130
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "training.safetensors", "lock"}
     begun = json.loads((tmp_path / "results.json").read_text())
     assert begun["complete"] is False
     assert "other settings (betas)" in refused(capsys, "--outdir", str(tmp_path), "--betas", "1")
-    assert command("--outdir", str(tmp_path), "--save") == 0
-    assert "goes on in" in capsys.readouterr().err
-    assert contents(tmp_path) == contents(done)
+    assert command("--outdir", str(tmp_path)) == 0
+    assert "where it was begun" in capsys.readouterr().err
+    whole = contents(done)
+    assert contents(tmp_path) == {path.name: whole[path.name] for path in files_of(tmp_path, save=False)}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *more: str) -> str:
