@@ -157,6 +157,8 @@ def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool)
             plain = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
             with replacing(folder / f"{name}.{kind}") as temporary, mpl.rc_context(SETTINGS):
                 figure.savefig(temporary, format=kind, dpi=150, metadata=plain)
+            # panels stay where they are for the next
+            figure.set_layout_engine("none")
     if save:
         history = found.history
         arrays = {
