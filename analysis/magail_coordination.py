@@ -1,8 +1,7 @@
-"""The coordination study in a folder: trained, written with tables and figures, and shown; `mfmarl imitate`."""
+"""The coordination study in a folder: trained, and written with its figures, as `mfmarl imitate` does."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +10,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from analysis.figures.magail_classes import magail_classes
 from analysis.figures.magail_distance import magail_distance
@@ -23,13 +19,16 @@ from analysis.figures.magail_scatter import magail_scatter
 from analysis.figures.magail_training import magail_training
 from analysis.figures.style import SETTINGS
 from analysis.magail_results import (
-    RESULTS,
+    HISTORY,
+    RUNS,
     SCHEMA,
+    TABLES,
+    TRAINING,
     Begun,
     Expert,
     Results,
-    Spread,
     Theory,
+    files_of,
     of_beta,
     standing,
     write_results,
@@ -41,16 +40,6 @@ from mfmarl.runs.checkpoint import versions
 from mfmarl.runs.files import replacing, storing, to_json, write_whole
 from mfmarl.runs.lock import hold
 from mfmarl.runs.sealed import write_sealed
-
-RUNS, HISTORY, TABLES, TRAINING = "runs.csv", "history.csv", "tables.safetensors", "training.safetensors"
-FIGURES = ("probability", "distance", "scatter", "classes", "joint", "training")
-
-
-def files_of(folder: Path, save: bool) -> list[Path]:
-    """All that a finished study has."""
-    kinds = ("png", "svg") if save else ("png",)
-    figures = [folder / f"{name}.{kind}" for name in FIGURES for kind in kinds]
-    return [folder / RESULTS, folder / RUNS, folder / HISTORY, *figures, *([folder / TABLES] if save else [])]
 
 
 def study_into(
@@ -168,6 +157,8 @@ def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool)
             plain = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
             with replacing(folder / f"{name}.{kind}") as temporary, mpl.rc_context(SETTINGS):
                 figure.savefig(temporary, format=kind, dpi=150, metadata=plain)
+            # panels stay where they are for the next
+            figure.set_layout_engine("none")
     if save:
         history = found.history
         arrays = {
@@ -179,52 +170,3 @@ def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool)
         }
         told = {"schema": SCHEMA, "settings": found.settings.model_dump(mode="json")}
         write_sealed(folder / TABLES, "study", to_json(told), arrays)
-
-
-def table_of(results: Results) -> Table:
-    """A row for each beta."""
-    settings = results.settings
-    table = Table(box=None, pad_edge=False, title=f"MAGAIL, expert {settings.expert_type}", title_justify="left")
-    for heading in ("beta", "coordination", "AA/BB/symmetric", "JS distance", "exploitability", "NashConv"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in results.betas:
-        cells = (row.coordination_rate, row.js_distance, row.exploitability, row.nash_conv)
-        rate, js, exploitability, nash_conv = map(_told, cells)
-        classes = "/".join(str(number) for number in row.classes.values())
-        table.add_row(f"{row.beta:g}", rate, classes, js, exploitability, nash_conv)
-    return table
-
-
-def notes(results: Results) -> list[str]:
-    """What the table does not say by itself."""
-    expert, theory, n = results.expert, results.theory, len(results.settings.seeds)
-    out = [
-        f"mean +- standard deviation over {n} seed{'s' * (n > 1)}; coordination: P(AA) + P(BB), the expert's "
-        f"{expert.coordination_rate:.4g}",
-        f"JS distance from the joint law of the expert's {expert.samples:,} samples; independent policies come to "
-        f"{theory.independent_limit:.4g} at best",
-    ]
-    if theory.threshold is None or theory.threshold_at_lowest_logit is None:
-        out.append("no threshold of beta: the expert does not treat A and B alike")
-    elif theory.threshold <= 0:
-        out.append(f"theory: (1/2, 1/2) is stable at every beta (beta* = {theory.threshold:.4g})")
-    else:
-        bounded = max(0.0, theory.threshold_at_lowest_logit)
-        out.append(
-            f"theory: (1/2, 1/2) is left at beta below {theory.threshold:.4g} by the best discriminator, below "
-            f"{bounded:.4g} if its logit stays above {theory.lowest_logit:.2f}, the lowest here"
-        )
-    return out
-
-
-def _told(spread: Spread) -> str:
-    return f"{spread.mean:.3f}" + ("" if spread.sd is None else f" +- {spread.sd:.3f}")
-
-
-def show(results: Results) -> None:
-    """Print the table with its notes."""
-    # without a terminal, lines are not folded
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    console.print(table_of(results))
-    for note in notes(results):
-        console.print(Text(note))

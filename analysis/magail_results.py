@@ -1,4 +1,4 @@
-"""`results.json` of the coordination study: what it holds, and which studies a folder has room for. Without torch."""
+"""A folder of the coordination study: files, what `results.json` holds, whether there is room. Without torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,22 @@ from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.imitation.magail.joint import Collapse
 from mfmarl.runs.files import read_capped, to_json, write_whole
 
-RESULTS = "results.json"
+RESULTS, RUNS, HISTORY, TABLES = "results.json", "runs.csv", "history.csv", "tables.safetensors"
+FIGURES = ("probability", "distance", "scatter", "classes", "joint", "training")
+TRAINING = "training.safetensors"
+"""There while a study is not done."""
 SCHEMA: Literal[1] = 1
 LARGEST = 1 << 30
 """Bytes of a file that is read."""
 CLASSES: tuple[Collapse, ...] = ("AA", "BB", "symmetric")
 LEVEL = 0.95
+
+
+def files_of(folder: Path, save: bool) -> list[Path]:
+    """All that a finished study has; with `save` tables of every record and figures as SVG too."""
+    kinds = ("png", "svg") if save else ("png",)
+    figures = [folder / f"{name}.{kind}" for name in FIGURES for kind in kinds]
+    return [folder / RESULTS, folder / RUNS, folder / HISTORY, *figures, *([folder / TABLES] if save else [])]
 
 
 class _Part(BaseModel):

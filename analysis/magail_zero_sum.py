@@ -1,43 +1,28 @@
-"""The zero-sum study in a folder: trained, written with tables and figures, and shown; `mfmarl imitate`."""
+"""The zero-sum study in a folder: trained, and written with tables and figures; `mfmarl imitate`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from analysis.figures.magail_choices import magail_choices
 from analysis.figures.magail_samples import magail_samples
 from analysis.figures.style import SETTINGS
 from analysis.magail_results import spread
-from analysis.magail_zero_sum_rows import MEASURES, bands, curves, history, left_open
-from mfmarl.imitation.magail.study_folder import CHECKPOINT, RESULTS, SCHEMA, claimed, finish
+from analysis.magail_zero_sum_rows import bands, curves, history, left_open
+from analysis.magail_zero_sum_table import CURVES, HISTORY, MEASURES, OPEN, TABLES, Words, files_of
+from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.imitation.magail.zero_sum import DECIDING, ZeroSumStudy, study
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 from mfmarl.runs.files import replacing, to_json, write_whole
 from mfmarl.runs.sealed import write_sealed
 
 STUDY = "magail-zero-sum"
-CURVES, HISTORY, OPEN, TABLES = "curves.csv", "history.csv", "identifiability.csv", "tables.safetensors"
-FIGURES = ("exploitability", "choices_s1", "occupancy")
-Words = dict[str, Any]
-
-
-def files_of(folder: Path, save: bool) -> list[Path]:
-    """All that a finished study has."""
-    kinds = ("png", "svg") if save else ("png",)
-    figures = [folder / f"{name}.{kind}" for name in FIGURES for kind in kinds]
-    tables = [folder / name for name in (RESULTS, CURVES, HISTORY, OPEN)]
-    return [*tables, *figures, *([folder / TABLES] if save else [])]
 
 
 def study_into(
@@ -109,12 +94,12 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     title = f"MAGAIL and BC, expert who always plays {settings.expert_action}, {several}"
     lines = f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. "
     bars = "Bars: mean over seeds, of the most samples; dots: seeds; lines: the way through training. "
-    note = (
-        f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for {settings.epochs:,} epochs "
-        f"of {settings.rollout_episodes} rollouts; BC sees the first so many. Discriminator "
-        f"{settings.discriminator}, logits not bounded (lowest {lowest:.2f}); reward {settings.reward_style}, beta {settings.beta:g}, gamma "
-        f"{settings.gamma:g}; Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
-    )
+    drawn = f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for "
+    trained = f"{settings.epochs:,} epochs of {settings.rollout_episodes} rollouts; BC sees the first so many. "
+    bound = f"Discriminator {settings.discriminator}, logits not bounded (lowest {lowest:.2f}); "
+    rates = f"Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
+    of = f"reward {settings.reward_style}, beta {settings.beta:g}, gamma {settings.gamma:g}; "
+    note = drawn + trained + bound + of + rates
     both = {"exploitability": table["exploitability"], "NashConv": table["nash_conv"]}
     distance = {"JS distance of occupancies": table["occupancy_distance"]}
     return {
@@ -151,57 +136,3 @@ def _write(folder: Path, found: ZeroSumStudy, save: bool) -> None:
         }
         words = {"schema": SCHEMA, "settings": found.settings.model_dump(mode="json")}
         write_sealed(folder / TABLES, "study", to_json(words), arrays)
-
-
-def method_table(words: Words) -> Table:
-    """A row for MAGAIL and for each fallback, with the fewest and the most samples."""
-    table = Table(box=None, pad_edge=False, title="zero-sum game, mean +- sd over seeds", title_justify="left")
-    table.add_column("method", no_wrap=True)
-    for heading in ("expert samples", "exploitability", "NashConv", "JS distance of occupancies"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    sizes = [row["samples"] for row in words["means"] if row["method"] == "BC"]
-    for row in words["means"]:
-        if row["method"] == "BC" and row["samples"] not in (min(sizes), max(sizes)):
-            continue
-        name = row["method"] if row["fallback"] is None else f"{row['method']}, {row['fallback']}"
-        table.add_row(name, f"{row['samples']:,}", *(_told(row[measure]) for measure in MEASURES))
-    return table
-
-
-def open_table(words: Words) -> Table:
-    """The identifiability report."""
-    title = "least and greatest of all policies with an occupancy"
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-    table.add_column("occupancy of")
-    for heading in ("share of s1", "unvisited states", "exploitability", "NashConv"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    rows: dict[tuple[str, ...], list[str]] = {}
-    for row in words["identifiability"]:
-        kind, _, seed = row["of"].partition(" of seed ")
-        rows.setdefault((kind, *_open_cells(row)), []).append(seed)
-    # seeds whose figures are the same stand in one row
-    for (kind, *cells), seeds in rows.items():
-        name = f"{kind} of seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if any(seeds) else kind
-        table.add_row(name, *cells)
-    return table
-
-
-def _open_cells(row: Words) -> tuple[str, ...]:
-    share = f"{row['s1_share']:.2g}"
-    if row.get("reason"):
-        return share, "", row["reason"], ""
-    ends = [f"{row[f'least_{m}']:.4g} to {row[f'greatest_{m}']:.4g}" for m in ("exploitability", "nash_conv")]
-    return share, str(row["unvisited_states"]), *ends
-
-
-def show(words: Words) -> None:
-    """Print both tables with their notes."""
-    # without a terminal, lines are not folded
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    console.print(method_table(words))
-    console.print(Text("BC: what it plays where the expert was never seen decides how it can be exploited\n"))
-    console.print(open_table(words))
-
-
-def _told(over: Words) -> str:
-    return f"{over['mean']:.3f}" + ("" if over["sd"] is None else f" +- {over['sd']:.3f}")

@@ -11,7 +11,6 @@ from analysis.magail_results import spread
 from mfmarl.imitation.magail.theory import Array
 from mfmarl.imitation.magail.zero_sum import DECIDING, Left, Measured, ZeroSumStudy
 
-MEASURES = ("exploitability", "nash_conv", "occupancy_distance")
 MAGAIL = "MAGAIL"
 
 

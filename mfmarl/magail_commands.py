@@ -74,21 +74,21 @@ class MagailCoordination:
             raise UserError("--show opens windows, --no-show does not; leave one out")
         settings = self._settings()
         folder = study_folder(self.outdir, self.tag)
-        done = load(JOBS, "coordination standing")(folder, settings)
+        there = load(JOBS, "coordination standing")(folder, settings)
+        files = load(JOBS, "coordination files")(folder, self.save)
         if self.show:
             load(JOBS, "screen")()
-        if done is None:
-            line(f"magail-coordination: expert {settings.expert_type}, {len(settings.betas)} betas x "
-                 f"{len(settings.seeds)} seeds x {settings.epochs:,} epochs, into {folder}")  # fmt: skip
-        elif done.complete:
+        if there is not None and there.complete and all(path.exists() for path in files):
             line(f"magail-coordination: done before, in {folder}; --tag NAME keeps another beside it")
+            found = there
         else:
-            line(f"magail-coordination: goes on in {folder}")
-        tell = teller(5.0)
-        found = load(JOBS, "coordination study")(folder, settings, save=self.save, told=tell)
-        tell("")
+            runs = f"{len(settings.betas)} betas x {len(settings.seeds)} seeds x {settings.epochs:,} epochs"
+            goes_on = "" if there is None else ", where it was begun"
+            line(f"magail-coordination: expert {settings.expert_type}, {runs}, into {folder}{goes_on}")
+            tell = teller(5.0)
+            found = load(JOBS, "coordination study")(folder, settings, save=self.save, told=tell)
+            tell("")
         load(JOBS, "coordination table")(found)
-        files = load(JOBS, "coordination files")(folder, self.save)
         for path in files:
             print(path)
         if self.show:
@@ -194,21 +194,21 @@ class MagailZeroSum:
             raise UserError("--show opens windows, --no-show does not; leave one out")
         settings = self._settings()
         folder = study_folder(self.outdir, self.tag)
+        there = load(JOBS, "zero-sum standing")(folder, "magail-zero-sum", settings.model_dump(mode="json"))
+        files = load(JOBS, "zero-sum files")(folder, self.save)
         if self.show:
             load(JOBS, "screen")()
-        done = load(JOBS, "zero-sum standing")(folder, "magail-zero-sum", settings.model_dump(mode="json"))
-        if done is None:
-            seeds = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
-            line(f"magail-zero-sum: {seeds} x {settings.epochs:,} epochs, into {folder}")
-        elif done["complete"]:
+        if there is not None and there["complete"] and all(path.exists() for path in files):
             line(f"magail-zero-sum: done before, in {folder}; --tag NAME keeps another beside it")
+            found = there
         else:
-            line(f"magail-zero-sum: goes on in {folder}")
-        tell = teller(5.0)
-        found = load(JOBS, "zero-sum study")(folder, settings, save=self.save, told=tell)
-        tell("")
+            runs = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)} x {settings.epochs:,} epochs"
+            goes_on = "" if there is None else ", where it was begun"
+            line(f"magail-zero-sum: {runs}, into {folder}{goes_on}")
+            tell = teller(5.0)
+            found = load(JOBS, "zero-sum study")(folder, settings, save=self.save, told=tell)
+            tell("")
         load(JOBS, "zero-sum tables")(found)
-        files = load(JOBS, "zero-sum files")(folder, self.save)
         for path in files:
             print(path)
         if self.show:

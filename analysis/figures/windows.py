@@ -14,19 +14,18 @@ def check_screen() -> None:
     """Raises UserError where no window can be opened."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError("--show: there is no screen (DISPLAY is not set); leave it out, figures are files too")
+    import matplotlib as mpl
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    backend = mpl.get_backend()
+    if backend.lower() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        raise UserError(f"--show: matplotlib's backend {backend} opens no windows; leave it out, figures are files too")
 
 
 def open_windows(pictures: Sequence[Path]) -> None:
-    """A window for each PNG; returns when all are closed.
-
-    Raises:
-        UserError: where matplotlib has nothing that opens windows.
-    """
-    import matplotlib as mpl
+    """A window for each PNG; returns when all are closed."""
     from matplotlib import pyplot as plt
 
-    if mpl.get_backend().lower() in ("agg", "pdf", "ps", "svg", "cairo", "template"):
-        raise UserError(f"--show: matplotlib's backend {mpl.get_backend()} opens no windows; figures are files too")
     for path in pictures:
         _, axis = plt.subplots(num=path.stem, layout="constrained")
         axis.imshow(plt.imread(path))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
 from analysis import magail_coordination
-from analysis.magail_coordination import FIGURES, files_of, study_into
-from analysis.magail_results import Results, of_beta, read_results, spread
+from analysis.figures import windows
+from analysis.magail_coordination import figures_of, results_of, study_into
+from analysis.magail_results import FIGURES, Results, files_of, of_beta, read_results, spread
 from mfmarl.cli import run_command
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.magail import tabular
@@ -91,7 +95,7 @@ def test_a_study_that_is_done_is_shown_and_not_made_again(
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr(magail_coordination, "study", refuse)
-    assert command("--outdir", str(done)) == 0
+    assert command("--outdir", str(done), "--save") == 0
     told = capsys.readouterr()
     assert "done before" in told.err
     assert "AA/BB/symmetric" in told.out
@@ -99,33 +103,36 @@ def test_a_study_that_is_done_is_shown_and_not_made_again(
 
 
 def test_what_is_missing_is_made_again(done: Path, tmp_path: Path) -> None:
-    assert command("--outdir", str(tmp_path)) == 0
-    assert not (tmp_path / "tables.safetensors").exists()
-    assert command("--outdir", str(tmp_path), "--save") == 0
-    assert contents(tmp_path) == contents(done)
+    again = tmp_path / "again"
+    shutil.copytree(done, again)
+    for name in ("tables.safetensors", "joint.svg", "runs.csv"):
+        (again / name).unlink()
+    assert command("--outdir", str(again), "--save") == 0
+    assert contents(again) == contents(done)
 
 
 def test_a_killed_study_goes_on_by_the_same_command(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def kill(*arguments: object, **given: Any) -> Any:
+    def kill(settings: CoordinationSettings, **given: Any) -> Any:
         def told(text: str) -> None:
             if text.startswith("epoch 7 "):
                 raise KeyboardInterrupt
 
-        return study(*arguments, **given | {"told": told})  # type: ignore[arg-type]
+        return study(settings, **given | {"told": told})
 
     monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(magail_coordination, "study", kill)
-        assert command("--outdir", str(tmp_path), "--save") == 130
+        assert command("--outdir", str(tmp_path)) == 130
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "training.safetensors", "lock"}
     begun = json.loads((tmp_path / "results.json").read_text())
     assert begun["complete"] is False
     assert "other settings (betas)" in refused(capsys, "--outdir", str(tmp_path), "--betas", "1")
-    assert command("--outdir", str(tmp_path), "--save") == 0
-    assert "goes on in" in capsys.readouterr().err
-    assert contents(tmp_path) == contents(done)
+    assert command("--outdir", str(tmp_path)) == 0
+    assert "where it was begun" in capsys.readouterr().err
+    whole = contents(done)
+    assert contents(tmp_path) == {path.name: whole[path.name] for path in files_of(tmp_path, save=False)}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *more: str) -> str:
@@ -207,10 +214,8 @@ def test_a_mistake_is_told_before_torch_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"betas": (0.0,), "seeds": (1,)},
+        {"betas": (1000.0,), "seeds": (1,), "epochs": 1, "reward_style": "gail", "expert_type": "mixed"},
         {"betas": (0.0, 3.0), "seeds": tuple(range(16)), "expert_type": "all_AA", "policy_init_uniform": True},
-        {"betas": (1000.0,), "epochs": 1, "reward_style": "gail", "expert_type": "mixed", "lr_policy": 1e-9},
-        {"betas": tuple(range(9)), "seeds": (1, 2), "reward_style": "airl", "expert_type": "noisy"},
     ],
 )
 @pytest.mark.filterwarnings("error")
@@ -220,6 +225,36 @@ def test_figures_of_few_and_many_runs(given: dict[str, Any], tmp_path: Path) -> 
     for name in FIGURES:
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert len(results.runs) == len(settings.betas) * len(settings.seeds)
+
+
+def test_what_the_figures_show() -> None:
+    found = study(CoordinationSettings(epochs=2, eval_episodes=1, betas=tuple(map(float, range(8))), seeds=(1, 2)))
+    results = results_of(found)
+    figures = figures_of(found, results)
+    assert tuple(figures) == FIGURES
+    for figure in figures.values():
+        # what bounds the logit stands under each
+        assert "whose logits nothing bounds; 2 Adam steps of 0.01" in " ".join(figure.get_supxlabel().split())
+    distance, rate = figures["distance"].axes
+    assert distance.lines[0].get_ydata()[0] == pytest.approx(0.5579230, abs=1e-7)
+    drawn = np.concatenate([line.get_ydata() for line in rate.lines[1:]])
+    assert sorted(drawn) == sorted(one.coordination_rate for one in found.outcomes)
+    assert sum(bar.get_height() for bar in figures["classes"].axes[0].patches) == 16
+    assert sum(axis.get_visible() for axis in figures["training"].axes) == 8
+    assert sum(len(axis.lines) for axis in figures["training"].axes) == 2 * 16
+
+
+def test_windows(done: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("DISPLAY", ":99")
+    with mpl.rc_context({"backend": "agg"}):
+        told = refused(capsys, "--outdir", str(done), "--save", "--show")
+    assert "--show: matplotlib's backend agg opens no windows" in told
+    shown: list[str] = []
+    monkeypatch.setattr(windows, "check_screen", lambda: None)
+    monkeypatch.setattr(plt, "show", lambda: shown.extend(plt.get_figlabels()))
+    assert command("--outdir", str(done), "--save", "--show") == 0
+    plt.close("all")
+    assert tuple(shown) == FIGURES
 
 
 def test_spread_over_seeds() -> None:

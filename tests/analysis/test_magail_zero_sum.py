@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from analysis.magail_zero_sum import files_of, study_into
+from analysis.magail_zero_sum import study_into
+from analysis.magail_zero_sum_table import files_of
 from mfmarl.cli import run_command
 from mfmarl.imitation.magail import tabular
 from mfmarl.imitation.magail.study_folder import CHECKPOINT
@@ -66,7 +67,7 @@ def test_files_agree(done: Path) -> None:
 def test_a_finished_study_is_shown_and_not_done_again(
     done: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.magail_zero_sum.study", None)
+    monkeypatch.setattr("analysis.magail_zero_sum.study_into", None)
     assert command(done.parent, "--tag", "a", "--save", *SMALL) == 0
     said = capsys.readouterr()
     assert "done before" in said.err
