@@ -54,7 +54,8 @@ def open_table(words: Words) -> Table:
         rows.setdefault((kind, *_open_cells(row)), []).append(seed)
     # seeds whose figures are the same stand in one row
     for (kind, *cells), seeds in rows.items():
-        name = f"{kind} of seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if any(seeds) else kind
+        several = f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+        name = f"{kind} of {several}" if any(seeds) else kind
         table.add_row(name, *cells)
     return table
 

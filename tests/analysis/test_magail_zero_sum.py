@@ -129,6 +129,7 @@ def test_one_seed_and_one_record(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--epochs", "0"], "--epochs: got 0"),
         (["--gamma", "1"], "--gamma: got 1.0"),
         (["--gamma", "0"], "--gamma: got 0.0"),
+        (["--gamma", ".999", "--rollout_episodes", "100000"], "--gamma: got 0.999; want at most 50,000,000 steps"),
         (["--beta", "-1"], "--beta: got -1.0"),
         (["--beta", "nan"], "--beta: got 'nan'"),
         (["--lr_policy", "0"], "--lr-policy: got 0.0"),

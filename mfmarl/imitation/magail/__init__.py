@@ -1,7 +1,8 @@
 """Multi-agent adversarial imitation (MAGAIL, Song et al. 2018) in small Markov games, and where it fails.
 
 tabular: many runs of it in one batch. theory: when entropy keeps it from the expert, exactly. joint: how far a joint
-law of actions is from the expert's. rollouts: play of tabular policies. coordination: the study of the first failure.
+law of actions is from the expert's. rollouts: play of tabular policies. cloning: by counting, with fallbacks.
+coordination, zero_sum: the studies of the two failures.
 """
 
 from __future__ import annotations
