@@ -168,8 +168,10 @@ def standing(folder: Path, settings: CoordinationSettings) -> Begun | Results | 
     """What the folder has of this very study.
 
     Raises:
-        UserError: where it has another one; names the settings that differ.
+        UserError: where it has another one, naming the settings that differ; or is no folder.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; want a folder: give another --outdir")
     found = read_results(folder)
     if found is not None and found.settings != settings:
         mine, other = settings.model_dump(), found.settings.model_dump()

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from mfmarl.errors import UserError
 
+WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Backends of matplotlib."""
+
 
 def check_screen() -> None:
     """Raises UserError where no window can be opened."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError("--show: there is no screen (DISPLAY is not set); leave it out, figures are files too")
     import matplotlib as mpl
-    from matplotlib.backends import BackendFilter, backend_registry
 
     backend = mpl.get_backend()
-    if backend.lower() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+    if backend.lower() in WITHOUT_WINDOWS:
         raise UserError(f"--show: matplotlib's backend {backend} opens no windows; leave it out, figures are files too")
 
 

@@ -151,6 +151,7 @@ def test_another_study_and_other_files_are_left_alone(done: Path, capsys: pytest
     other.mkdir()
     (other / "results.json").write_text('{"study": "magail-zero-sum"}')
     assert "is of magail-zero-sum" in refused(capsys, "--outdir", str(other))
+    assert "is a file; want a folder" in refused(capsys, "--outdir", str(other / "results.json"))
     (other / "results.json").write_text('{"study": "magail-coordination", "complete": true, "sch')
     assert "is damaged" in refused(capsys, "--outdir", str(other))
     (other / "results.json").write_text('{"study": "magail-coordination", "complete": true, "schema": 2}')
