@@ -21,24 +21,21 @@ from analysis.figures.style import SETTINGS
 from analysis.magail_results import (
     HISTORY,
     RUNS,
-    SCHEMA,
+    STUDY,
     TABLES,
-    TRAINING,
-    Begun,
     Expert,
     Results,
     Theory,
     files_of,
     of_beta,
-    standing,
-    write_results,
+    read,
 )
 from mfmarl.imitation.magail.coordination import SAMPLES, CoordinationStudy, study
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.imitation.magail.joint import coordination_rate, js_distance
+from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import replacing, storing, to_json, write_whole
-from mfmarl.runs.lock import hold
+from mfmarl.runs.files import replacing, to_json, write_whole
 from mfmarl.runs.sealed import write_sealed
 
 
@@ -56,22 +53,16 @@ def study_into(
         DamagedFile: where its results or training were cut short or changed.
         StorageFailed: where it cannot be made, or takes no file.
     """
-    with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with hold(folder):
-        there = standing(folder, settings)
-        if isinstance(there, Results) and all(path.exists() for path in files_of(folder, save)):
-            return there
-        if there is None:
-            write_results(folder, Begun(schema=SCHEMA, settings=settings, versions=versions()))
-        found = study(settings, checkpoint=folder / TRAINING, told=told)
+    plain = settings.model_dump(mode="json")
+    with claimed(folder, STUDY, plain) as words:
+        if words is not None and all(path.exists() for path in files_of(folder, save)):
+            return read(words, folder)
+        found = study(settings, checkpoint=folder / CHECKPOINT, told=told)
         results = results_of(found)
         _write(folder, found, results, save)
         # the last, which says that the others are there
-        write_results(folder, results)
-        with storing(folder / TRAINING):
-            (folder / TRAINING).unlink(missing_ok=True)
-    return results
+        own = results.model_dump(mode="json", include={"cpu_seconds", "expert", "theory", "betas", "runs"})
+        return read(finish(folder, STUDY, plain, own), folder)
 
 
 def results_of(found: CoordinationStudy) -> Results:
@@ -81,7 +72,6 @@ def results_of(found: CoordinationStudy) -> Results:
         of_beta(beta, [one for one in found.outcomes if one.beta == beta]) for beta in found.settings.betas
     ]  # fmt: skip
     return Results(
-        schema=SCHEMA,
         settings=found.settings,
         versions=versions(),
         cpu_seconds=found.cpu_seconds,

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis.statistics import MIN_RUNS, interval
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.magail import study_folder
 from mfmarl.imitation.magail.coordination_outcome import Outcome
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.imitation.magail.joint import Collapse
-from mfmarl.runs.files import read_capped, to_json, write_whole
+from mfmarl.imitation.magail.study_folder import RESULTS
 
-RESULTS, RUNS, HISTORY, TABLES = "results.json", "runs.csv", "history.csv", "tables.safetensors"
+RUNS, HISTORY, TABLES = "runs.csv", "history.csv", "tables.safetensors"
 FIGURES = ("probability", "distance", "scatter", "classes", "joint", "training")
-TRAINING = "training.safetensors"
-"""There while a study is not done."""
-SCHEMA: Literal[1] = 1
-LARGEST = 1 << 30
-"""Bytes of a file that is read."""
+STUDY: Literal["magail-coordination"] = "magail-coordination"
 CLASSES: tuple[Collapse, ...] = ("AA", "BB", "symmetric")
 LEVEL = 0.95
 
@@ -78,21 +74,11 @@ class Theory(_Part):
     threshold_at_lowest_logit: float | None = Field(description="the same, if no logit may be below that")
 
 
-class Begun(_Part):
-    """A study whose training may have been cut short."""
-
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
-    study: Literal["magail-coordination"] = "magail-coordination"
-    complete: Literal[False] = False
-    settings: CoordinationSettings
-    versions: dict[str, str]
-
-
 class Results(_Part):
     """A study that is done."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
-    study: Literal["magail-coordination"] = "magail-coordination"
+    schema_version: Literal[1] = Field(1, alias="schema")
+    study: Literal["magail-coordination"] = STUDY
     complete: Literal[True] = True
     settings: CoordinationSettings
     versions: dict[str, str]
@@ -132,49 +118,28 @@ def of_beta(beta: float, outcomes: Sequence[Outcome]) -> OfBeta:
     )
 
 
-def write_results(folder: Path, results: Begun | Results) -> None:
-    """Write `results.json`, whole or not at all; raises StorageFailed."""
-    text = to_json(results.model_dump(mode="json", by_alias=True), indent=1)
-    write_whole(folder / RESULTS, text.encode() + b"\n")
-
-
-def read_results(folder: Path) -> Begun | Results | None:
-    """What the folder's `results.json` says, or None where there is none.
+def standing(folder: Path, settings: CoordinationSettings) -> Results | None:
+    """A folder's results of this very study, None where it has none yet.
 
     Raises:
-        UserError: where it is of something else.
-        DamagedFile: where it was cut short or changed.
-        StorageFailed: where it cannot be read.
-    """
-    path = folder / RESULTS
-    if not path.exists():
-        return None
-    try:
-        words = json.loads(read_capped(path, LARGEST))
-    except ValueError as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
-    kind = words.get("study") if isinstance(words, dict) else None
-    if kind != "magail-coordination":
-        raise UserError(f"{path} is of {kind or 'something else'}, not of a coordination study; give another --outdir")
-    try:
-        return (Results if words.get("complete") else Begun).model_validate(words)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DamagedFile(f"{path} is damaged, or of another version: {where}: {first['msg']}") from error
-
-
-def standing(folder: Path, settings: CoordinationSettings) -> Begun | Results | None:
-    """What the folder has of this very study.
-
-    Raises:
-        UserError: where it has another one, naming the settings that differ; or is no folder.
+        UserError: where it has another study, or is no folder.
+        DamagedFile: where its results were cut short or changed.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; want a folder: give another --outdir")
-    found = read_results(folder)
-    if found is not None and found.settings != settings:
-        mine, other = settings.model_dump(), found.settings.model_dump()
-        differ = ", ".join(name for name in mine if mine[name] != other[name])
-        raise UserError(f"{folder} holds a study of other settings ({differ}); give --tag NAME, or another --outdir")
-    return found
+    words = study_folder.standing(folder, STUDY, settings.model_dump(mode="json"))
+    return None if words is None or not words["complete"] else read(words, folder)
+
+
+def read(words: Mapping[str, Any], folder: Path) -> Results:
+    """The words of a complete study's `results.json`.
+
+    Raises:
+        DamagedFile: where they are none.
+    """
+    try:
+        return Results.model_validate(words)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedFile(f"{folder / RESULTS} is damaged: {where}: {first['msg']}") from error

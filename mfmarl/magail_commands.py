@@ -78,12 +78,13 @@ class MagailCoordination:
         files = load(JOBS, "coordination files")(folder, self.save)
         if self.show:
             load(JOBS, "screen")()
-        if there is not None and there.complete and all(path.exists() for path in files):
+        if there is not None and all(path.exists() for path in files):
             line(f"magail-coordination: done before, in {folder}; --tag NAME keeps another beside it")
             found = there
         else:
             runs = f"{len(settings.betas)} betas x {len(settings.seeds)} seeds x {settings.epochs:,} epochs"
-            goes_on = "" if there is None else ", where it was begun"
+            # the results are there from the start
+            goes_on = ", where it was begun" if files[0].exists() else ""
             line(f"magail-coordination: expert {settings.expert_type}, {runs}, into {folder}{goes_on}")
             tell = teller(5.0)
             found = load(JOBS, "coordination study")(folder, settings, save=self.save, told=tell)

@@ -19,9 +19,9 @@ from matplotlib import pyplot as plt
 from analysis import magail_coordination
 from analysis.figures import windows
 from analysis.magail_coordination import figures_of, results_of, study_into
-from analysis.magail_results import FIGURES, Results, files_of, of_beta, read_results, spread
+from analysis.magail_results import FIGURES, files_of, of_beta, read, spread
 from mfmarl.cli import run_command
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
 from mfmarl.imitation.magail import tabular
 from mfmarl.imitation.magail.coordination import study
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
@@ -56,9 +56,7 @@ def contents(folder: Path) -> dict[str, Any]:
 def test_files_agree(done: Path) -> None:
     assert {path.name for path in done.iterdir()} == {path.name for path in files_of(done, save=True)} | {"lock"}
     assert len(files_of(done, save=True)) == 4 + 2 * len(FIGURES)
-    results = read_results(done)
-    assert isinstance(results, Results)
-    assert results.complete
+    results = read(json.loads((done / "results.json").read_text()), done)
     assert results.settings.seeds == (1, 2, 3)
     runs, history = pd.read_csv(done / "runs.csv"), pd.read_csv(done / "history.csv")
     assert len(runs) == len(results.runs) == 6
@@ -128,7 +126,7 @@ def test_a_killed_study_goes_on_by_the_same_command(
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "training.safetensors", "lock"}
     begun = json.loads((tmp_path / "results.json").read_text())
     assert begun["complete"] is False
-    assert "other settings (betas)" in refused(capsys, "--outdir", str(tmp_path), "--betas", "1")
+    assert "with betas [0.0, 0.5], not [1.0]" in refused(capsys, "--outdir", str(tmp_path), "--betas", "1")
     assert command("--outdir", str(tmp_path)) == 0
     assert "where it was begun" in capsys.readouterr().err
     whole = contents(done)
@@ -145,18 +143,21 @@ def refused(capsys: pytest.CaptureFixture[str], *more: str) -> str:
 
 
 def test_another_study_and_other_files_are_left_alone(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, "--outdir", str(done.parent), "--tag", "small", "--epochs", "13", "--lr_policy", ".02")
-    assert "other settings (epochs, lr_policy); give --tag NAME, or another --outdir" in told
+    told = refused(capsys, "--outdir", str(done.parent), "--tag", "small", "--epochs", "13")
+    assert "with epochs 12, not 13; choose another folder by --outdir or --tag" in told
     other = done.parent / "other"
-    other.mkdir()
-    (other / "results.json").write_text('{"study": "magail-zero-sum"}')
-    assert "is of magail-zero-sum" in refused(capsys, "--outdir", str(other))
-    assert "is a file; want a folder" in refused(capsys, "--outdir", str(other / "results.json"))
-    (other / "results.json").write_text('{"study": "magail-coordination", "complete": true, "sch')
+    shutil.copytree(done, other)
+    results = json.loads((other / "results.json").read_text())
+    for change, words in (
+        ({"study": "magail-zero-sum"}, "holds a study magail-zero-sum"),
+        ({"theory": {}}, "is damaged: theory.independent_limit: Field required"),
+        ({"schema": 2}, "of another version"),
+    ):
+        (other / "results.json").write_text(json.dumps(results | change))
+        assert words in refused(capsys, "--outdir", str(other))
+    (other / "results.json").write_text(json.dumps(results)[:-9])
     assert "is damaged" in refused(capsys, "--outdir", str(other))
-    (other / "results.json").write_text('{"study": "magail-coordination", "complete": true, "schema": 2}')
-    with pytest.raises(DamagedFile, match="another version"):
-        read_results(other)
+    assert "is a file; want a folder" in refused(capsys, "--outdir", str(other / "results.json"))
 
 
 @pytest.mark.parametrize(
