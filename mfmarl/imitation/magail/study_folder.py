@@ -36,6 +36,7 @@ def claimed(folder: Path, study: str, settings: Mapping[str, Any]) -> Iterator[d
         DamagedFile: where its results cannot be read.
         StorageFailed: where it cannot be made.
     """
+    standing(folder, study, settings)
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with hold(folder):
@@ -49,9 +50,11 @@ def standing(folder: Path, study: str, settings: Mapping[str, Any]) -> dict[str,
     """What a folder has of a study of these settings, complete or not; None where it has no study.
 
     Raises:
-        UserError: where it holds another study, or this one with other settings.
+        UserError: where it holds another study, or this one with other settings; or is no folder.
         DamagedFile: where its results cannot be read.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; want a folder: give another --outdir")
     if not (folder / RESULTS).exists():
         return None
     words = read(folder)

@@ -40,3 +40,5 @@ def test_others_are_refused(tmp_path: Path) -> None:
         (tmp_path / RESULTS).write_text(text)
         with pytest.raises(DamagedFile, match=RESULTS):
             claimed(tmp_path, "magail-x", SETTINGS).__enter__()
+    with pytest.raises(UserError, match="is a file; want a folder"):
+        claimed(tmp_path / RESULTS, "magail-x", SETTINGS).__enter__()
