@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,7 +16,7 @@ from analysis.figures.magail_joint import magail_joint
 from analysis.figures.magail_probability import magail_probability
 from analysis.figures.magail_scatter import magail_scatter
 from analysis.figures.magail_training import magail_training
-from analysis.figures.style import SETTINGS
+from analysis.figures.written import write_figures
 from analysis.magail_results import (
     HISTORY,
     RUNS,
@@ -35,7 +34,7 @@ from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.imitation.magail.joint import coordination_rate, js_distance
 from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import replacing, to_json, write_whole
+from mfmarl.runs.files import to_json, write_whole
 from mfmarl.runs.sealed import write_sealed
 
 
@@ -141,14 +140,7 @@ def figures_of(found: CoordinationStudy, results: Results) -> dict[str, Figure]:
 def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool) -> None:
     for name, frame in ((RUNS, runs_frame(found)), (HISTORY, history_frame(found))):
         write_whole(folder / name, frame.to_csv(index=False, lineterminator="\n").encode())
-    for name, figure in figures_of(found, results).items():
-        for kind in ("png", "svg") if save else ("png",):
-            # neither the moment nor the version, so that equal studies are equal files
-            plain = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-            with replacing(folder / f"{name}.{kind}") as temporary, mpl.rc_context(SETTINGS):
-                figure.savefig(temporary, format=kind, dpi=150, metadata=plain)
-            # panels stay where they are for the next
-            figure.set_layout_engine("none")
+    write_figures(folder, figures_of(found, results), svg=save)
     if save:
         history = found.history
         arrays = {

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis.statistics import MIN_RUNS, interval
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import DamagedFile
 from mfmarl.imitation.magail import study_folder
 from mfmarl.imitation.magail.coordination_outcome import Outcome
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
@@ -125,8 +125,6 @@ def standing(folder: Path, settings: CoordinationSettings) -> Results | None:
         UserError: where it has another study, or is no folder.
         DamagedFile: where its results were cut short or changed.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; want a folder: give another --outdir")
     words = study_folder.standing(folder, STUDY, settings.model_dump(mode="json"))
     return None if words is None or not words["complete"] else read(words, folder)
 

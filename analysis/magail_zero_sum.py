@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.magail_choices import magail_choices
 from analysis.figures.magail_samples import magail_samples
-from analysis.figures.style import SETTINGS
+from analysis.figures.written import write_figures
 from analysis.magail_results import spread
 from analysis.magail_zero_sum_rows import bands, curves, history, left_open
 from analysis.magail_zero_sum_table import CURVES, HISTORY, MEASURES, OPEN, TABLES, Words, files_of
 from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.imitation.magail.zero_sum import DECIDING, ZeroSumStudy, study
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
-from mfmarl.runs.files import replacing, to_json, write_whole
+from mfmarl.runs.files import to_json, write_whole
 from mfmarl.runs.sealed import write_sealed
 
 STUDY = "magail-zero-sum"
@@ -113,12 +112,7 @@ def _write(folder: Path, found: ZeroSumStudy, save: bool) -> None:
     tables = {CURVES: curves(found), HISTORY: history(found), OPEN: left_open(found.left_open)}
     for name, frame in tables.items():
         write_whole(folder / name, frame.to_csv(index=False, lineterminator="\n").encode())
-    for name, figure in figures_of(found).items():
-        for kind in ("png", "svg") if save else ("png",):
-            # neither the moment nor the version, so that equal studies are equal files
-            plain = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-            with replacing(folder / f"{name}.{kind}") as temporary, mpl.rc_context(SETTINGS):
-                figure.savefig(temporary, format=kind, dpi=150, metadata=plain)
+    write_figures(folder, figures_of(found), svg=save)
     if save:
         told = found.history
         arrays = {
