@@ -31,11 +31,12 @@ from analysis.magail_results import (
 )
 from mfmarl.imitation.magail.coordination import SAMPLES, CoordinationStudy, study
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
+from mfmarl.imitation.magail.history import History
 from mfmarl.imitation.magail.joint import coordination_rate, js_distance
 from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.runs.checkpoint import versions
 from mfmarl.runs.files import to_json, write_whole
-from mfmarl.runs.sealed import write_sealed
+from mfmarl.runs.sealed import Arrays, write_sealed
 
 
 def study_into(
@@ -119,11 +120,12 @@ def figures_of(found: CoordinationStudy, results: Results) -> dict[str, Figure]:
     """All figures, by the names of their files."""
     runs, history = runs_frame(found), history_frame(found)
     settings, theory = results.settings, results.theory
-    title = f"MAGAIL, expert {settings.expert_type}, {len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
+    several = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
+    shared = f", {settings.signals} signals" if settings.signals > 1 else ""
+    title = f"MAGAIL, expert {settings.expert_type}, {several}{shared}"
     note = (
-        f"Discriminator: a table whose logits nothing bounds; {settings.epochs:,} Adam steps of {settings.lr_disc:g} "
-        f"took them to {theory.lowest_logit:.2f} at the lowest. Reward {settings.reward_style}, policies' steps "
-        f"{settings.lr_policy:g}."
+        f"{settings.discriminator_told(theory.lowest_logit)} after {settings.epochs:,} Adam steps of "
+        f"{settings.lr_disc:g}. Reward {settings.reward_style}, policies' steps {settings.lr_policy:g}."
     )
     return {
         "probability": magail_probability(runs, title, note),
@@ -137,6 +139,14 @@ def figures_of(found: CoordinationStudy, results: Results) -> dict[str, Figure]:
     }  # fmt: skip
 
 
+def signal_arrays(history: History) -> Arrays:
+    """What agents who share a signal play, given it."""
+    if history.weights is None:
+        return {}
+    given = {f"given.{i}": np.ascontiguousarray(pi) for i, pi in enumerate(history.given)}
+    return {"weights": np.ascontiguousarray(history.weights), **given}
+
+
 def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool) -> None:
     for name, frame in ((RUNS, runs_frame(found)), (HISTORY, history_frame(found))):
         write_whole(folder / name, frame.to_csv(index=False, lineterminator="\n").encode())
@@ -147,6 +157,7 @@ def _write(folder: Path, found: CoordinationStudy, results: Results, save: bool)
             "epochs": history.epochs,
             "betas": np.array([run.beta for run in history.runs]),
             "seeds": np.array([run.seed for run in history.runs]),
+            **signal_arrays(history),
             **{f"policies.{i}": np.ascontiguousarray(pi) for i, pi in enumerate(history.policies)},
             **{f"logits.{i}": np.ascontiguousarray(logits) for i, logits in enumerate(history.logits)},
         }

@@ -14,14 +14,12 @@ from analysis.figures.magail_samples import magail_samples
 from analysis.figures.written import write_figures
 from analysis.magail_results import spread
 from analysis.magail_zero_sum_rows import bands, curves, history, left_open
-from analysis.magail_zero_sum_table import CURVES, HISTORY, MEASURES, OPEN, TABLES, Words, files_of
+from analysis.magail_zero_sum_table import CURVES, HISTORY, MEASURES, OPEN, STUDY, TABLES, Words, files_of
 from mfmarl.imitation.magail.study_folder import CHECKPOINT, SCHEMA, claimed, finish
 from mfmarl.imitation.magail.zero_sum import DECIDING, ZeroSumStudy, study
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 from mfmarl.runs.files import to_json, write_whole
 from mfmarl.runs.sealed import write_sealed
-
-STUDY = "magail-zero-sum"
 
 
 def study_into(
@@ -88,14 +86,14 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     table = {name: bands(rows, name, top) for name, top in _tops(most).items()}
     expert = found.left_open[0].report
     ranges = {} if expert is None else {"exploitability": expert.exploitability, "NashConv": expert.nash_conv}
-    lowest = min(logits.min() for logits in found.history.logits)
+    lowest = float(min(logits.min() for logits in found.history.logits))
     several = "1 seed" if len(settings.seeds) == 1 else f"{len(settings.seeds)} seeds"
     title = f"MAGAIL and BC, expert who always plays {settings.expert_action}, {several}"
     lines = f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. "
     bars = "Bars: mean over seeds, of the most samples; dots: seeds; lines: the way through training. "
     drawn = f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for "
     trained = f"{settings.epochs:,} epochs of {settings.rollout_episodes} rollouts; BC sees the first so many. "
-    bound = f"Discriminator {settings.discriminator}, logits not bounded (lowest {lowest:.2f}); "
+    bound = f"{settings.discriminator_told(lowest)}; "
     rates = f"Adam {settings.lr_policy:g} for policies, {settings.lr_disc:g} for discriminators."
     of = f"reward {settings.reward_style}, beta {settings.beta:g}, gamma {settings.gamma:g}; "
     note = drawn + trained + bound + of + rates

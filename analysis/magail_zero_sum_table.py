@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mfmarl.imitation.magail import study_folder
 from mfmarl.imitation.magail.study_folder import RESULTS
+from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 
+STUDY = "magail-zero-sum"
 CURVES, HISTORY, OPEN, TABLES = "curves.csv", "history.csv", "identifiability.csv", "tables.safetensors"
 FIGURES = ("exploitability", "choices_s1", "occupancy")
 MEASURES = ("exploitability", "nash_conv", "occupancy_distance")
@@ -24,6 +27,17 @@ def files_of(folder: Path, save: bool) -> list[Path]:
     figures = [folder / f"{name}.{kind}" for name in FIGURES for kind in kinds]
     tables = [folder / name for name in (RESULTS, CURVES, HISTORY, OPEN)]
     return [*tables, *figures, *([folder / TABLES] if save else [])]
+
+
+def standing(folder: Path, settings: ZeroSumSettings) -> Words | None:
+    """A folder's results of this very study, None where it has none yet.
+
+    Raises:
+        UserError: where it has another study, or is no folder.
+        DamagedFile: where its results cannot be read.
+    """
+    words = study_folder.standing(folder, STUDY, settings.model_dump(mode="json"))
+    return None if words is None or not words["complete"] else words
 
 
 def method_table(words: Words) -> Table:

@@ -31,10 +31,10 @@ from envs.markov import coordination  # noqa: E402
 from envs.markov.experts import coordination_joint, coordination_samples  # noqa: E402
 from mfmarl.imitation.magail.history import History  # noqa: E402
 from mfmarl.imitation.magail.joint import independent_limit, js_distance  # noqa: E402
+from mfmarl.imitation.magail.many_runs import magail  # noqa: E402
 from mfmarl.imitation.magail.mixture import gap_after_signal  # noqa: E402
 from mfmarl.imitation.magail.rollouts import Arena  # noqa: E402
 from mfmarl.imitation.magail.settings import MAGAILConfig, Run  # noqa: E402
-from mfmarl.imitation.magail.tabular import magail  # noqa: E402
 from mfmarl.runs.files import replacing  # noqa: E402
 
 SHOWN: dict[str, dict[str, Any]] = {

@@ -17,9 +17,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mfmarl.imitation.magail.joint import coordination_rate
+from mfmarl.imitation.magail.many_runs import MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.neural import Network
 from mfmarl.imitation.magail.rollouts import Arena
-from mfmarl.imitation.magail.tabular import MAGAILConfig, Run, magail
 
 BETAS, SEEDS = (0.0, 0.1, 0.5, 1.0, 5.0), (42, 123, 456, 789, 999)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ValidationError
 from tyro.conf import FlagCreatePairsOff
@@ -29,6 +29,8 @@ class MagailCoordination:
     Examples:
       mfmarl imitate magail-coordination
       mfmarl imitate magail-coordination --expert_type asymmetric --betas 0 .1 --seeds 1 2 3 --outdir out --tag asym
+      mfmarl imitate magail-coordination --signals 2 --epochs 2000 --tag signals
+      mfmarl imitate magail-coordination --hidden 32 32 --tag perceptrons
     """
 
     expert_type: Annotated[str, given("mixed|bimodal|asymmetric|noisy|all_AA", "bimodal")] = "bimodal"
@@ -49,6 +51,14 @@ class MagailCoordination:
     """Adam's rate of the discriminator."""
     reward_style: Annotated[str, given("non_saturating|gail|airl", "non_saturating")] = "non_saturating"
     """log D, -log(1-D), or both."""
+    discriminator: Annotated[str, given("single|centralised|decentralised", "single")] = "single"
+    """One D(s, a_1, a_2); one of them an agent; or D_i(s, a_i)."""
+    signals: Annotated[str, given("Z", "1: none")] = "1"
+    """Values of a signal that the agents share, drawn once an episode."""
+    hidden: Annotated[tuple[str, ...], given("WIDTH", "none: tables")] = ()
+    """Policies and discriminators are perceptrons with hidden layers of these widths."""
+    lowest_logit: Annotated[str | None, given("D", "not bounded")] = None
+    """The discriminators' logits are not below this."""
     policy_init_uniform: _Flag = False
     """Policies begin at 1/2, not beside it."""
     batch_size: Annotated[str, given("N", "64")] = "64"
@@ -70,49 +80,20 @@ class MagailCoordination:
 
     def run(self) -> int:
         """Train, or go on; print the table and the folder's files."""
-        if self.show and self.no_show:
-            raise UserError("--show opens windows, --no-show does not; leave one out")
         settings = self._settings()
-        folder = study_folder(self.outdir, self.tag)
-        there = load(JOBS, "coordination standing")(folder, settings)
-        files = load(JOBS, "coordination files")(folder, self.save)
-        if self.show:
-            load(JOBS, "screen")()
-        if there is not None and all(path.exists() for path in files):
-            line(f"magail-coordination: done before, in {folder}; --tag NAME keeps another beside it")
-            found = there
-        else:
-            runs = f"{len(settings.betas)} betas x {len(settings.seeds)} seeds x {settings.epochs:,} epochs"
-            # the results are there from the start
-            goes_on = ", where it was begun" if files[0].exists() else ""
-            line(f"magail-coordination: expert {settings.expert_type}, {runs}, into {folder}{goes_on}")
-            tell = teller(5.0)
-            found = load(JOBS, "coordination study")(folder, settings, save=self.save, told=tell)
-            tell("")
-        load(JOBS, "coordination table")(found)
-        for path in files:
-            print(path)
-        if self.show:
-            load(JOBS, "windows")([path for path in files if path.suffix == ".png"])
-        return 0
+        runs = f"{len(settings.betas)} betas x {len(settings.seeds)} seeds x {settings.epochs:,} epochs"
+        return _into(self, "coordination", settings, f"expert {settings.expert_type}, {runs}")
 
     def _settings(self) -> CoordinationSettings:
-        whole = ("epochs", "rollout_episodes", "eval_episodes", "batch_size", "collect_every")
+        whole = ("epochs", "rollout_episodes", "eval_episodes", "batch_size", "collect_every", "signals")
         given = {
             "expert_type": self.expert_type,
             "betas": [number("--betas", text) for text in self.betas],
             "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
-            "reward_style": self.reward_style,
-            "policy_init_uniform": self.policy_init_uniform,
+            **_learning(self),
             **{name: whole_number(_flag_of(name), getattr(self, name), 1) for name in whole},
-            **{name: number(_flag_of(name), getattr(self, name)) for name in ("lr_policy", "lr_disc")},
         }
-        model = load(JOBS, "coordination settings")
-        try:
-            found: CoordinationSettings = model.model_validate(given)
-        except ValidationError as error:
-            where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
-            raise UserError(one_line(error, where, "magail-coordination", model)) from None
+        found: CoordinationSettings = _checked("coordination", given)
         return found
 
 
@@ -172,6 +153,10 @@ class MagailZeroSum:
     """log D, -log(1-D), or both."""
     discriminator: Annotated[str, given("single|centralised|decentralised", "single")] = "single"
     """One D(s, a_1, a_2); one of them an agent; or D_i(s, a_i)."""
+    hidden: Annotated[tuple[str, ...], given("WIDTH", "none: tables")] = ()
+    """Policies and discriminators are perceptrons with hidden layers of these widths."""
+    lowest_logit: Annotated[str | None, given("D", "not bounded")] = None
+    """The discriminators' logits are not below this."""
     policy_init_uniform: _Flag = False
     """Policies begin uniform, not beside it."""
     collect_every: Annotated[str, given("N", "10")] = "10"
@@ -191,48 +176,68 @@ class MagailZeroSum:
 
     def run(self) -> int:
         """Train, or go on; print the tables and the folder's files."""
-        if self.show and self.no_show:
-            raise UserError("--show opens windows, --no-show does not; leave one out")
         settings = self._settings()
-        folder = study_folder(self.outdir, self.tag)
-        there = load(JOBS, "zero-sum standing")(folder, "magail-zero-sum", settings.model_dump(mode="json"))
-        files = load(JOBS, "zero-sum files")(folder, self.save)
-        if self.show:
-            load(JOBS, "screen")()
-        if there is not None and there["complete"] and all(path.exists() for path in files):
-            line(f"magail-zero-sum: done before, in {folder}; --tag NAME keeps another beside it")
-            found = there
-        else:
-            runs = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)} x {settings.epochs:,} epochs"
-            goes_on = "" if there is None else ", where it was begun"
-            line(f"magail-zero-sum: {runs}, into {folder}{goes_on}")
-            tell = teller(5.0)
-            found = load(JOBS, "zero-sum study")(folder, settings, save=self.save, told=tell)
-            tell("")
-        load(JOBS, "zero-sum tables")(found)
-        for path in files:
-            print(path)
-        if self.show:
-            load(JOBS, "windows")([path for path in files if path.suffix == ".png"])
-        return 0
+        several = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
+        return _into(self, "zero-sum", settings, f"{several} x {settings.epochs:,} epochs")
 
     def _settings(self) -> ZeroSumSettings:
         whole = ("expert_action", "expert_total", "epochs", "rollout_episodes", "batch_size", "collect_every")
         given = {
             **{name: whole_number(_flag_of(name), getattr(self, name), 0) for name in whole},
-            **{name: number(_flag_of(name), getattr(self, name)) for name in ("beta", "gamma", "lr_policy", "lr_disc")},
+            **{name: number(_flag_of(name), getattr(self, name)) for name in ("beta", "gamma")},
             "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
             "bc_seeds": None
             if self.bc_seeds is None
             else [whole_number("--bc-seeds", text, 0) for text in self.bc_seeds],
-            "reward_style": self.reward_style,
-            "discriminator": self.discriminator,
-            "policy_init_uniform": self.policy_init_uniform,
+            **_learning(self),
         }
-        model = load(JOBS, "zero-sum settings")
-        try:
-            found: ZeroSumSettings = model.model_validate(given)
-        except ValidationError as error:
-            where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
-            raise UserError(one_line(error, where, "magail-zero-sum", model)) from None
+        found: ZeroSumSettings = _checked("zero-sum", given)
         return found
+
+
+def _learning(asked: MagailCoordination | MagailZeroSum) -> dict[str, Any]:
+    """Settings of both studies."""
+    low = asked.lowest_logit
+    return {
+        "lr_policy": number("--lr-policy", asked.lr_policy),
+        "lr_disc": number("--lr-disc", asked.lr_disc),
+        "reward_style": asked.reward_style,
+        "discriminator": asked.discriminator,
+        "hidden": [whole_number("--hidden", text, 1) for text in asked.hidden],
+        "lowest_logit": None if low is None else number("--lowest-logit", low),
+        "policy_init_uniform": asked.policy_init_uniform,
+    }
+
+
+def _checked(study: str, given: dict[str, Any]) -> Any:
+    model = load(JOBS, f"{study} settings")
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
+        raise UserError(one_line(error, where, f"magail-{study}", model)) from None
+
+
+def _into(asked: MagailCoordination | MagailZeroSum, study: str, settings: Any, runs: str) -> int:
+    """Train, or go on, or say that it is done; print the tables and the folder's files."""
+    if asked.show and asked.no_show:
+        raise UserError("--show opens windows, --no-show does not; leave one out")
+    folder = study_folder(asked.outdir, asked.tag)
+    there = load(JOBS, f"{study} standing")(folder, settings)
+    files = load(JOBS, f"{study} files")(folder, asked.save)
+    if asked.show:
+        load(JOBS, "screen")()
+    if there is not None and all(path.exists() for path in files):
+        line(f"magail-{study}: done before, in {folder}; --tag NAME keeps another beside it")
+    else:
+        # results.json is there from the start
+        line(f"magail-{study}: {runs}, into {folder}{', where it was begun' * files[0].exists()}")
+        tell = teller(5.0)
+        there = load(JOBS, f"{study} study")(folder, settings, save=asked.save, told=tell)
+        tell("")
+    load(JOBS, f"{study} table")(there)
+    for path in files:
+        print(path)
+    if asked.show:
+        load(JOBS, "windows")([path for path in files if path.suffix == ".png"])
+    return 0

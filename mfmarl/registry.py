@@ -123,9 +123,9 @@ JOBS = {
     "zero-sum settings": Entry(
         "mfmarl.imitation.magail.zero_sum_settings:ZeroSumSettings", "what MAGAIL's zero-sum study is of"
     ),
-    "zero-sum standing": Entry("mfmarl.imitation.magail.study_folder:standing", "what a folder has of such a study"),
+    "zero-sum standing": Entry("analysis.magail_zero_sum_table:standing", "what a folder has of such a study"),
     "zero-sum study": Entry("analysis.magail_zero_sum:study_into", "such a study in a folder, with figures"),
-    "zero-sum tables": Entry("analysis.magail_zero_sum_table:show", "such a study, printed"),
+    "zero-sum table": Entry("analysis.magail_zero_sum_table:show", "such a study, printed"),
     "zero-sum files": Entry("analysis.magail_zero_sum_table:files_of", "all that such a folder has"),
     "screen": Entry("analysis.figures.windows:check_screen", "whether windows can be opened"),
     "windows": Entry("analysis.figures.windows:open_windows", "pictures in windows"),

@@ -35,6 +35,7 @@ WITHOUT_TORCH = (
     "mfmarl/demonstrate_command.py", "mfmarl/imitate_command.py",
     "mfmarl/imitation/asked.py", "mfmarl/imitation/demonstrated.py", "mfmarl/imitation/return_range.py",
     "mfmarl/magail_commands.py", "mfmarl/imitation/magail/coordination_settings.py",
+    "mfmarl/imitation/magail/study_settings.py",
     "mfmarl/imitation/magail/coordination_outcome.py", "analysis/magail_results.py", "analysis/magail_table.py",
     "mfmarl/imitation/magail/zero_sum_settings.py", "mfmarl/imitation/magail/study_folder.py",
     "analysis/magail_zero_sum_table.py",

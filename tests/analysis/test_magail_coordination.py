@@ -22,7 +22,7 @@ from analysis.magail_coordination import figures_of, results_of, study_into
 from analysis.magail_results import FIGURES, files_of, of_beta, read, spread
 from mfmarl.cli import run_command
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.coordination import study
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.runs.sealed import read_sealed
@@ -119,7 +119,7 @@ def test_a_killed_study_goes_on_by_the_same_command(
 
         return study(settings, **given | {"told": told})
 
-    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(magail_coordination, "study", kill)
         assert command("--outdir", str(tmp_path)) == 130
@@ -237,7 +237,7 @@ def test_what_the_figures_show() -> None:
     assert tuple(figures) == FIGURES
     for figure in figures.values():
         # what bounds the logit stands under each
-        assert "whose logits nothing bounds; 2 Adam steps of 0.01" in " ".join(figure.get_supxlabel().split())
+        assert "logits not bounded (lowest met -0.02) after 2 Adam steps of 0.01" in " ".join(figure.get_supxlabel().split())
     distance, rate = figures["distance"].axes
     assert distance.lines[0].get_ydata()[0] == pytest.approx(0.5579230, abs=1e-7)
     drawn = np.concatenate([line.get_ydata() for line in rate.lines[1:]])

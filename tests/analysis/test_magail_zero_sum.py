@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from analysis.magail_zero_sum import study_into
 from analysis.magail_zero_sum_table import files_of
 from mfmarl.cli import run_command
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.study_folder import CHECKPOINT
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 
@@ -92,7 +92,7 @@ def test_a_killed_study_goes_on_to_the_same_files(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+        patch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
         if where == "figures":
             patch.setattr("analysis.magail_zero_sum.figures_of", undrawn)
         told = killing if where == "training" else None

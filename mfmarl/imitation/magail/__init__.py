@@ -1,8 +1,9 @@
 """Multi-agent adversarial imitation (MAGAIL, Song et al. 2018) in small Markov games, and where it fails.
 
-tabular: many runs of it in one batch. theory: when entropy keeps it from the expert, exactly. joint: how far a joint
-law of actions is from the expert's. rollouts: play of tabular policies. cloning: by counting, with fallbacks.
-coordination, zero_sum: the studies of the two failures.
+many_runs: seeds and betas trained in one batch. mixture: policies that share a signal; neural: perceptrons. cloning:
+by counting, with fallbacks. interactive: the expert asked where deviators lead. theory: when entropy keeps MAGAIL from
+the expert, exactly. joint: how far a joint law of actions is from the expert's. coordination, zero_sum: the studies of
+the two failures.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
     from mfmarl.imitation.magail.joint import independent_limit as independent_limit
     from mfmarl.imitation.magail.joint import joint_of as joint_of
     from mfmarl.imitation.magail.joint import js_distance as js_distance
+    from mfmarl.imitation.magail.many_runs import History as History
+    from mfmarl.imitation.magail.many_runs import MAGAILConfig as MAGAILConfig
+    from mfmarl.imitation.magail.many_runs import Run as Run
+    from mfmarl.imitation.magail.many_runs import magail as magail
     from mfmarl.imitation.magail.rollouts import Arena as Arena
-    from mfmarl.imitation.magail.tabular import History as History
-    from mfmarl.imitation.magail.tabular import MAGAILConfig as MAGAILConfig
-    from mfmarl.imitation.magail.tabular import Run as Run
-    from mfmarl.imitation.magail.tabular import magail as magail
 
 # by name, so that what needs no torch comes without it
 NAMES = {
     "joint": ("collapse_class", "coordination_rate", "independent_limit", "joint_of", "js_distance"),
     "rollouts": ("Arena",),
-    "tabular": ("History", "MAGAILConfig", "Run", "magail"),
+    "many_runs": ("History", "MAGAILConfig", "Run", "magail"),
 }
 
 

@@ -1,7 +1,7 @@
 """The coordination study: MAGAIL imitates an expert who meets in (A, A) or (B, B), at several entropy bonuses.
 
 Both get 1 if they play the same. Agents who draw independently cannot play half (A, A) and half (B, B): without an
-entropy bonus each run settles on one of them, with enough of it on chance.
+entropy bonus each run settles on one of them, with enough of it on chance. With a shared signal they can.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from envs.markov.experts import coordination_joint, coordination_samples
 from mfmarl.imitation.magail.coordination_outcome import Outcome, outcome
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.imitation.magail.joint import independent_limit
+from mfmarl.imitation.magail.many_runs import History, Run, magail
 from mfmarl.imitation.magail.rollouts import Arena, Counts
-from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail
+from mfmarl.imitation.magail.settings import config_of
 from mfmarl.imitation.magail.theory import Array, RewardStyle, symmetric_point
 
 SAMPLES, EXPERT_SEED = 1000, 0
@@ -76,22 +77,19 @@ def study(
     began = time.process_time()
     game, counts = coordination(), expert_counts(settings.expert_type)
     runs = [Run(seed, beta) for beta in settings.betas for seed in settings.seeds]
-    config = MAGAILConfig(
-        reward_style=settings.reward_style,
+    config = config_of(
+        settings,
         epochs=settings.epochs,
         rollouts=settings.rollout_episodes,
         batch_size=settings.batch_size,
-        lr_policy=settings.lr_policy,
-        lr_disc=settings.lr_disc,
-        policy_init_uniform=settings.policy_init_uniform,
         collect_every=settings.collect_every,
+        signals=settings.signals,
     )
-    arena = Arena(game.num_actions, game.start)
-    history = magail(arena, counts[None], runs, config, checkpoint=checkpoint, told=told)
+    history = magail(Arena.of(game), counts[None], runs, config, checkpoint=checkpoint, told=told)
     expert: Array = counts / counts.sum()
     outcomes = tuple(
-        outcome(run.beta, run.seed, [pi[-1, r] for pi in history.policies], expert, settings.eval_episodes)
-        for r, run in enumerate(runs)
+        outcome(run.beta, run.seed, joint, expert, settings.eval_episodes)
+        for run, joint in zip(runs, history.joint[-1], strict=True)
     )
     lowest = float(min(logits.min() for logits in history.logits))
     return CoordinationStudy(

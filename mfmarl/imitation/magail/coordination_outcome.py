@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from envs.markov import coordination, play
-from mfmarl.imitation.magail.joint import Collapse, collapse_class, coordination_rate, joint_of, js_distance
+from mfmarl.imitation.magail.joint import Collapse, collapse_class, coordination_rate, js_distance
 from mfmarl.imitation.magail.theory import Array
 from mfmarl.seeding import generator
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one run, exact from its last policies; what starts with `played` is counted in episodes."""
+    """Of one run, exact from its last policies; what starts with `played` is counted in episodes.
+
+    With a shared signal gains are those of leaving before the signal is told, which none may be: 0.
+    """
 
     beta: float
     seed: int
@@ -38,30 +40,30 @@ class Outcome:
     played_js_distance: float
 
 
-def outcome(beta: float, seed: int, policies: Sequence[Array], expert: Array, episodes: int) -> Outcome:
-    """Of policies [1, 2] of two agents.
+def outcome(beta: float, seed: int, law: Array, expert: Array, episodes: int) -> Outcome:
+    """Of a joint policy [1, 2, 2].
 
     Args:
         expert: joint law [2, 2] of the expert's samples.
         episodes: how many are played; equal seeds draw alike.
     """
     game = coordination()
-    joint = joint_of([policy[0] for policy in policies])
-    played = play(game, game.joint_policy(policies), episodes, generator(seed, "magail", "evaluation"))
+    joint = law[0]
+    played = play(game, law, episodes, generator(seed, "magail", "evaluation"))
     counted = played.occupancy(game).joint[0]
+    gains = np.maximum(game.joint_gaps(law), 0.0)
     cells = dict(zip(("AA", "AB", "BA", "BB"), map(float, joint.ravel()), strict=True))
     return Outcome(
         beta=beta,
         seed=seed,
-        p_a_1=float(policies[0][0, 0]),
-        p_a_2=float(policies[1][0, 0]),
+        p_a_1=float(joint[0].sum()),
+        p_a_2=float(joint[:, 0].sum()),
         **cells,
         coordination_rate=float(coordination_rate(joint)),
         js_distance=float(js_distance(expert.ravel(), joint.ravel())),
         collapse=collapse_class(joint),
-        # rounding may leave less than 0
-        nash_conv=float(np.maximum(game.nash_conv(policies), 0.0)),
-        exploitability=float(np.maximum(game.exploitability(policies), 0.0)),
+        nash_conv=float(gains.sum()),
+        exploitability=float(gains.max()),
         episodes=len(played.lengths),
         played_coordination_rate=float(coordination_rate(counted)),
         played_js_distance=float(js_distance(expert.ravel(), counted.ravel())),

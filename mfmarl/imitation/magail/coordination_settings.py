@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from mfmarl.imitation.magail.theory import RewardStyle
+from mfmarl.imitation.magail.study_settings import Seed, StudySettings, each_once
 
 Expert = Literal["mixed", "bimodal", "asymmetric", "noisy", "all_AA"]
 Beta = Annotated[float, Field(ge=0, le=1000)]
-Seed = Annotated[int, Field(ge=0, lt=10**18)]
 MOST_ROWS = 2_000_000
 """Of a history: half a GB of it."""
 
 
-class CoordinationSettings(BaseModel):
+class CoordinationSettings(StudySettings):
     """What decides the figures of a study; defaults are the published ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     expert_type: Expert = Field("bimodal", description="who is imitated")
     betas: tuple[Beta, ...] = Field(
@@ -30,20 +27,14 @@ class CoordinationSettings(BaseModel):
     epochs: int = Field(400, ge=1, le=10**6, description="steps of the discriminator and of the policies")
     rollout_episodes: int = Field(200, ge=1, le=10**9, description="rollouts an epoch")
     eval_episodes: int = Field(5000, ge=1, le=10**7, description="episodes that the last policies play")
-    lr_policy: float = Field(0.01, gt=0, le=10, description="Adam's rate of the policies")
-    lr_disc: float = Field(0.01, gt=0, le=10, description="Adam's rate of the discriminator")
-    reward_style: RewardStyle = Field("non_saturating", description="log D, -log(1-D), or both (airl)")
-    policy_init_uniform: bool = Field(False, description="policies begin at 1/2, not beside it")
+    signals: int = Field(1, ge=1, le=64, description="values of a signal that agents share; 1: none")
     batch_size: int = Field(64, ge=1, le=10**9, description="joint actions of the expert, and of the learners, a step")
     collect_every: int = Field(10, ge=1, le=10**6, validate_default=True, description="epochs between two records")
 
     @field_validator("betas", "seeds")
     @classmethod
     def _differ(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        for i, value in enumerate(values):
-            if value in values[:i]:
-                raise ValueError(f"want each once, and {value:g} stands twice")
-        return values
+        return each_once(values)
 
     @field_validator("collect_every")
     @classmethod

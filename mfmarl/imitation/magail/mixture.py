@@ -1,7 +1,7 @@
 """Joint policies with a shared signal: z drawn once an episode, then each agent by itself, given the state and z.
 
 joint(a | s) = sum_z w_z prod_i pi_i(a_i | s, z), which can be any joint law of a game of one step if there are enough
-signals; discriminators see states and joint actions only. Training is `tabular.magail`'s in the game whose states are
+signals; discriminators see states and joint actions only. Training is `many_runs.magail`'s in the game whose states are
 pairs (z, s), numbered z S + s; so one signal is no signal, exactly.
 
 Signals may all come to mean the same. Against that stands a bonus of information on I(z; a | s) that fades away

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.markov.game import MarkovGame
 from mfmarl.errors import UserError
 from mfmarl.imitation.magail.joint import LETTERS
 from mfmarl.imitation.soft_values import Array
@@ -29,6 +30,11 @@ class Arena:
     """P[S, A_1..A_n, S], or None where nobody comes to a second step."""
     features: Array | None = None
     """[S, F]: what perceptrons see of a state, or None where they see which one it is."""
+
+    @classmethod
+    def of(cls, game: MarkovGame) -> Arena:
+        """Where a game is played."""
+        return cls(game.num_actions, game.start, game.discount, game.transitions if game.discount else None)
 
     def __post_init__(self) -> None:
         if not 0 <= self.discount < 1:

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mfmarl.imitation.magail.mixture import Mixture
 from mfmarl.imitation.magail.neural import Network
-from mfmarl.imitation.magail.theory import RewardStyle
-
-Sharing = Literal["single", "centralised", "decentralised"]
+from mfmarl.imitation.magail.study_settings import StudySettings
+from mfmarl.imitation.magail.theory import RewardStyle, Sharing
 
 
 class MAGAILConfig(BaseModel):
@@ -48,3 +47,23 @@ class Run:
     seed: int
     beta: float = 0.0
     """Weight of the entropy bonus, in nats."""
+
+
+def config_of(
+    settings: StudySettings, *, epochs: int, rollouts: int, batch_size: int, collect_every: int, signals: int = 1
+) -> MAGAILConfig:
+    """What a study's settings come to."""
+    return MAGAILConfig(
+        discriminator=settings.discriminator,
+        reward_style=settings.reward_style,
+        epochs=epochs,
+        rollouts=rollouts,
+        batch_size=batch_size,
+        lr_policy=settings.lr_policy,
+        lr_disc=settings.lr_disc,
+        policy_init_uniform=settings.policy_init_uniform,
+        collect_every=collect_every,
+        lowest_logit=settings.lowest_logit,
+        mixture=None if signals == 1 else Mixture(signals=signals),
+        network=Network(hidden=settings.hidden) if settings.hidden else None,
+    )

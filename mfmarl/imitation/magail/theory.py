@@ -20,6 +20,8 @@ from mfmarl.errors import UserError
 
 Array = NDArray[np.float64]
 RewardStyle = Literal["non_saturating", "gail", "airl"]
+Sharing = Literal["single", "centralised", "decentralised"]
+"""Of discriminators."""
 FLOOR = 1e-8
 """Added to a probability before its logarithm is taken."""
 

@@ -15,8 +15,9 @@ from mfmarl.imitation.magail.history import History, Record
 from mfmarl.imitation.magail.mixture import information, starts, step_weights, unsignalled, with_signals
 from mfmarl.imitation.magail.neural import Model, Nets, Tables, bounded, discriminator_nets, policy_nets
 from mfmarl.imitation.magail.rollouts import Arena, rolled_out
-from mfmarl.imitation.magail.settings import MAGAILConfig, Run, Sharing
+from mfmarl.imitation.magail.settings import MAGAILConfig, Run
 from mfmarl.imitation.magail.steps import first_logits, law, payments, step_discriminators, step_policies
+from mfmarl.imitation.magail.theory import Sharing
 from mfmarl.imitation.saved import load_optimiser, optimiser_arrays
 from mfmarl.runs.files import to_json
 from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed

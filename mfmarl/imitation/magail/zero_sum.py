@@ -19,8 +19,9 @@ from envs.markov import Identifiability, MarkovGame, Rollouts, identifiability, 
 from envs.markov.experts import zero_sum_policies, zero_sum_samples
 from mfmarl.imitation.magail.cloning import FALLBACKS, Fallback, cloned
 from mfmarl.imitation.magail.joint import js_distance
+from mfmarl.imitation.magail.many_runs import History, Run, magail
 from mfmarl.imitation.magail.rollouts import Arena
-from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail
+from mfmarl.imitation.magail.settings import config_of
 from mfmarl.imitation.magail.theory import Array
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
 
@@ -103,20 +104,15 @@ def study(
     game = zero_sum(settings.gamma)
     shown = {seed: demonstrations(game, settings, seed) for seed in {*settings.seeds, *settings.cloned_seeds}}
     counts = np.stack([shown[seed].counts(game) for seed in settings.seeds])
-    config = MAGAILConfig(
-        discriminator=settings.discriminator,
-        reward_style=settings.reward_style,
+    config = config_of(
+        settings,
         epochs=settings.epochs,
         rollouts=settings.rollout_episodes,
         batch_size=settings.batch_size,
-        lr_policy=settings.lr_policy,
-        lr_disc=settings.lr_disc,
-        policy_init_uniform=settings.policy_init_uniform,
         collect_every=settings.collect_every,
     )
-    arena = Arena(game.num_actions, game.start, game.discount, game.transitions)
     runs = [Run(seed, settings.beta) for seed in settings.seeds]
-    history = magail(arena, counts, runs, config, checkpoint=checkpoint, told=told)
+    history = magail(Arena.of(game), counts, runs, config, checkpoint=checkpoint, told=told)
     expert = game.occupancy(zero_sum_policies(game, settings.expert_action)).joint
     learnt = measured(game, history.policies, expert)
     sizes = sample_sizes(settings.expert_total)

@@ -13,7 +13,7 @@ from scipy import stats
 
 from envs.markov import coordination
 from envs.markov.experts import SHARES, coordination_joint
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.coordination import expert_counts, study, thresholds
 from mfmarl.imitation.magail.coordination_outcome import outcome
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings, Expert
@@ -54,7 +54,7 @@ def test_published_figures_over_64_seeds() -> None:
 
 def test_a_killed_study_goes_on_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = study(small())
-    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
 
     def kill(text: str) -> None:
         if text.startswith("epoch 6 "):
@@ -81,9 +81,9 @@ def test_a_run_is_the_same_whatever_runs_beside_it() -> None:
 
 def test_figures_of_an_outcome_by_hand() -> None:
     p, q = 0.9, 0.6
-    policies = [np.array([[p, 1 - p]]), np.array([[q, 1 - q]])]
+    law = np.einsum("a,b->ab", [p, 1 - p], [q, 1 - q])[None]
     expert = np.array([[0.5, 0.0], [0.0, 0.5]])
-    found = outcome(0.1, 3, policies, expert, 4000)
+    found = outcome(0.1, 3, law, expert, 4000)
     rate = p * q + (1 - p) * (1 - q)
     cells = [p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)]
     np.testing.assert_allclose([found.AA, found.AB, found.BA, found.BB], cells)
@@ -97,7 +97,25 @@ def test_figures_of_an_outcome_by_hand() -> None:
     assert found.episodes == 4000
     assert found.played_coordination_rate == pytest.approx(rate, abs=4 * math.sqrt(rate * (1 - rate) / 4000))
     assert found.played_js_distance == pytest.approx(found.js_distance, abs=0.03)
-    assert outcome(0.7, 3, policies, expert, 4000).played_coordination_rate == found.played_coordination_rate
+    assert outcome(0.7, 3, law, expert, 4000).played_coordination_rate == found.played_coordination_rate
+
+
+def test_a_signal_is_nothing_to_leave_and_shows_the_expert() -> None:
+    found = study(CoordinationSettings(betas=(0.0,), seeds=(0, 1, 2), signals=2, epochs=2000))
+    for one in found.outcomes:
+        assert one.js_distance < 0.05
+        assert one.coordination_rate > 0.99
+        assert (one.nash_conv, one.collapse) == (0.0, "symmetric")
+
+
+def test_settings_of_learning_come_to_the_training() -> None:
+    plain = CoordinationSettings(betas=(0.0,), seeds=(0,), epochs=30)
+    low = study(plain.model_copy(update={"lowest_logit": -0.1})).history.logits[0].min()
+    assert low == pytest.approx(-0.1)
+    assert study(plain).history.logits[0].min() < -0.2
+    widths = study(plain.model_copy(update={"hidden": (8,)}))
+    assert widths.outcomes != study(plain).outcomes
+    assert len(study(plain.model_copy(update={"discriminator": "centralised"})).history.logits) == 2
 
 
 def _divergence(a: list[float], b: list[float]) -> float:

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from envs.markov import coordination, zero_sum
 from envs.markov.experts import zero_sum_samples
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.joint import js_distance
+from mfmarl.imitation.magail.many_runs import MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.mixture import (
     Mixture,
     gap_after_signal,
@@ -23,8 +24,7 @@ from mfmarl.imitation.magail.mixture import (
     with_signals,
 )
 from mfmarl.imitation.magail.rollouts import Arena, Rollouts, rolled_out
-from mfmarl.imitation.magail.tabular import MAGAILConfig, Run, magail
-from tests.mfmarl.imitation.magail.test_tabular import BIMODAL, COORDINATION, assert_equal, endless
+from tests.mfmarl.imitation.magail.test_many_runs import BIMODAL, COORDINATION, assert_equal, endless
 
 
 @pytest.mark.parametrize("arena", [COORDINATION, endless()], ids=["one step", "endless"])
@@ -58,7 +58,7 @@ def test_a_run_with_signals_is_the_same_alone_and_in_a_batch(arena: Arena) -> No
 
 
 def test_a_killed_training_with_signals_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
     config, path = MAGAILConfig(epochs=25, rollouts=20, mixture=Mixture()), tmp_path / "training.safetensors"
     lines: list[str] = []
 

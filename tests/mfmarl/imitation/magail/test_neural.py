@@ -10,15 +10,15 @@ import torch
 from pydantic import ValidationError
 
 from mfmarl.errors import UserError
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.joint import coordination_rate
+from mfmarl.imitation.magail.many_runs import MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.mixture import Mixture
 from mfmarl.imitation.magail.neural import Network, Perceptrons, Tables, bounded, discriminator_nets, policy_nets
 from mfmarl.imitation.magail.rollouts import Arena
-from mfmarl.imitation.magail.tabular import MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.theory import symmetric_point
 from mfmarl.imitation.magail.training import Training
-from tests.mfmarl.imitation.magail.test_tabular import BIMODAL, COORDINATION, assert_equal, endless
+from tests.mfmarl.imitation.magail.test_many_runs import BIMODAL, COORDINATION, assert_equal, endless
 
 SMALL = {"epochs": 12, "rollouts": 20, "batch_size": 8}
 
@@ -169,7 +169,7 @@ def test_the_lowest_logit_sets_which_beta_is_symmetric() -> None:
 
 
 def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
     path = tmp_path / "training.safetensors"
     config = MAGAILConfig(epochs=25, rollouts=20, network=Network(hidden=(4,)), mixture=Mixture())
     lines: list[str] = []

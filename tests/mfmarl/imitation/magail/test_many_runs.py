@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from mfmarl.errors import DamagedFile, UserError
-from mfmarl.imitation.magail import tabular
+from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.joint import coordination_rate
+from mfmarl.imitation.magail.many_runs import History, MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.rollouts import Arena, rolled_out, walked
 from mfmarl.imitation.magail.steps import rewards_of_tables
-from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.theory import RewardStyle, reward_of_logit
 
 COORDINATION = Arena((2, 2), np.ones(1))
@@ -101,7 +101,7 @@ def assert_equal(one: History, other: History) -> None:
 def test_a_killed_training_goes_on_bit_for_bit(
     killed_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
     arena, path = endless(), tmp_path / "training.safetensors"
     seen = np.random.default_rng(0).integers(0, 9, (2, 2, 2, 3))
     runs, config = [Run(1), Run(2, 0.3)], MAGAILConfig(epochs=25, rollouts=20, batch_size=8)
