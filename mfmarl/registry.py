@@ -113,6 +113,7 @@ JOBS = {
     "imitations told": Entry("mfmarl.imitation.over_seeds:told_of", "what imitations return over seeds, in a line"),
     "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
     "imitations begun": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
+    "magail market": Entry("analysis.magail_market:study", "MAGAIL of a profile of the market, audited"),
     "demonstrate": Entry("mfmarl.imitation.recording:demonstrate", "episodes of an expert as demonstrations"),
     "store demonstrations": Entry("mfmarl.imitation.recording:store", "demonstrations as npz and Minari data sets"),
     "episodes told": Entry("mfmarl.imitation.judging:returns_told", "returns, lengths and ends of episodes in a line"),

@@ -1,8 +1,8 @@
 """MAGAIL on a population game (Song et al. 2018, section 4): all its types imitate a profile together.
 
 Type k has a policy pi_k, which its agents share, and a discriminator D_k; each learns as GAIL does (`TypeAgent`), from
-episodes of the game that the learners of all types play with each other. So no type learns among experts: the mean field
-is the one that imitators make, and drifts while they learn.
+episodes that the learners of all types play with each other. So no type learns among experts: the mean field is the one
+that imitators make, and drifts while they learn.
 """
 
 from __future__ import annotations
