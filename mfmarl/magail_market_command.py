@@ -37,7 +37,7 @@ class MagailMarket:
     """Episodes of the whole game that are demonstrated, by every agent."""
     seeds: Annotated[tuple[str, ...], given("S", "0 1 2 3 4")] = ("0", "1", "2", "3", "4")
     """Roots of all random streams."""
-    iterations: Annotated[str, given("N", "80")] = "80"
+    iterations: Annotated[str, given("N", "30")] = "30"
     """Rounds of MAGAIL, each an episode of every copy."""
     discriminator: Annotated[str, given("decentralised|central", "decentralised")] = "decentralised"
     """What discriminators see: own observation and action; central adds the mean action of every type."""

@@ -47,18 +47,19 @@ class MarketMAGAILConfig(BaseModel):
     discriminator: Literal["decentralised", "central"] = Field(
         "decentralised", description="central: D_k also sees the mean action of each type in the same period"
     )
-    reward_style: RewardStyle = Field("gail", description="log D, -log(1-D), or both")
+    reward_style: RewardStyle = Field("airl", description="log D, -log(1-D), or both")
     beta: float = Field(0.0, ge=0, description="weight of the entropy bonus, in nats")
     bc_start: int = Field(2000, ge=0, description="gradient steps of behavioural cloning to start from; 0 for none")
     critic_rounds: int = Field(5, ge=0, description="first rounds in which only critics and discriminators learn")
-    copies: int = Field(4, ge=1, le=4096, description="copies of the game played side by side, an episode a round")
+    copies: int = Field(8, ge=1, le=4096, description="copies of the game played side by side, an episode a round")
     hidden_dims: tuple[PositiveInt, ...] = Field((64, 64), description="widths of the hidden layers")
-    policy_lr: float = Field(1e-3, gt=0, le=1, description="learning rate of policies and critics at the start")
+    policy_lr: float = Field(1e-4, gt=0, le=1, description="learning rate of policies and critics at the start")
     discriminator_lr: float = Field(3e-3, gt=0, le=1, description="learning rate of the discriminators")
     discriminator_steps: int = Field(10, ge=1, description="gradient steps of each discriminator in a round")
-    gradient_penalty: float = Field(0.01, ge=0, description="weight of (|grad score| - 1)^2; 0 for none")
-    discount: float = Field(0.9, ge=0, le=1, description="gamma of the learners")
-    epochs: int = Field(10, ge=1, description="passes over a round's steps")
+    gradient_penalty: float = Field(1.0, ge=0, description="weight of (|grad score| - 1)^2; 0 for none")
+    dropout: float = Field(0.3, ge=0, lt=1, description="of the discriminators' hidden units")
+    discount: float = Field(0.5, ge=0, le=1, description="gamma of the learners")
+    epochs: int = Field(4, ge=1, description="passes over a round's steps")
     minibatch: int = Field(512, ge=1, description="steps of one gradient step")
 
     def of_type(self, spaces: Spaces, joint_dim: int) -> dict[str, Any]:
@@ -66,7 +67,8 @@ class MarketMAGAILConfig(BaseModel):
         return of_spaces(spaces) | {
             "hidden_dims": self.hidden_dims, "policy_lr": self.policy_lr, "discriminator_lr": self.discriminator_lr,
             "discriminator_steps": self.discriminator_steps, "gradient_penalty": self.gradient_penalty,
-            "reward": REWARDS[self.reward_style], "joint_dim": joint_dim if self.discriminator == "central" else 0,
+            "dropout": self.dropout, "reward": REWARDS[self.reward_style],
+            "joint_dim": joint_dim if self.discriminator == "central" else 0,
             "ppo": {
                 "discount": self.discount, "epochs": self.epochs, "minibatch": self.minibatch, "entropy": self.beta,
             },
