@@ -112,7 +112,6 @@ def _claim(out: Path, asked: Study) -> None:
 def _one_seed(
     game: MarketGame, config: MarketMAGAILConfig, asked: Study, seed: int, folder: Path, told: Callable[[str], None]
 ) -> None:
-    began = time.process_time()
     where = folder / "demonstrations"
     # settings.json comes last of what demonstrating writes
     if not (where / SETTINGS).exists():
@@ -121,6 +120,7 @@ def _one_seed(
         write_whole(where / SETTINGS, to_json({"seed": seed, "episodes": asked.episodes}).encode() + b"\n")
     shown = read(game, where)
     told(f"seed {seed}: cloning")
+    began = time.process_time()
     updates = config.bc_start or BC_UPDATES
     clones = {
         one.type_name: cloned(of, updates, stream(seed, "clone", one.type_name), config.hidden_dims).actors[0]
@@ -199,7 +199,7 @@ def ordered(game: MarketGame, profile: ImitatedTypes | None, seed: int) -> pd.Da
         acts = [one.drawn(stream(seed, "shown imitator", one.game.type_name)) for one in profile.parts]
     played = play(game, game.types[0].subject.make(SHOWN_COPIES), acts, stream(seed, "shown orders"))
     parts = []
-    for one, rollout in zip(game.types, played.rollouts, strict=True):
+    for one, rollout in zip(game.types, played, strict=True):
         share = np.bincount(rollout.actions.ravel(), minlength=game.actions) / rollout.actions.size
         parts.append(pd.DataFrame({"type": one.type_name, "action": range(game.actions), "share": share}))
     return pd.concat(parts, ignore_index=True)

@@ -185,10 +185,10 @@ class MarketMAGAIL:
         played = play(game, env, acts, stream(self.seed, "episode", i))
         joint: Tensor | None = None
         if self.config.discriminator == "central":
-            each = [one.actions for one in played.rollouts]
+            each = [one.actions for one in played]
             joint = torch.from_numpy(joint_actions(each, [one.agents for one in game.types], game.actions))
         row: Row = {}
-        learn_by = zip(game.types, self.agents.values(), played.rollouts, self.experts, strict=True)
+        learn_by = zip(game.types, self.agents.values(), played, self.experts, strict=True)
         for one, agent, rollout, expert in learn_by:
             beside = None if joint is None else joint.repeat_interleave(one.agents, 1).flatten(0, 1)
             agent.policy.requires_grad_(i >= self.config.critic_rounds)

@@ -26,7 +26,7 @@ def demonstrated(game: MarketGame, episodes: int, seed: int) -> tuple[Demonstrat
     acts = [expert_of(one, seed=stream(seed, "expert", one.type_name)) for one in game.types]
     played = play(game, game.types[0].subject.make(episodes), acts, stream(seed, "shown"))
     found = []
-    for one, rollout in zip(game.types, played.rollouts, strict=True):
+    for one, rollout in zip(game.types, played, strict=True):
         spaces = spaces_of(one.name)
         agents = [
             Episode(

@@ -55,16 +55,10 @@ def market_game(name: str, profile: str | None = None) -> MarketGame:
     return game
 
 
-@dataclass(frozen=True)
-class Played:
-    """One episode of each of C copies of the game."""
+def play(game: MarketGame, env: PopulationEnv, acts: Sequence[Act], seed: int) -> tuple[Rollout, ...]:
+    """Play an episode of all C copies of `env`; of each type k, T steps of C n_k agents, a copy's one after another.
 
-    rollouts: tuple[Rollout, ...]
-    """Of each type k: T steps of C n_k agents, the agents of a copy one after another."""
-
-
-def play(game: MarketGame, env: PopulationEnv, acts: Sequence[Act], seed: int) -> Played:
-    """Play all copies of `env` from their start to the horizon, where the value goes on unless the ending is `finite`.
+    At the horizon the value goes on, unless the market's ending is `finite`.
 
     Args:
         acts: of each type, states [C n_k, D + F + CLOCK] -> actions [C n_k].
@@ -97,7 +91,7 @@ def play(game: MarketGame, env: PopulationEnv, acts: Sequence[Act], seed: int) -
         rollouts.append(
             Rollout(states[:-1], np.stack(chosen[k]), np.stack(earned[k]).astype(np.float64), states[1:], *ends)
         )
-    return Played(tuple(rollouts))
+    return tuple(rollouts)
 
 
 def _states(

@@ -55,7 +55,7 @@ def test_what_is_shown_is_what_demonstrating_a_type_alone_shows() -> None:
     env = alone.slots(one.agents, 7)
     states, _ = env.reset()
     acts = [expert_of(each, seed=1) for each in GAME.types]
-    played = play(GAME, one.subject.make(1), acts, stream(7, "episode", 0)).rollouts[0]
+    played = play(GAME, one.subject.make(1), acts, stream(7, "episode", 0))[0]
     expert = expert_of(alone, seed=2)
     for t in range(GAME.horizon):
         np.testing.assert_array_equal(played.states[t], states)
@@ -87,7 +87,7 @@ def test_demonstrations_come_back_from_their_files_and_serve_a_type_alone(tmp_pa
 def test_joint_actions_are_the_types_means() -> None:
     # two periods of one copy: a type of two agents and one of a single agent, three actions
     found = joint_actions([np.array([[0, 2], [1, 1]]), np.array([[2], [0]])], [2, 1], 3)
-    np.testing.assert_allclose(found[:, 0], [[0.5, 0, 0.5, 0, 0, 1], [0, 1, 0, 1, 0, 0]])
+    np.testing.assert_array_equal(found[:, 0], np.array([[0.5, 0, 0.5, 0, 0, 1], [0, 1, 0, 1, 0, 0]]))
     shown = joint_of(GAME, SHOWN)
     assert shown.shape == (2, 6, len(GAME.types) * GAME.actions)
     np.testing.assert_allclose(shown.sum(-1), len(GAME.types))
