@@ -86,6 +86,8 @@ def study(
         if way not in WAYS:
             raise UserError(f"by: got {way!r}; want {' or '.join(WAYS)}")
     game = market_game(env, profile)
+    # refuses a profile that cannot demonstrate before the folder is taken
+    expert_of(game.types[0])
     _claim(out, asked)
     for seed in seeds:
         if not (out / f"s{seed}" / ROWS).exists():

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from rich.console import Console
 from rich.table import Table
 
 from analysis.figures.intervals import intervals
 from analysis.figures.order_shares import order_shares
-from analysis.figures.style import looks
+from analysis.figures.style import label, looks
 from analysis.imitation_audit import EXPERT
-from analysis.statistics import MIN_RUNS, interval
+from analysis.statistics import MIN_RUNS, interval, paired_difference
 from mfmarl.runs.files import replacing, to_json, write_whole
 
 METHODS = (EXPERT, "bc", "magail")
@@ -35,7 +37,10 @@ def write_results(out: Path, asked: Mapping[str, Any], folders: Sequence[Path]) 
         paths.append(out / name)
     told = means.astype(object).where(means.notna(), None).to_dict("records")
     cost = rows.groupby("method", sort=False)["cpu_s"].mean().to_dict()
-    results = {"asked": asked, "means": told, "cpu_s": cost, "interactions": int(rows["interactions"].max())}
+    results = {
+        "asked": asked, "means": told, "cpu_s": cost, "interactions": int(rows["interactions"].max()),
+        "NashConv of magail less bc": less_cloning(rows),
+    }  # fmt: skip
     write_whole(out / "results.json", to_json(results, indent=1).encode() + b"\n")
     paths.append(out / "results.json")
     figures: dict[str, Figure] = {"orders.png": order_shares(orders, METHODS)}
@@ -72,12 +77,27 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["method", "by", "type", "figure", "estimate", "low", "high", "n"])
 
 
+def less_cloning(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By way: NashConv of MAGAIL less that of cloning on the same demonstrations, paired by seeds, of three or more."""
+    found = {}
+    for by, mine in rows[rows["figure"] == "NashConv"].groupby("by", sort=False):
+        wide = mine.pivot_table(index="seed", columns="method", values="value")
+        if len(wide) >= MIN_RUNS:
+            apart = paired_difference(wide["magail"], wide["bc"])
+            found[str(by)] = asdict(apart.interval) | {"p_value": apart.p_value}
+    return found
+
+
 def gaps_by_type(means: pd.DataFrame, by: str) -> Figure:
     """Of each type, and NashConv of all of them: the expert, BC and MAGAIL."""
     metric = f"{GAP}{', at most' if by == 'bound' else ''}"
     shown = means[means["figure"].isin(["gap", "NashConv"])]
     table = shown.assign(metric=metric, policy=shown["method"], type=shown["type"].replace("all", "NashConv"))
-    return intervals(table, metric, METHODS, looks(METHODS))
+    of = looks(METHODS)
+    figure = intervals(table, metric, METHODS, of)
+    marks = [Line2D([], [], color=of[m].colour, marker=of[m].marker, markersize=3.6, label=label(m)) for m in METHODS]
+    figure.legend(handles=marks, loc="outside upper left", ncols=len(METHODS), frameon=False)
+    return figure
 
 
 def _show(means: pd.DataFrame) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from analysis.equilibrium.exact import exact_gaps, market_config
 from analysis.magail_market import audited, imitators, ordered, study
-from analysis.magail_market_results import over_seeds, with_imitation_gap
+from analysis.magail_market_results import less_cloning, over_seeds, with_imitation_gap
 from envs.inventory.mean_field import split
+from mfmarl.cli import run_command
 from mfmarl.errors import UserError
 from mfmarl.imitation.imitated import Imitated
 from mfmarl.imitation.magail.market_play import market_game
@@ -77,6 +78,20 @@ def test_figures_over_seeds() -> None:
     assert means["expert", "NIG"] == 0.0
 
 
+def test_pairs_are_of_one_seed() -> None:
+    of = {"bc": (5.0, 8.0, 11.0), "magail": (7.0, 9.0, 14.0)}
+    rows = [
+        {"method": name, "seed": seed, "by": "exact", "figure": "NashConv", "value": v}
+        for name, values in of.items()
+        for seed, v in enumerate(values)
+    ]
+    found = less_cloning(pd.DataFrame(rows[::-1]))["exact"]
+    # 2, 1 and 3: mean 2, t of 2 degrees 4.3027 over the root of 3
+    assert abs(found["estimate"] - 2) < 1e-12
+    assert abs(found["high"] - (2 + 4.302653 / 3**0.5)) < 1e-5
+    assert less_cloning(pd.DataFrame(rows[:2])) == {}
+
+
 def run(out: Path, **more: Any) -> list[Path]:
     asked: dict[str, Any] = {
         "profile": "equilibrium", "episodes": 1, "seeds": (0,), "iterations": 2, "by": ("exact",), "config": SMALL,
@@ -101,3 +116,30 @@ def test_a_folder_takes_more_seeds_and_no_other_study(tmp_path: Path) -> None:
         run(tmp_path, iterations=3)
     with pytest.raises(UserError, match="exact or bound"):
         run(tmp_path / "other", by=("guess",))
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--seeds", "x"], "--seeds: got 'x'; want a whole number"),
+        (["--episodes", "0"], "--episodes: got '0'; want a whole number of at least 1"),
+        (["--reward-style", "hinge"], "reward_style"),
+        (["--discriminator", "single"], "discriminator"),
+        (["--set", "copiez=3"], "copies"),
+        (["--by", "learned"], "want exact or bound"),
+        (["--env", f"{NAME}:discounter"], "want the game alone"),
+        (["--env", "inventory/market-eazy"], "inventory/market-easy"),
+        (["--profile", "equilibrum"], "equilibrium"),
+        (["--profile", "smoothing"], "no profile"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    flags: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = flags if "--env" in flags else ["--env", NAME, *flags]
+    assert run_command(["imitate", "magail-market", "--outdir", str(tmp_path / "out"), *given]) == 2
+    error = capsys.readouterr().err
+    assert told in error.strip().splitlines()[-1]
+    assert len([line for line in error.splitlines() if line.startswith("mfmarl:")]) == 1
+    # so that the mended command may have the folder
+    assert not (tmp_path / "out").exists()
