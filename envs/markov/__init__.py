@@ -10,8 +10,9 @@ from envs.markov.checks import BadGame, BadPolicy
 from envs.markov.described import described
 from envs.markov.game import BestResponses, MarkovGame, Occupancy
 from envs.markov.game_file import read_game
-from envs.markov.games import bimatrix, coordination, one_step, zero_sum
+from envs.markov.games import bimatrix, coordination, one_step, zero_sum, zero_sum_garnet
 from envs.markov.identifiability import Identifiability, identifiability
+from envs.markov.minimax import minimax_policies
 from envs.markov.rollouts import Rollouts, play
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "coordination",
     "described",
     "identifiability",
+    "minimax_policies",
     "one_step",
     "play",
     "read_game",
     "zero_sum",
+    "zero_sum_garnet",
 ]

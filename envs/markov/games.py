@@ -70,3 +70,33 @@ def zero_sum(discount: float = 0.9) -> MarkovGame:
         name="zero-sum",
         state_names=names,
     )
+
+
+def zero_sum_garnet(
+    states: int, actions: int, successors: int, seed: int, discount: float = 0.9, name: str = "zero-sum garnet"
+) -> MarkovGame:
+    """A random two-player zero-sum game that begins in its first state.
+
+    Every joint action leads to `successors` different states with Dirichlet(1) probabilities; the first player's
+    rewards are standard normal (Archibald, McKinnon and Thomas 1995).
+
+    Raises:
+        ValueError: for numbers below 1, or more successors than states.
+    """
+    if min(states, actions, successors) < 1 or successors > states:
+        raise ValueError(
+            f"{name}: {states} states, {actions} actions, {successors} successors; want 1 or more of each, and no more "
+            "successors than states"
+        )
+    rng = np.random.default_rng(seed)
+    places = rng.random((states, actions, actions, states)).argsort(-1)[..., :successors]
+    moves = np.zeros((states, actions, actions, states))
+    np.put_along_axis(moves, places, rng.dirichlet(np.ones(successors), (states, actions, actions)), -1)
+    first = rng.normal(size=(states, actions, actions))
+    return MarkovGame(
+        transitions=moves,
+        rewards=np.stack([first, -first]),
+        start=np.eye(states)[0],
+        discount=discount,
+        name=name,
+    )

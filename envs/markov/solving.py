@@ -70,7 +70,7 @@ def best_values(layout: Layout, discount: float, tables: Sequence[Array], action
             if actions is not None:
                 actions[s] = quotient.argmax(0)
         else:
-            found, chosen = _policy_iteration(*_system(layout, discount, tables, values, members))
+            found, chosen = policy_iteration(*_system(layout, discount, tables, values, members))
             values[members] = found.T
             if actions is not None:
                 actions[members] = chosen.T
@@ -114,7 +114,7 @@ def _solved(inside: Array, gain: Array) -> Array:
     return np.asarray(np.linalg.solve(np.eye(gain.shape[1]) - inside, gain[..., None])[..., 0])
 
 
-def _policy_iteration(moves: Array, gain: Array) -> tuple[Array, Index]:
+def policy_iteration(moves: Array, gain: Array) -> tuple[Array, Index]:
     """V*[B, m] and actions[B, m] (Howard 1960)."""
     actions = gain.argmax(2)
     values = np.empty(actions.shape)

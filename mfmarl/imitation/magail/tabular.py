@@ -7,9 +7,12 @@ A run draws from its own generators, and so is the same alone and in a batch.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,9 +26,19 @@ from mfmarl.errors import UserError
 from mfmarl.imitation.magail.joint import joint_of
 from mfmarl.imitation.magail.rollouts import Arena, Rollouts, rolled_out
 from mfmarl.imitation.magail.theory import FLOOR, Array, RewardStyle
+from mfmarl.imitation.saved import load_optimiser, optimiser_arrays
+from mfmarl.runs.files import to_json
+from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed
 from mfmarl.seeding import generator
 
 Sharing = Literal["single", "centralised", "decentralised"]
+KEPT_EVERY_S = 10.0
+"""Seconds between two checkpoints."""
+KEY, SCHEMA = "magail", 1
+LARGEST = 16 << 30
+"""Bytes of a checkpoint that is read."""
+RECORDED = ("epochs", "discriminator_loss", "entropy", "played")
+"""Arrays of `History` that a checkpoint has by their names."""
 
 
 class MAGAILConfig(BaseModel):
@@ -90,59 +103,167 @@ class History:
 
 
 def magail(
-    arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], config: MAGAILConfig | None = None
+    arena: Arena,
+    demonstrations: NDArray[np.int64],
+    runs: Sequence[Run],
+    config: MAGAILConfig | None = None,
+    *,
+    checkpoint: Path | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> History:
     """Every run trained, all in one batch.
 
     Args:
-        demonstrations: [S, A_1..A_n], how often the expert was seen to play so.
+        demonstrations: [S, A_1..A_n], how often the expert was seen to play so; or [R, S, A_1..A_n], a run its own.
+        checkpoint: a file that the training is kept in, every ten seconds and at the end. The same call goes on from
+            there, bit for bit; after the end it only reads.
+        told: gets a line of progress every epoch.
 
     Raises:
-        UserError: for demonstrations of another shape, or none; no runs; a beta that is no number.
+        UserError: for demonstrations of another shape, or none; no runs; a beta that is no number; a checkpoint of
+            other runs, settings or demonstrations.
+        DamagedFile: where the checkpoint was cut short or changed.
+        StorageFailed: where it cannot be read or written.
     """
     settings = MAGAILConfig() if config is None else config
     _check(arena, demonstrations, runs)
-    R, n, S = len(runs), len(arena.actions), arena.states
-    rolling, drawing = ([generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches"))
-    thetas = [torch.from_numpy(_first_logits(arena, i, runs, settings)).requires_grad_() for i in range(n)]
-    by_sharing: dict[Sharing, list[tuple[int, ...]]] = {
-        "single": [arena.actions],
-        "centralised": [arena.actions] * n,
-        "decentralised": [(size,) for size in arena.actions],
-    }
-    shapes = by_sharing[settings.discriminator]
-    tables = [torch.zeros((R, S, *shape), dtype=torch.float64, requires_grad=True) for shape in shapes]
-    # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
-    of_policies = torch.optim.Adam(thetas, lr=settings.lr_policy)
-    of_tables = torch.optim.Adam(tables, lr=settings.lr_disc)
-    betas = torch.tensor([run.beta for run in runs], dtype=torch.float64)
-    shares = (demonstrations / demonstrations.sum()).ravel()
-    records: list[_Record] = []
-    for epoch in range(1, settings.epochs + 1):
-        rollouts = rolled_out(arena, [_law(theta) for theta in thetas], settings.rollouts, rolling)
-        batch = rollouts.batch(settings.batch_size, drawing)
-        drawn = np.stack([rng.multinomial(settings.batch_size, shares) for rng in drawing]) / settings.batch_size
-        expert = drawn.reshape(R, S, *arena.actions)
+    training = _Training(arena, demonstrations, runs, settings)
+    problem = _fingerprint(arena, demonstrations, runs, settings)
+    if checkpoint is not None and checkpoint.exists():
+        training.take_up(checkpoint, problem)
+    kept = time.monotonic()
+    while training.epoch < settings.epochs:
+        training.step()
+        if told is not None:
+            told(f"epoch {training.epoch} of {settings.epochs}")
+        over = training.epoch == settings.epochs
+        if checkpoint is not None and (over or time.monotonic() - kept >= KEPT_EVERY_S):
+            training.keep(checkpoint, problem)
+            kept = time.monotonic()
+    return training.history()
+
+
+class _Training:
+    """What changes while runs train: tables, Adam's averages, generators, records."""
+
+    def __init__(
+        self, arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], settings: MAGAILConfig
+    ) -> None:
+        R, n, S = len(runs), len(arena.actions), arena.states
+        self.arena, self.runs, self.settings = arena, runs, settings
+        counts = np.broadcast_to(demonstrations, (R, S, *arena.actions)).reshape(R, -1)
+        self.shares = counts / counts.sum(1, keepdims=True)
+        self.betas = torch.tensor([run.beta for run in runs], dtype=torch.float64)
+        self.rolling, self.drawing = (
+            [generator(run.seed, "magail", name) for run in runs] for name in ("rollouts", "batches")
+        )
+        self.thetas = [torch.from_numpy(_first_logits(arena, i, runs, settings)).requires_grad_() for i in range(n)]
+        by_sharing: dict[Sharing, list[tuple[int, ...]]] = {
+            "single": [arena.actions],
+            "centralised": [arena.actions] * n,
+            "decentralised": [(size,) for size in arena.actions],
+        }
+        shapes = by_sharing[settings.discriminator]
+        self.tables = [torch.zeros((R, S, *shape), dtype=torch.float64, requires_grad=True) for shape in shapes]
+        # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
+        self.of_policies = torch.optim.Adam(self.thetas, lr=settings.lr_policy)
+        self.of_tables = torch.optim.Adam(self.tables, lr=settings.lr_disc)
+        self.epoch = 0
+        self.records: list[_Record] = []
+
+    def step(self) -> None:
+        """An epoch."""
+        arena, settings = self.arena, self.settings
+        R, n = len(self.runs), len(arena.actions)
+        rollouts = rolled_out(arena, [_law(theta) for theta in self.thetas], settings.rollouts, self.rolling)
+        batch = rollouts.batch(settings.batch_size, self.drawing)
+        size = settings.batch_size
+        drawn = [rng.multinomial(size, row) for rng, row in zip(self.drawing, self.shares, strict=True)]
+        expert = (np.stack(drawn) / size).reshape(R, arena.states, *arena.actions)
         learners = batch.counts / batch.steps.reshape(R, *[1] * (n + 1))
-        loss = _step_discriminators(tables, of_tables, expert, learners)
+        loss = _step_discriminators(self.tables, self.of_tables, expert, learners)
         used = batch if settings.policy_from == "batch" else rollouts
-        entropy = _step_policies(thetas, of_policies, used, _paid(tables, arena, settings), betas, settings.baseline)
-        if epoch % settings.collect_every == 0 or epoch == settings.epochs:
-            told = [table.detach().numpy().copy() for table in tables]
-            pis = [_law(theta) for theta in thetas]
-            records.append(_Record(epoch, pis, told, loss, entropy, rollouts.counts))
-    epochs = np.array([record.epoch for record in records])
-    return History(
-        runs=tuple(runs),
-        epochs=epochs,
-        policies=tuple(np.stack(x) for x in zip(*(record.policies for record in records), strict=True)),
-        logits=tuple(np.stack(x) for x in zip(*(record.logits for record in records), strict=True)),
-        discriminator_loss=np.stack([record.loss for record in records]),
-        entropy=np.stack([record.entropy for record in records]),
-        played=np.stack([record.played for record in records]),
-        rollouts=settings.rollouts * epochs,
-        expert_samples=settings.batch_size * epochs,
-    )
+        paid = _paid(self.tables, arena, settings)
+        entropy = _step_policies(self.thetas, self.of_policies, used, paid, self.betas, settings.baseline)
+        self.epoch += 1
+        if self.epoch % settings.collect_every == 0 or self.epoch == settings.epochs:
+            logits = [table.detach().numpy().copy() for table in self.tables]
+            pis = [_law(theta) for theta in self.thetas]
+            self.records.append(_Record(self.epoch, pis, logits, loss, entropy, rollouts.counts))
+
+    def history(self) -> History:
+        """The records so far."""
+        records = self.records
+        epochs = np.array([record.epoch for record in records])
+        return History(
+            runs=tuple(self.runs),
+            epochs=epochs,
+            policies=tuple(np.stack(x) for x in zip(*(record.policies for record in records), strict=True)),
+            logits=tuple(np.stack(x) for x in zip(*(record.logits for record in records), strict=True)),
+            discriminator_loss=np.stack([record.loss for record in records]),
+            entropy=np.stack([record.entropy for record in records]),
+            played=np.stack([record.played for record in records]),
+            rollouts=self.settings.rollouts * epochs,
+            expert_samples=self.settings.batch_size * epochs,
+        )
+
+    def keep(self, path: Path, problem: str) -> None:
+        """All of it into one file."""
+        arrays: Arrays = {f"theta.{i}": theta.detach().numpy() for i, theta in enumerate(self.thetas)}
+        arrays |= {f"table.{i}": table.detach().numpy() for i, table in enumerate(self.tables)}
+        arrays |= optimiser_arrays("of_policies", self.of_policies) | optimiser_arrays("of_tables", self.of_tables)
+        if self.records:
+            told = self.history()
+            arrays |= {f"policies.{i}": pi for i, pi in enumerate(told.policies)}
+            arrays |= {f"logits.{i}": d for i, d in enumerate(told.logits)}
+            arrays |= {name: getattr(told, name) for name in RECORDED}
+        draws = {
+            name: [rng.bit_generator.state for rng in generators]
+            for name, generators in (("rolling", self.rolling), ("drawing", self.drawing))
+        }
+        words = {"schema": SCHEMA, "problem": problem, "epoch": self.epoch, "generators": draws}
+        write_sealed(path, KEY, to_json(words), {name: np.array(array, order="C") for name, array in arrays.items()})
+
+    def take_up(self, path: Path, problem: str) -> None:
+        """What `keep` wrote."""
+        words, arrays = read_sealed(path, KEY, SCHEMA, LARGEST)
+        if words["problem"] != problem:
+            raise UserError(f"{path} is of other runs, settings or demonstrations; move it away, or train elsewhere")
+        with torch.no_grad():
+            for i, theta in enumerate(self.thetas):
+                theta.copy_(torch.from_numpy(arrays[f"theta.{i}"]))
+            for i, table in enumerate(self.tables):
+                table.copy_(torch.from_numpy(arrays[f"table.{i}"]))
+        load_optimiser("of_policies", self.of_policies, arrays)
+        load_optimiser("of_tables", self.of_tables, arrays)
+        for name, generators in (("rolling", self.rolling), ("drawing", self.drawing)):
+            for rng, state in zip(generators, words["generators"][name], strict=True):
+                rng.bit_generator.state = state
+        self.epoch = words["epoch"]
+        policies = [arrays[f"policies.{i}"] for i in range(len(self.thetas)) if "epochs" in arrays]
+        logits = [arrays[f"logits.{i}"] for i in range(len(self.tables)) if "epochs" in arrays]
+        self.records = [
+            _Record(
+                int(epoch), [pi[k] for pi in policies], [d[k] for d in logits],
+                arrays["discriminator_loss"][k], arrays["entropy"][k], arrays["played"][k],
+            )
+            for k, epoch in enumerate(arrays.get("epochs", ()))
+        ]  # fmt: skip
+
+
+def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run], settings: MAGAILConfig) -> str:
+    """Of all that decides how training goes."""
+    told = {
+        "config": settings.model_dump(mode="json"),
+        "runs": [asdict(run) for run in runs],
+        "actions": arena.actions,
+        "discount": arena.discount,
+    }
+    sha = hashlib.sha256(to_json(told).encode())
+    for array in (arena.start, arena.transitions, demonstrations):
+        if array is not None:
+            sha.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -158,10 +279,13 @@ class _Record:
 
 
 def _check(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run]) -> None:
-    want = (arena.states, *arena.actions)
-    if demonstrations.shape != want:
-        raise UserError(f"magail: demonstrations have shape {demonstrations.shape}; want {want}, a count each")
-    if (demonstrations < 0).any() or not demonstrations.sum() > 0:
+    one = (arena.states, *arena.actions)
+    wanted = (one, (len(runs), *one))
+    if demonstrations.shape not in wanted:
+        raise UserError(
+            f"magail: demonstrations have shape {demonstrations.shape}; want {one}, a count each, or {wanted[1]}"
+        )
+    if (demonstrations < 0).any() or not (demonstrations.reshape(-1, math.prod(one)).sum(1) > 0).all():
         raise UserError("magail: demonstrations are negative, or none; want counts of 0 or more, and one above 0")
     if not runs:
         raise UserError("magail: no runs; want one or more")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from mfmarl.errors import UserError
+from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.magail import tabular
 from mfmarl.imitation.magail.joint import coordination_rate
 from mfmarl.imitation.magail.rollouts import Arena, rolled_out, walked
-from mfmarl.imitation.magail.tabular import MAGAILConfig, Run, magail, rewards_of_tables
+from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail, rewards_of_tables
 from mfmarl.imitation.magail.theory import RewardStyle, reward_of_logit
 
 COORDINATION = Arena((2, 2), np.ones(1))
@@ -84,3 +87,52 @@ def test_bad_input_is_refused() -> None:
         magail(COORDINATION, BIMODAL, [Run(0, float("nan"))])
     with pytest.raises(UserError, match="no transitions at discount"):
         Arena((2, 2), np.ones(1), 0.9)
+
+
+def assert_equal(one: History, other: History) -> None:
+    for name in ("epochs", "discriminator_loss", "entropy", "played", "rollouts", "expert_samples"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for mine, theirs in zip(one.policies + one.logits, other.policies + other.logits, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("killed_after", [3, 17])
+def test_a_killed_training_goes_on_bit_for_bit(
+    killed_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular, "KEPT_EVERY_S", 0.0)
+    arena, path = endless(), tmp_path / "training.safetensors"
+    seen = np.random.default_rng(0).integers(0, 9, (2, 2, 2, 3))
+    runs, config = [Run(1), Run(2, 0.3)], MAGAILConfig(epochs=25, rollouts=20, batch_size=8)
+    lines = []
+
+    def killing(text: str) -> None:
+        lines.append(text)
+        if len(lines) > killed_after:
+            raise KeyboardInterrupt
+
+    whole = magail(arena, seen, runs, config)
+    with pytest.raises(KeyboardInterrupt):
+        magail(arena, seen, runs, config, checkpoint=path, told=killing)
+    lines.clear()
+    assert_equal(magail(arena, seen, runs, config, checkpoint=path, told=lines.append), whole)
+    assert lines[0] == f"epoch {killed_after + 1} of 25"
+    lines.clear()
+    assert_equal(magail(arena, seen, runs, config, checkpoint=path, told=lines.append), whole)
+    assert lines == []
+    with pytest.raises(UserError, match="of other runs, settings or demonstrations"):
+        magail(arena, seen + 1, runs, config, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DamagedFile, match="is damaged"):
+        magail(arena, seen, runs, config, checkpoint=path)
+
+
+def test_demonstrations_of_each_run_are_its_own() -> None:
+    seen = np.array([[[[5, 0], [0, 0]]], [[[0, 0], [0, 5]]]])
+    history = magail(COORDINATION, seen, [Run(0), Run(0)], MAGAILConfig(epochs=200))
+    assert history.joint[-1, 0, 0, 0, 0] > 0.9
+    assert history.joint[-1, 1, 0, 1, 1] > 0.9
+    alone = magail(COORDINATION, seen[1], [Run(0)], MAGAILConfig(epochs=200))
+    np.testing.assert_allclose(alone.joint[:, 0], history.joint[:, 1], rtol=0, atol=1e-12)
+    with pytest.raises(UserError, match="negative, or none"):
+        magail(COORDINATION, np.stack([seen[0], 0 * seen[0]]), [Run(0), Run(0)])
