@@ -114,6 +114,22 @@ JOBS = {
     "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
     "imitations begun": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
     "magail market": Entry("analysis.magail_market:study", "MAGAIL of a profile of the market, audited"),
+    "coordination settings": Entry(
+        "mfmarl.imitation.magail.coordination_settings:CoordinationSettings", "what MAGAIL's coordination study is of"
+    ),
+    "coordination standing": Entry("analysis.magail_results:standing", "what a folder has of such a study"),
+    "coordination study": Entry("analysis.magail_coordination:study_into", "such a study in a folder, with figures"),
+    "coordination table": Entry("analysis.magail_table:show", "such a study, printed"),
+    "coordination files": Entry("analysis.magail_results:files_of", "all that such a folder has"),
+    "zero-sum settings": Entry(
+        "mfmarl.imitation.magail.zero_sum_settings:ZeroSumSettings", "what MAGAIL's zero-sum study is of"
+    ),
+    "zero-sum standing": Entry("mfmarl.imitation.magail.study_folder:standing", "what a folder has of such a study"),
+    "zero-sum study": Entry("analysis.magail_zero_sum:study_into", "such a study in a folder, with figures"),
+    "zero-sum tables": Entry("analysis.magail_zero_sum_table:show", "such a study, printed"),
+    "zero-sum files": Entry("analysis.magail_zero_sum_table:files_of", "all that such a folder has"),
+    "screen": Entry("analysis.figures.windows:check_screen", "whether windows can be opened"),
+    "windows": Entry("analysis.figures.windows:open_windows", "pictures in windows"),
     "demonstrate": Entry("mfmarl.imitation.recording:demonstrate", "episodes of an expert as demonstrations"),
     "store demonstrations": Entry("mfmarl.imitation.recording:store", "demonstrations as npz and Minari data sets"),
     "episodes told": Entry("mfmarl.imitation.judging:returns_told", "returns, lengths and ends of episodes in a line"),

@@ -54,7 +54,7 @@ def test_imitation() -> None:
     assert recovered > 0.5, "and .015"
 
 
-@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", "imitation_tutorial"])
+@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", "imitation_tutorial", "magail_failures"])
 def test_notebook(name: str) -> None:
     notebook = ROOT / "examples" / f"{name}.ipynb"
     before = notebook.read_bytes()

@@ -34,6 +34,10 @@ WITHOUT_TORCH = (
     "mfmarl/solvers/problem.py", "mfmarl/solvers/saved.py", "mfmarl/solvers/state_tree.py",
     "mfmarl/demonstrate_command.py", "mfmarl/imitate_command.py",
     "mfmarl/imitation/asked.py", "mfmarl/imitation/demonstrated.py", "mfmarl/imitation/return_range.py",
+    "mfmarl/magail_commands.py", "mfmarl/imitation/magail/coordination_settings.py",
+    "mfmarl/imitation/magail/coordination_outcome.py", "analysis/magail_results.py", "analysis/magail_table.py",
+    "mfmarl/imitation/magail/zero_sum_settings.py", "mfmarl/imitation/magail/study_folder.py",
+    "analysis/magail_zero_sum_table.py",
 )  # fmt: skip
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +115,13 @@ def legend_above(figure: Figure, axis: Axes, columns: int) -> None:
     fitting = int(13 * figure.get_figwidth()) // (max(map(len, unique), default=0) + 7)
     columns = max(1, min(columns, fitting))
     figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=columns, frameon=False)
+
+
+def note_below(figure: Figure, text: str) -> None:
+    """Words under the panels, in lines that the figure's width holds: under what conditions this was found."""
+    # an inch holds about 17 letters of this size
+    wrapped = textwrap.fill(text, int(17 * figure.get_figwidth()))
+    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.5, color="#555555")
 
 
 def svg(figure: Figure, prefix: str) -> str:

@@ -32,12 +32,16 @@ class Rollouts:
         lengths[-1] -= ends[kept - 1] - steps
         return Rollouts(self.states[:steps], self.actions[:steps], lengths)
 
-    def occupancy(self, game: MarkovGame) -> Occupancy:
-        """The share of steps in each state and joint action: an estimate of the game's discounted occupancy."""
+    def counts(self, game: MarkovGame) -> NDArray[np.int64]:
+        """[S, A_1, .., A_n]: steps in each state and joint action."""
         shape = game.transitions.shape[:-1]
         index = np.ravel_multi_index((self.states, *self.actions.T), shape)
-        joint = np.bincount(index, minlength=int(np.prod(shape))).reshape(shape) / len(index)
-        return Occupancy(joint.reshape(shape[0], -1).sum(1), joint)
+        return np.bincount(index, minlength=int(np.prod(shape))).reshape(shape)
+
+    def occupancy(self, game: MarkovGame) -> Occupancy:
+        """The share of steps in each state and joint action: an estimate of the game's discounted occupancy."""
+        joint = self.counts(game) / len(self.states)
+        return Occupancy(joint.reshape(len(joint), -1).sum(1), joint)
 
     def returns(self, game: MarkovGame) -> Array:
         """[E, n]: undiscounted sums of rewards, whose expectation is the discounted value.
