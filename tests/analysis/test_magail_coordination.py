@@ -180,6 +180,7 @@ def test_another_study_and_other_files_are_left_alone(done: Path, capsys: pytest
         (["--reward_style", "wgan"], "--reward-style: got \"wgan\"; want 'non_saturating'"),
         (["--batch_size", "0"], "--batch-size: got '0'"),
         (["--collect_every", "0"], "--collect-every: got '0'"),
+        (["--epochs", "1000000", "--collect_every", "1"], "want at most 2,000,000 rows of history, and 6 runs make 6,"),
         (["--tag", "../up"], "--tag: got '../up'; want a name"),
         (["--tag", ""], "--tag: got ''; want a name"),
         (["--show", "--no_show"], "--show opens windows, --no-show does not; leave one out"),

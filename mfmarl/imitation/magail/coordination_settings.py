@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mfmarl.imitation.magail.theory import RewardStyle
 
 Expert = Literal["mixed", "bimodal", "asymmetric", "noisy", "all_AA"]
 Beta = Annotated[float, Field(ge=0, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=10**18)]
+MOST_ROWS = 2_000_000
+"""Of a history: half a GB of it."""
 
 
 class CoordinationSettings(BaseModel):
@@ -33,7 +35,7 @@ class CoordinationSettings(BaseModel):
     reward_style: RewardStyle = Field("non_saturating", description="log D, -log(1-D), or both (airl)")
     policy_init_uniform: bool = Field(False, description="policies begin at 1/2, not beside it")
     batch_size: int = Field(64, ge=1, le=10**9, description="joint actions of the expert, and of the learners, a step")
-    collect_every: int = Field(10, ge=1, le=10**6, description="epochs between two records")
+    collect_every: int = Field(10, ge=1, le=10**6, validate_default=True, description="epochs between two records")
 
     @field_validator("betas", "seeds")
     @classmethod
@@ -42,3 +44,13 @@ class CoordinationSettings(BaseModel):
             if value in values[:i]:
                 raise ValueError(f"want each once, and {value:g} stands twice")
         return values
+
+    @field_validator("collect_every")
+    @classmethod
+    def _fit(cls, every: int, info: ValidationInfo) -> int:
+        # fields that are wrong themselves are not there
+        runs = len(info.data.get("betas", ())) * len(info.data.get("seeds", ()))
+        rows = runs * -(-info.data.get("epochs", 1) // every)
+        if rows > MOST_ROWS:
+            raise ValueError(f"want at most {MOST_ROWS:,} rows of history, and {runs:,} runs make {rows:,}")
+        return every

@@ -12,7 +12,8 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.magail import tabular
 from mfmarl.imitation.magail.joint import coordination_rate
 from mfmarl.imitation.magail.rollouts import Arena, rolled_out, walked
-from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail, rewards_of_tables
+from mfmarl.imitation.magail.steps import rewards_of_tables
+from mfmarl.imitation.magail.tabular import History, MAGAILConfig, Run, magail
 from mfmarl.imitation.magail.theory import RewardStyle, reward_of_logit
 
 COORDINATION = Arena((2, 2), np.ones(1))
