@@ -29,6 +29,7 @@ from mfmarl.demonstrate_command import Demonstrate
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.imitate_command import Imitate
 from mfmarl.magail_commands import MagailCoordination, MagailZeroSum
+from mfmarl.magail_market_command import MagailMarket
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
@@ -309,7 +310,8 @@ class References:
 
 
 _OfRuns = Train | Evaluate | Audit | Export | Ls | Report | Study | Submit | Search
-_Others = Check | References | Bounds | Solve | Demonstrate | Imitate | MagailCoordination | MagailZeroSum
+_Magail = MagailCoordination | MagailMarket | MagailZeroSum
+_Others = Check | References | Bounds | Solve | Demonstrate | Imitate | _Magail
 COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -327,6 +329,7 @@ COMMANDS: dict[str, type[_OfRuns | _Others]] = {
     "demonstrate": Demonstrate,
     "imitate": Imitate,
     "imitate magail-coordination": MagailCoordination,
+    "imitate magail-market": MagailMarket,
     "imitate magail-zero-sum": MagailZeroSum,
 }
 

@@ -113,6 +113,7 @@ JOBS = {
     "imitations told": Entry("mfmarl.imitation.over_seeds:told_of", "what imitations return over seeds, in a line"),
     "imitation plan": Entry("mfmarl.imitation.plan:plan_of", "what an imitation is to do, checked"),
     "imitations begun": Entry("mfmarl.imitation.folder:imitations_in", "the imitations that a folder holds"),
+    "magail market": Entry("analysis.magail_market:study", "MAGAIL of a profile of the market, audited"),
     "coordination settings": Entry(
         "mfmarl.imitation.magail.coordination_settings:CoordinationSettings", "what MAGAIL's coordination study is of"
     ),

@@ -23,11 +23,11 @@ from envs.inventory.reference import POLICIES
 from envs.inventory.reference.mean_field import solved
 from envs.settings import checked_settings
 from envs.unsolvable import Unsolvable
-from mfmarl.imitation.imitated import Imitated
+from mfmarl.imitation.imitated import Imitated, ImitatedTypes
 from mfmarl.policy import Policy
 
-Played = str | Policy | Profile | Imitated
-"""What is audited: a reference policy by name, trained policies, a mean-field profile, or an imitator among others."""
+Played = str | Policy | Profile | Imitated | ImitatedTypes
+"""What is audited: a reference policy by name, trained policies, a mean-field profile, or imitators among others."""
 SCATTERED = (
     "at small N a learned gap can lie a little above the exact one: its deviator sees how N agents' means scatter, and "
     "can use it"
@@ -134,6 +134,6 @@ def exact_profile(game: MeanFieldMarket, played: Played, observer: Observer | No
         except Unsolvable as error:
             raise Unsolvable(str(error), INSTEAD) from error
     observer = observer or Observer(game)
-    if isinstance(played, Imitated):
+    if isinstance(played, Imitated | ImitatedTypes):
         return imitated_profile(game, played, observer)
     return trained_profile(game, played, observer)

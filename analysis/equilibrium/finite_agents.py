@@ -17,7 +17,7 @@ from envs.inventory.mean_field import MeanFieldMarket, evaluate, mean_field, spl
 from envs.inventory.types import counts_of
 from envs.population import type_slices
 from envs.unsolvable import Unsolvable
-from mfmarl.imitation.imitated import Imitated
+from mfmarl.imitation.imitated import Imitated, ImitatedTypes
 from mfmarl.network import types_of
 from mfmarl.players import network_player, profile_player
 from mfmarl.policy import Policy
@@ -157,7 +157,7 @@ def _limit(game: MeanFieldMarket, played: Played) -> tuple[float, tuple[str, ...
 
 
 def _play(game: MeanFieldMarket, played: Played, env: InventoryMarket, seed: int) -> Play:
-    if isinstance(played, Imitated):
+    if isinstance(played, Imitated | ImitatedTypes):
         raise Unsolvable("an imitator is of a game with its own number of agents: it is played among no other")
     if isinstance(played, Policy):
         return network_player(played.network.among(types_of(type_slices(env.agent_types))))(env, seed)

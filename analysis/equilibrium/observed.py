@@ -12,7 +12,7 @@ from envs.inventory.mean_field.observer import Observer
 from envs.inventory.mean_field.observing import Law, Observed, observed_in_time, observed_profile
 from envs.unsolvable import Unsolvable
 from mfmarl.errors import UserError
-from mfmarl.imitation.imitated import Imitated
+from mfmarl.imitation.imitated import Imitated, ImitatedTypes
 from mfmarl.imitation.type_experts import ProfileExpert, states_of
 from mfmarl.policy import Policy
 
@@ -42,16 +42,19 @@ def trained_profile(game: MeanFieldMarket, policy: Policy, observer: Observer) -
     return ExactProfile(found.profile, found.notes, watchful=policy.network.shape.mean_action != "none")
 
 
-def imitated_profile(game: MeanFieldMarket, played: Imitated, observer: Observer) -> ExactProfile:
-    """An imitator of one type among others as a profile of `game`; it is told the period.
+def imitated_profile(game: MeanFieldMarket, played: Imitated | ImitatedTypes, observer: Observer) -> ExactProfile:
+    """Imitators of one type or of several among others as a profile of `game`; they are told the period.
 
     Raises:
         UserError: for a type that the market has not, and trained policies of another game.
         Unsolvable: for trained policies that have no law a type.
     """
-    own, type_name, others = played.law, played.game.type_name, played.others
-    if type_name not in observer.type_names:
-        raise UserError(f"the imitator is of {type_name}; types of this market are {', '.join(observer.type_names)}")
+    parts = {one.game.type_name: one for one in (played.parts if isinstance(played, ImitatedTypes) else (played,))}
+    own, others = {name: one.law for name, one in parts.items()}, next(iter(parts.values())).others
+    for type_name in own:
+        if type_name not in observer.type_names:
+            known = ", ".join(observer.type_names)
+            raise UserError(f"the imitator is of {type_name}; types of this market are {known}")
     rules: dict[str, ProfileExpert] = {}
     if isinstance(others, Policy):
         _check_fit(game, others, observer)
@@ -63,8 +66,8 @@ def imitated_profile(game: MeanFieldMarket, played: Imitated, observer: Observer
             k: int, obs: NDArray[np.float32], mean: NDArray[np.float64], by_type: NDArray[np.float64]
         ) -> NDArray[np.floating]:
             name = observer.type_names[k]
-            if name == type_name:
-                return own(states_of(obs, played.shown(mean, by_type), t, game.horizon))
+            if name in own:
+                return own[name](states_of(obs, parts[name].shown(mean, by_type), t, game.horizon))
             if isinstance(others, Policy):
                 return others.probs_of_type(k, obs, mean, by_type)
             return rules[name].law(states_of(obs, np.asarray(mean, np.float32), t, game.horizon))

@@ -34,6 +34,7 @@ LABELS = {
     "gaussian_one_hot": "gaussian one-hot", "base_stock": "base stock", "ppo": "RLlib PPO", "dqn": "RLlib DQN",
     "bc": "BC", "dagger": "DAgger", "gail": "GAIL", "airl": "AIRL", "maxent_irl": "MaxEnt IRL",
     "mega_dagger": "MEGA-DAgger", "multi_expert": "multi-expert", "safety_filter": "safety filter",
+    "magail": "MAGAIL",
 }  # fmt: skip
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",

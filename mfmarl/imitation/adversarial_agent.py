@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -27,7 +27,7 @@ from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.ppo import PPO
 from mfmarl.imitation.repeatable import Place, places_as_arrays, places_of
 from mfmarl.imitation.result import Counts, Result, generator
-from mfmarl.imitation.rollout import Collector, MakeEnv
+from mfmarl.imitation.rollout import Collector, MakeEnv, Rollout
 from mfmarl.imitation.saved import (
     load_module,
     load_optimiser,
@@ -169,7 +169,7 @@ class AdversarialAgent(ABC, Generic[Config]):
             self.demonstrations.check_fits(collector.spaces, str(self.env))
             if self.places is not None:
                 collector.go_to(self.places)
-            with _one_thread():
+            with one_thread():
                 self._rounds(collector, self.demonstrations, rounds, callback)
         finally:
             collector.close()
@@ -186,15 +186,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         for i in range(len(self.history), rounds):
             act = player(ppo.actor, config.rollout, config.num_envs, self.generator)
             rollout = collector.collect(act, config.rollout)
-            plain = Steps.of(rollout)
-            steps = ppo.with_log_prob(plain)
-            self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
-            # without the log-probabilities of then: one logit has one policy, the one of now
-            self.past.append(plain)
-            figures = self._tell_apart(expert)
-            before = ppo.updates
-            figures |= ppo.learn(rollout, steps, self.reward(steps), self.generator, i / rounds)
-            self.counts = self.counts.plus(interactions=len(steps), updates=ppo.updates - before)
+            figures = self.learn(rollout, expert, i / rounds)
             self.places = collector.places
             counted = {name: getattr(self.counts, name) for name in ("demonstrations", "interactions", "updates")}
             ended = self.ended.take(rollout) | self.ended.apart(demonstrations)
@@ -204,6 +196,23 @@ class AdversarialAgent(ABC, Generic[Config]):
                 self._warn(lengths_warning(ended["lengths_apart"], len(self.ended.last)))
             if callback is not None:
                 callback(row)
+
+    def learn(self, rollout: Rollout, expert: Steps, progress: float, joint: Tensor | None = None) -> dict[str, float]:
+        """One round of learning from what was played: the discriminator's steps, then the policy's.
+
+        Args:
+            progress: the share of the planned rounds that is over.
+            joint: [n, J], what others did meanwhile, where the discriminator sees it; `expert` then has it too.
+        """
+        plain = replace(Steps.of(rollout), joint=joint)
+        steps = self.ppo.with_log_prob(plain)
+        self.ends = self.ends.then(len(steps), int(steps.terminated.sum()))
+        # without the log-probabilities of then: one logit has one policy, the one of now
+        self.past.append(plain)
+        figures, before = self._tell_apart(expert), self.ppo.updates
+        figures |= self.ppo.learn(rollout, steps, self.reward(steps), self.generator, progress)
+        self.counts = self.counts.plus(interactions=len(steps), updates=self.ppo.updates - before)
+        return figures
 
     def _warn(self, why: str | None) -> None:
         if why is not None and not self.config.absorbing:
@@ -269,6 +278,19 @@ class AdversarialAgent(ABC, Generic[Config]):
             self.past.append(Steps(**{name: torch.from_numpy(x.copy()) for name, x in steps.items()}))
             i += 1
 
+    def restore(self, words: Mapping[str, Any], arrays: Arrays) -> None:
+        """What `words` and `arrays` gave, into an agent of the same settings.
+
+        Raises:
+            KeyError, TypeError, RuntimeError: where they are not whole.
+        """
+        self.load_arrays(arrays)
+        self.counts, self.history = Counts(**words["counts"]), words["history"]
+        self.ppo.updates, self.ends = words["updates"], Ends(**words["ends"])
+        self.ended.restore(words["ended"])
+        if self.demonstrations is None:
+            self.expert_ends = Ends(**words["expert_ends"])
+
     def save(self, folder: Path) -> None:
         """Write all that training goes on from, whole or not at all; environment and demonstrations are not in it.
 
@@ -288,12 +310,7 @@ class AdversarialAgent(ABC, Generic[Config]):
         words, arrays = read_agent(folder, cls.__name__)
         try:
             agent = cls(words["config"], env, demonstrations, words["seed"])
-            agent.load_arrays(arrays)
-            agent.counts, agent.history = Counts(**words["counts"]), words["history"]
-            agent.ppo.updates, agent.ends = words["updates"], Ends(**words["ends"])
-            agent.ended.restore(words["ended"])
-            if demonstrations is None:
-                agent.expert_ends = Ends(**words["expert_ends"])
+            agent.restore(words, arrays)
         except (KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
         had = agent.counts.demonstrations
@@ -309,7 +326,7 @@ class AdversarialAgent(ABC, Generic[Config]):
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Small networks are slower on several threads, and add up in another order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

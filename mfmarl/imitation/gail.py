@@ -21,10 +21,13 @@ class GAILConfig(AdversarialConfig):
 class StateActionScore(Discriminator):
     """The logit of D(s, a)."""
 
-    def __init__(self, inputs: Inputs, config: GAILConfig, generator: torch.Generator) -> None:
+    def __init__(self, inputs: Inputs, config: GAILConfig, generator: torch.Generator, more: int = 0) -> None:
+        """Args:
+        more: entries that rows have beside those of states and actions.
+        """
         super().__init__()
         self.inputs = inputs
-        self.net = config.scoring_network(inputs.width, generator)
+        self.net = config.scoring_network(inputs.width + more, generator)
 
     def rows(self, steps: Steps) -> Tensor:
         """States and actions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -18,6 +18,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.type_experts import draw, profile_of, states_of
 from mfmarl.imitation.type_game import TypeGame
 from mfmarl.policy import Policy as TrainedPolicy
+from mfmarl.seeding import stream
 from mfmarl.subject import Subject
 from mfmarl.yardstick import Play
 
@@ -88,27 +89,52 @@ class Imitated:
 
     def player(self, env: PopulationEnv, seed: int) -> Play:
         """The profile as a player."""
-        part = type_slices(env.agent_types)[self.game.kind]
-        base, drawn = self.game.subject.player(env, seed), self._drawn(seed)
-        horizon, last = int(cast(Any, env).horizon), None
+        return _player((self,), (seed,), env)
 
-        def play(step: Step) -> NDArray[Any]:
-            nonlocal last
-            t = int(cast(Any, env).t)
-            joint = np.array(base(step))
-            shown = self.game.sight(step, None if t == 0 else last)[:, part]
-            seen = step.obs[:, part]
-            rows = states_of(seen.reshape(-1, seen.shape[-1]), shown.reshape(-1, shown.shape[-1]), t, horizon)
-            joint[:, part] = drawn(rows).reshape(joint[:, part].shape)
-            last = joint
-            return joint
-
-        return play
-
-    def _drawn(self, seed: int) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    def drawn(self, seed: int) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+        """What draws actions [n] of states [n, D + F + CLOCK]."""
         policy = self.policy
         if isinstance(policy, Policy):
             draws = torch.Generator().manual_seed(seed) if self.acting == "sampled" else None
             return lambda rows: policy.act(rows, draws)
         rng, law = np.random.default_rng(seed), self.law
         return lambda rows: draw(law(rows), rng)
+
+
+@dataclass(frozen=True)
+class ImitatedTypes:
+    """A profile in which several types, or all of them, play an imitator each, and everyone else as before."""
+
+    parts: tuple[Imitated, ...]
+    """Of one game, no two of one type."""
+
+    @property
+    def subject(self) -> Subject:
+        """The profile in its game, for deviators and bounds."""
+        return replace(self.parts[0].game.subject, player=self.player, trained=None)
+
+    def player(self, env: PopulationEnv, seed: int) -> Play:
+        """The profile as a player."""
+        return _player(self.parts, [stream(seed, "imitator", one.game.type_name) for one in self.parts], env)
+
+
+def _player(parts: Sequence[Imitated], seeds: Sequence[int], env: PopulationEnv) -> Play:
+    """Imitators that draw from a stream of `seeds` each; the game's own profile, from the first, plays the rest."""
+    base, slices = parts[0].game.subject.player(env, seeds[0]), type_slices(env.agent_types)
+    drawn = [one.drawn(seed) for one, seed in zip(parts, seeds, strict=True)]
+    horizon, last = int(cast(Any, env).horizon), None
+
+    def play(step: Step) -> NDArray[Any]:
+        nonlocal last
+        t = int(cast(Any, env).t)
+        joint = np.array(base(step))
+        before = None if t == 0 else last
+        for one, draws in zip(parts, drawn, strict=True):
+            part = slices[one.game.kind]
+            shown, seen = one.game.sight(step, before)[:, part], step.obs[:, part]
+            rows = states_of(seen.reshape(-1, seen.shape[-1]), shown.reshape(-1, shown.shape[-1]), t, horizon)
+            joint[:, part] = draws(rows).reshape(joint[:, part].shape)
+        last = joint
+        return joint
+
+    return play

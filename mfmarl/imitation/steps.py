@@ -25,6 +25,8 @@ class Steps:
     """[n], bool: what followed is worth nothing more."""
     log_prob: Tensor | None = None
     """[n], of these actions under the policy that is told from the expert; None where it was not asked for."""
+    joint: Tensor | None = None
+    """[n, J], what others did meanwhile, which a central discriminator sees; None where there is none."""
 
     @classmethod
     def of(cls, steps: Transitions | Rollout) -> Steps:

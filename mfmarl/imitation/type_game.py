@@ -8,7 +8,7 @@ reference policy or a run folder, and where it is left out a run's own policies,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -86,15 +86,32 @@ def type_game(name: str) -> TypeGame:
         UserError: for a name of another form, and a game, option, type or profile that does not exist.
     """
     told = type_name_of(name)
-    try:
-        found = _of_run(name, told) if Path(told.game).is_dir() else _of_game(name, told)
-    except ValueError as error:
-        raise UserError(f"{name}: {error}") from error
+    found = _found(name, told)
     known = list(found.one.type_names)
     if told.type_name not in known:
         there = f"there are {', '.join(known)}{suggestion(told.type_name, known)}"
         raise UserError(f"{name}: {told.game} has no type {told.type_name!r}; {there}")
     return found
+
+
+def types_of_game(game: str, profile: str | None = None) -> tuple[TypeGame, ...]:
+    """Every type of GAME[,option=value...], in the game's order; what plays everyone is `profile` as in a type's name.
+
+    Raises:
+        UserError: as `type_game` does.
+    """
+    if ":" in game:
+        raise UserError(f"{game}: got one type; want the game alone, {game.split(':')[0]}, as all of its types imitate")
+    after = "" if profile is None else f"@{profile}"
+    found = _found(game, type_name_of(f"{game}:all{after}"))
+    return tuple(replace(found, name=f"{game}:{one}{after}", type_name=one) for one in found.one.type_names)
+
+
+def _found(name: str, told: TypeName) -> TypeGame:
+    try:
+        return _of_run(name, told) if Path(told.game).is_dir() else _of_game(name, told)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from error
 
 
 def _of_run(name: str, told: TypeName) -> TypeGame:

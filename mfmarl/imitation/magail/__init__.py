@@ -3,7 +3,7 @@
 many_runs: seeds and betas trained in one batch. mixture: policies that share a signal; neural: perceptrons. cloning:
 by counting, with fallbacks. interactive: the expert asked where deviators lead. theory: when entropy keeps MAGAIL from
 the expert, exactly. joint: how far a joint law of actions is from the expert's. coordination, zero_sum: the studies of
-the two failures.
+the two failures. market: all types of the inventory market.
 """
 
 from __future__ import annotations
