@@ -25,7 +25,7 @@ class MagailMarket:
 
     Examples:
       mfmarl imitate magail-market
-      mfmarl imitate magail-market --episodes 8 --seeds 0 1 2 --discriminator central --outdir central
+      mfmarl imitate magail-market --episodes 8 --seeds 0 1 2 --discriminator centralised --outdir centralised
       mfmarl imitate magail-market --env inventory/market-easy,num_agents=15,jitter=0,horizon=12 --iterations 20
     """
 
@@ -39,8 +39,8 @@ class MagailMarket:
     """Roots of all random streams."""
     iterations: Annotated[str, given("N", "30")] = "30"
     """Rounds of MAGAIL, each an episode of every copy."""
-    discriminator: Annotated[str, given("decentralised|central", "decentralised")] = "decentralised"
-    """What discriminators see: own observation and action; central adds the mean action of every type."""
+    discriminator: Annotated[str, given("decentralised|centralised", "decentralised")] = "decentralised"
+    """What discriminators see: own observation and action; centralised adds the mean action of every type."""
     reward_style: Annotated[str, given("non_saturating|gail|airl", "airl")] = "airl"
     """log D, -log(1-D), or both."""
     beta: Annotated[str, given("B", "0")] = "0"

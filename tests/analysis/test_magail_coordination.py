@@ -237,7 +237,8 @@ def test_what_the_figures_show() -> None:
     assert tuple(figures) == FIGURES
     for figure in figures.values():
         # what bounds the logit stands under each
-        assert "logits not bounded (lowest met -0.02) after 2 Adam steps of 0.01" in " ".join(figure.get_supxlabel().split())
+        told = " ".join(figure.get_supxlabel().split())
+        assert "logits not bounded (lowest met -0.02) after 2 Adam steps of 0.01" in told
     distance, rate = figures["distance"].axes
     assert distance.lines[0].get_ydata()[0] == pytest.approx(0.5579230, abs=1e-7)
     drawn = np.concatenate([line.get_ydata() for line in rate.lines[1:]])

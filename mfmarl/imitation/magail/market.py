@@ -44,8 +44,8 @@ class MarketMAGAILConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    discriminator: Literal["decentralised", "central"] = Field(
-        "decentralised", description="central: D_k also sees the mean action of each type in the same period"
+    discriminator: Literal["decentralised", "centralised"] = Field(
+        "decentralised", description="centralised: D_k also sees the mean action of each type in the same period"
     )
     reward_style: RewardStyle = Field("airl", description="log D, -log(1-D), or both")
     beta: float = Field(0.0, ge=0, description="weight of the entropy bonus, in nats")
@@ -68,7 +68,7 @@ class MarketMAGAILConfig(BaseModel):
             "hidden_dims": self.hidden_dims, "policy_lr": self.policy_lr, "discriminator_lr": self.discriminator_lr,
             "discriminator_steps": self.discriminator_steps, "gradient_penalty": self.gradient_penalty,
             "dropout": self.dropout, "reward": REWARDS[self.reward_style],
-            "joint_dim": joint_dim if self.discriminator == "central" else 0,
+            "joint_dim": joint_dim if self.discriminator == "centralised" else 0,
             "ppo": {
                 "discount": self.discount, "epochs": self.epochs, "minibatch": self.minibatch, "entropy": self.beta,
             },
@@ -114,7 +114,7 @@ class MarketMAGAIL:
 
     def _experts(self, shown: tuple[Demonstrations, ...]) -> list[Steps]:
         plain = [Steps.of(of.transitions) for of in shown]
-        if self.config.discriminator != "central":
+        if self.config.discriminator != "centralised":
             return plain
         joint = torch.from_numpy(joint_of(self.game, shown))
         return [
@@ -184,7 +184,7 @@ class MarketMAGAIL:
         ]
         played = play(game, env, acts, stream(self.seed, "episode", i))
         joint: Tensor | None = None
-        if self.config.discriminator == "central":
+        if self.config.discriminator == "centralised":
             each = [one.actions for one in played]
             joint = torch.from_numpy(joint_actions(each, [one.agents for one in game.types], game.actions))
         row: Row = {}

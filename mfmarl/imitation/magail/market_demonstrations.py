@@ -81,7 +81,7 @@ def joint_of(game: MarketGame, shown: tuple[Demonstrations, ...]) -> NDArray[np.
     """
     actions = []
     for one, of in zip(game.types, shown, strict=True):
-        of.check_whole(f"{one.type_name}: a central discriminator")
+        of.check_whole(f"{one.type_name}: a centralised discriminator")
         if (of.lengths != game.horizon).any():
             raise UserError(f"{one.type_name}: got episodes of {of.lengths.min()} periods; want {game.horizon}")
         actions.append(of.actions.reshape(len(of), game.horizon).T)

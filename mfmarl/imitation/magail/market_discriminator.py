@@ -27,7 +27,7 @@ class CentralScore(StateActionScore):
             ValueError: for steps that do not say what others did.
         """
         if steps.joint is None:
-            raise ValueError(f"{len(steps)} steps have no joint; a central discriminator sees the types' mean actions")
+            raise ValueError(f"{len(steps)} steps have no joint; a centralised one sees the types' mean actions")
         return torch.cat([super().rows(steps), steps.joint], -1)
 
 

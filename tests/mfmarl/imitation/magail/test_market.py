@@ -98,7 +98,7 @@ def test_joint_actions_are_the_types_means() -> None:
         joint_actions([np.zeros((2, 4), int), np.zeros((2, 1), int)], [2, 1], 3)
 
 
-@pytest.mark.parametrize("sharing", ["decentralised", "central"])
+@pytest.mark.parametrize("sharing", ["decentralised", "centralised"])
 def test_equal_data_give_a_loss_of_2_log_2(sharing: str) -> None:
     # a discriminator cannot do better on one and the same data, whatever it has learnt; its penalty on 0 slopes apart
     magail = trained(1, discriminator=sharing, gradient_penalty=0.0)
@@ -112,7 +112,7 @@ def test_equal_data_give_a_loss_of_2_log_2(sharing: str) -> None:
 
 
 def test_a_central_discriminator_sees_what_types_do() -> None:
-    magail = trained(1, discriminator="central")
+    magail = trained(1, discriminator="centralised")
     agent, expert = next(iter(magail.agents.values())), magail.experts[0]
     assert expert.joint is not None
     other = Steps(**(expert.tensors() | {"joint": expert.joint.flip(0) + 1}))
@@ -121,7 +121,7 @@ def test_a_central_discriminator_sees_what_types_do() -> None:
         agent.logit(Steps.of(SHOWN[0].transitions))
 
 
-@pytest.mark.parametrize("sharing", ["decentralised", "central"])
+@pytest.mark.parametrize("sharing", ["decentralised", "centralised"])
 def test_training_repeats_and_goes_on_bit_for_bit(tmp_path: Path, sharing: str) -> None:
     whole = MarketMAGAIL(SMALL | {"discriminator": sharing}, GAME, SHOWN, 3)
     whole.train(3, lambda row: whole.save(tmp_path) if row["round"] == 2 else None)
