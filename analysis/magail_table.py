@@ -35,7 +35,10 @@ def notes(results: Results) -> list[str]:
         f"{theory.independent_limit:.4g} at best",
     ]
     if theory.threshold is None or theory.threshold_at_lowest_logit is None:
-        out.append("no threshold of beta: the expert does not treat A and B alike")
+        out.append(
+            "no threshold of beta: theory is of independent agents, of a discriminator that sees both actions, and of an "
+            "expert who treats A and B alike"
+        )
     elif theory.threshold <= 0:
         out.append(f"theory: (1/2, 1/2) is stable at every beta (beta* = {theory.threshold:.4g})")
     else:

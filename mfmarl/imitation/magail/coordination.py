@@ -31,7 +31,8 @@ SAMPLES, EXPERT_SEED = 1000, 0
 class Thresholds:
     """Entropy bonus below which (1/2, 1/2) is left, at the best discriminator; below 0 it is never left.
 
-    None where the expert does not treat A and B alike: then (1/2, 1/2) is no resting point.
+    None where the expert does not treat A and B alike: then (1/2, 1/2) is no resting point. None, too, of agents who
+    share a signal, and of discriminators that do not see both actions.
     """
 
     unbounded: float | None
@@ -92,11 +93,13 @@ def study(
         for run, joint in zip(runs, history.joint[-1], strict=True)
     )
     lowest = float(min(logits.min() for logits in history.logits))
+    of_theory = settings.signals == 1 and settings.discriminator != "decentralised"
+    law = coordination_joint(settings.expert_type)[0]
     return CoordinationStudy(
         settings=settings,
         expert=expert,
         independent_limit=independent_limit(expert),
-        thresholds=thresholds(coordination_joint(settings.expert_type)[0], settings.reward_style, lowest),
+        thresholds=thresholds(law, settings.reward_style, lowest) if of_theory else Thresholds(None, None, lowest),
         history=history,
         outcomes=outcomes,
         cpu_seconds=time.process_time() - began,

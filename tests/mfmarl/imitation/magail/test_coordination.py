@@ -102,6 +102,8 @@ def test_figures_of_an_outcome_by_hand() -> None:
 
 def test_a_signal_is_nothing_to_leave_and_shows_the_expert() -> None:
     found = study(CoordinationSettings(betas=(0.0,), seeds=(0, 1, 2), signals=2, epochs=2000))
+    # theory is of agents who draw independently
+    assert found.thresholds.unbounded is None
     for one in found.outcomes:
         assert one.js_distance < 0.05
         assert one.coordination_rate > 0.99
