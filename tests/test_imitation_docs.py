@@ -14,7 +14,11 @@ GIVEN = {
     "imitation_inventory": "from mfmarl.imitation import BCAgent\nname, agent = str(), BCAgent({})\n",
 }
 """What a page leaves to its reader: a name, an imitator."""
-PAGES = sorted(path.stem for path in DOCS.glob("*imitation*.md") if "```python" in path.read_text(encoding="utf-8"))
+PAGES = sorted(
+    path.stem
+    for path in DOCS.glob("*.md")
+    if ("imitation" in path.stem or "magail" in path.stem) and "```python" in path.read_text(encoding="utf-8")
+)
 RUN = ("adversarial_imitation", "interactive_imitation")
 
 
@@ -39,3 +43,8 @@ def test_blocks_run_with_fewer_interactions(page: str, tmp_path: Path, monkeypat
     names: dict[str, object] = {}
     exec(compile(code, f"{page}.md", "exec"), names)
     assert list(tmp_path.glob("*/agent.safetensors"))
+
+
+@pytest.mark.parametrize("page", ["magail", "magail_mixture", "magail_interactive"])
+def test_blocks_of_small_games_run(page: str) -> None:
+    exec(compile(re.sub(r"epochs=\d+", "epochs=20", code_of(page)), f"{page}.md", "exec"), {})
