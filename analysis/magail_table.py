@@ -36,8 +36,8 @@ def notes(results: Results) -> list[str]:
     ]
     if theory.threshold is None or theory.threshold_at_lowest_logit is None:
         out.append(
-            "no threshold of beta: theory is of independent agents, a discriminator that sees both actions, and an expert "
-            "who treats A and B alike"
+            "no threshold of beta: theory is of independent agents, a discriminator that sees both actions, and an "
+            "expert who treats A and B alike"
         )
     elif theory.threshold <= 0:
         out.append(f"theory: (1/2, 1/2) is stable at every beta (beta* = {theory.threshold:.4g})")
