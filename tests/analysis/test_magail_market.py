@@ -151,6 +151,22 @@ def test_a_damaged_file_is_named_with_the_mend(tmp_path: Path) -> None:
         run(tmp_path)
 
 
+def test_a_study_that_was_killed_keeps_its_folder(tmp_path: Path) -> None:
+    def killed(text: str) -> None:
+        if "cloning" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, told=killed)
+    with pytest.raises(UserError, match="holds this study with episodes 1, not 2"):
+        run(tmp_path, episodes=2)
+    run(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["complete"]
+    assert {path.name for path in tmp_path.iterdir() if path.suffix not in (".png", ".csv")} == {
+        "lock", "results.json", "s0",
+    }  # fmt: skip
+
+
 def test_a_folder_that_cannot_be_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file is a file; want a folder: give another --outdir"):
