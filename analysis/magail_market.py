@@ -95,7 +95,7 @@ def study(
         for folder in folders:
             if is_done(folder):
                 read_seed(folder, by)
-        # without one a study that was killed counts as never begun, though seeds' folders keep what it did; it goes last
+        # without one a study that was killed counts as never begun, though seeds' folders keep what it did
         write_whole(out / CHECKPOINT, b"")
         for seed, folder in zip(seeds, folders, strict=True):
             if not is_done(folder):

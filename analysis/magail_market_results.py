@@ -57,7 +57,8 @@ def _table(path: Path, words: Sequence[str], numbers: Sequence[str], by: Sequenc
         table = pd.read_csv(BytesIO(read_capped(path, LARGEST)))
         if absent := [name for name in (*words, *numbers) if name not in table]:
             raise ValueError(f"column {absent[0]} is missing")
-        table = table.astype(dict.fromkeys(numbers, float) | {"seed": int})
+        # only tried: whole numbers stay so in what is written
+        table.astype(dict.fromkeys(numbers, float))
         if table[[*words, *numbers]].isna().any(axis=None):
             raise ValueError("a cell is empty")
         parts = table.groupby("method" if by is None else ["method", "by"]).size()

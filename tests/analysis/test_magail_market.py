@@ -111,6 +111,7 @@ def test_a_folder_takes_more_seeds_and_no_other_study(tmp_path: Path) -> None:
     assert {path.name for path in paths} == {"gaps.csv", "orders.csv", "results.json", "orders.png", "gaps_exact.png"}
     results = json.loads((tmp_path / "results.json").read_text())
     table = pd.read_csv(tmp_path / "gaps.csv")
+    assert table["interactions"].dtype == pd.read_csv(tmp_path / "orders.csv")["action"].dtype == np.int64
     mine = table[(table["method"] == "magail") & (table["figure"] == "NashConv")]
     told = [one for one in results["means"] if one["method"] == "magail" and one["figure"] == "NashConv"]
     assert told[0]["n"] == 2
