@@ -26,7 +26,7 @@ from mfmarl.imitation.magail.market import MarketMAGAIL, cloned_type
 from mfmarl.imitation.magail.market_demonstrations import demonstrated, read, store
 from mfmarl.imitation.magail.market_play import MarketGame, market_game, play_types
 from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig, check_ways
-from mfmarl.imitation.magail.study_folder import CHECKPOINT, claimed
+from mfmarl.imitation.magail.study_folder import claimed
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.rollout import Act
 from mfmarl.imitation.saved import TENSORS
@@ -95,8 +95,6 @@ def study(
         for folder in folders:
             if is_done(folder):
                 read_seed(folder, by)
-        # without one a study that was killed counts as never begun, though seeds' folders keep what it did
-        write_whole(out / CHECKPOINT, b"")
         for seed, folder in zip(seeds, folders, strict=True):
             if not is_done(folder):
                 _one_seed(game, settings, asked, seed, folder, told)

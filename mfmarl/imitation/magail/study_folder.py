@@ -15,7 +15,7 @@ from typing import Any
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.checkpoint import versions
 from mfmarl.runs.files import read_capped, storing, to_json, write_whole
-from mfmarl.runs.lock import hold
+from mfmarl.runs.lock import LOCK, hold
 
 RESULTS, CHECKPOINT = "results.json", "training.safetensors"
 SCHEMA = 1
@@ -62,7 +62,7 @@ def standing(folder: Path, study: str, settings: Mapping[str, Any]) -> dict[str,
     if not (folder / RESULTS).exists():
         return None
     words = read(folder)
-    if not words["complete"] and not (folder / CHECKPOINT).exists():
+    if not words["complete"] and {path.name for path in folder.iterdir()} <= {RESULTS, LOCK}:
         # begun, and killed before anything was kept
         return None
     if words["study"] != study:
@@ -103,9 +103,7 @@ def read(folder: Path) -> dict[str, Any]:
         raise DamagedFile(f"{path} is damaged: {error}; {MEND}") from error
     fine = isinstance(words, dict) and words.get("schema") == SCHEMA
     if not fine or not isinstance(words.get("settings"), dict) or not {"study", "complete"} <= words.keys():
-        raise DamagedFile(
-            f"{path} is no results of a study of schema {SCHEMA}; {MEND}"
-        )
+        raise DamagedFile(f"{path} is no results of a study of schema {SCHEMA}; {MEND}")
     told: dict[str, Any] = words
     return told
 
