@@ -121,11 +121,11 @@ def figures_of(found: CoordinationStudy, results: Results) -> dict[str, Figure]:
     runs, history = runs_frame(found), history_frame(found)
     settings, theory = results.settings, results.theory
     several = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
-    shared = f", {settings.signals} signals" if settings.signals > 1 else ""
-    title = f"MAGAIL, expert {settings.expert_type}, {several}{shared}"
+    shared = f" Agents share a signal of {settings.signals} values." if settings.signals > 1 else ""
+    title = f"MAGAIL, expert {settings.expert_type}, {several}"
     note = (
         f"{settings.discriminator_told(theory.lowest_logit)} after {settings.epochs:,} Adam steps of "
-        f"{settings.lr_disc:g}. Reward {settings.reward_style}, policies' steps {settings.lr_policy:g}."
+        f"{settings.lr_disc:g}. Reward {settings.reward_style}, policies' steps {settings.lr_policy:g}.{shared}"
     )
     return {
         "probability": magail_probability(runs, title, note),

@@ -20,7 +20,7 @@ from mfmarl.imitation.magail.study_folder import RESULTS
 RUNS, HISTORY, TABLES = "runs.csv", "history.csv", "tables.safetensors"
 FIGURES = ("probability", "distance", "scatter", "classes", "joint", "training")
 STUDY: Literal["magail-coordination"] = "magail-coordination"
-CLASSES: tuple[Collapse, ...] = ("AA", "BB", "symmetric")
+CLASSES: tuple[Collapse, ...] = ("AA", "BB", "AA+BB", "symmetric")
 LEVEL = 0.95
 
 

@@ -8,19 +8,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.magail_results import Results, Spread
+from analysis.magail_results import CLASSES, Results, Spread
 
 
 def table_of(results: Results) -> Table:
     """A row for each beta."""
     settings = results.settings
     table = Table(box=None, pad_edge=False, title=f"MAGAIL, expert {settings.expert_type}", title_justify="left")
-    for heading in ("beta", "coordination", "AA/BB/symmetric", "JS distance", "exploitability", "NashConv"):
+    # only agents who share a signal come to both
+    shown = [name for name in CLASSES if name != "AA+BB" or settings.signals > 1]
+    for heading in ("beta", "coordination", "/".join(shown), "JS distance", "exploitability", "NashConv"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in results.betas:
         cells = (row.coordination_rate, row.js_distance, row.exploitability, row.nash_conv)
         rate, js, exploitability, nash_conv = map(_told, cells)
-        classes = "/".join(str(number) for number in row.classes.values())
+        classes = "/".join(str(row.classes[name]) for name in shown)
         table.add_row(f"{row.beta:g}", rate, classes, js, exploitability, nash_conv)
     return table
 
@@ -28,12 +30,14 @@ def table_of(results: Results) -> Table:
 def notes(results: Results) -> list[str]:
     """What the table does not say by itself."""
     expert, theory, n = results.expert, results.theory, len(results.settings.seeds)
+    over = "one seed" if n == 1 else f"mean +- standard deviation over {n} seeds"
     out = [
-        f"mean +- standard deviation over {n} seed{'s' * (n > 1)}; coordination: P(AA) + P(BB), the expert's "
-        f"{expert.coordination_rate:.4g}",
+        f"{over}; coordination: P(AA) + P(BB), the expert's {expert.coordination_rate:.4g}",
         f"JS distance from the joint law of the expert's {expert.samples:,} samples; independent policies come to "
         f"{theory.independent_limit:.4g} at best",
     ]
+    if results.settings.signals > 1:
+        out.append("exploitability and NashConv: gains of leaving before the signal is told")
     if theory.threshold is None or theory.threshold_at_lowest_logit is None:
         out.append(
             "no threshold of beta: theory is of independent agents, a discriminator that sees both actions, and an "

@@ -42,7 +42,7 @@ def standing(folder: Path, settings: ZeroSumSettings) -> Words | None:
 
 def method_table(words: Words) -> Table:
     """A row for MAGAIL and for each fallback, with the fewest and the most samples."""
-    table = Table(box=None, pad_edge=False, title="zero-sum game, mean +- sd over seeds", title_justify="left")
+    table = Table(box=None, pad_edge=False, title=f"zero-sum game, {_over(words)}", title_justify="left")
     table.add_column("method", no_wrap=True)
     for heading in ("expert samples", "exploitability", "NashConv", "JS distance of occupancies"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -51,7 +51,8 @@ def method_table(words: Words) -> Table:
         if row["method"] == "BC" and row["samples"] not in (min(sizes), max(sizes)):
             continue
         name = row["method"] if row["fallback"] is None else f"{row['method']}, {row['fallback']}"
-        table.add_row(name, f"{row['samples']:,}", *(_told(row[measure]) for measure in MEASURES))
+        drawn = f" drawn of {words['settings']['expert_total']:,}" if row["method"] != "BC" else ""
+        table.add_row(name, f"{row['samples']:,}{drawn}", *(_told(row[measure]) for measure in MEASURES))
     return table
 
 
@@ -89,6 +90,11 @@ def show(words: Words) -> None:
     console.print(method_table(words))
     console.print(Text("BC: what it plays where the expert was never seen decides how it can be exploited\n"))
     console.print(open_table(words))
+
+
+def _over(words: Words) -> str:
+    n = len(words["settings"]["seeds"])
+    return "one seed" if n == 1 else f"mean +- sd over {n} seeds"
 
 
 def _told(over: Words) -> str:

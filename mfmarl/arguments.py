@@ -20,7 +20,7 @@ def given(metavar: str | None = None, default: str = "") -> object:
 def whole_number(flag: str, text: str, low: int, high: int = 10**18) -> int:
     """A whole number from `low` to `high`, or a UserError that names the flag."""
     if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
-        most = f" and at most {high:,}" if high < 10**18 else ""
+        most = f" and at most {high:,}" if high < 10**18 else " of at most 18 digits" * (len(text) > 18)
         raise UserError(f"{flag}: got {text!r}; want a whole number of at least {low}{most}")
     return int(text)
 

@@ -14,6 +14,9 @@ from mfmarl.arguments import given, line, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import IMITATION, JOBS, load, suggestion
 
+SEVERAL = ("magail-coordination", "magail-zero-sum", "magail-market")
+"""Commands of their own, after the same word."""
+
 
 @dataclass(frozen=True)
 class Imitate:
@@ -24,7 +27,8 @@ class Imitate:
     that was interrupted or killed goes on with --resume, bit for bit.
 
     Methods: bc, gail, airl and maxent_irl learn from demonstrations; dagger and mega_dagger ask one expert, and
-    multi_expert and safety_filter several. Experts are those of `mfmarl demonstrate`, but for ppo.
+    multi_expert and safety_filter several. Experts are those of `mfmarl demonstrate`, but for ppo. Of several agents
+    at once, with options of their own: `mfmarl imitate magail-coordination`, `magail-zero-sum`, `magail-market`.
 
     Keys of --config and --set are the method's own, which --settings prints with their defaults; a file may also
     have method, env, interactions, updates and evaluations.
@@ -85,8 +89,9 @@ class Imitate:
         if self.method is None:
             raise UserError("imitate how? give a METHOD, or --resume DIR to go on with an imitation")
         if self.method not in IMITATION:
-            hint = suggestion(self.method, IMITATION)
-            raise UserError(f"unknown method {self.method!r}{hint}; there are {', '.join(IMITATION)}")
+            known = (*IMITATION, *SEVERAL)
+            hint = suggestion(self.method, known)
+            raise UserError(f"unknown method {self.method!r}{hint}; there are {', '.join(known)}")
         if self.settings:
             return self._print_settings(self.method)
         if self.seed is not None and self.seeds is not None:

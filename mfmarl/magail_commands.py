@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,7 +82,8 @@ class MagailCoordination:
     def run(self) -> int:
         """Train, or go on; print the table and the folder's files."""
         settings = self._settings()
-        runs = f"{len(settings.betas)} betas x {len(settings.seeds)} seeds x {settings.epochs:,} epochs"
+        betas, seeds = _several(settings.betas, "beta"), _several(settings.seeds, "seed")
+        runs = f"{betas} x {seeds} x {settings.epochs:,} epochs"
         return _into(self, "coordination", settings, f"expert {settings.expert_type}, {runs}")
 
     def _settings(self) -> CoordinationSettings:
@@ -101,8 +103,10 @@ def study_folder(outdir: Path, tag: str | None) -> Path:
     """OUTDIR, or OUTDIR/TAG.
 
     Raises:
-        UserError: for a tag that is no plain name of a folder.
+        UserError: for a tag that is no plain name of a folder, and the working folder itself.
     """
+    if str(outdir) in ("", "."):
+        raise UserError("--outdir is this folder itself; want one of the study's own")
     if tag is None:
         return outdir
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", tag):
@@ -177,8 +181,7 @@ class MagailZeroSum:
     def run(self) -> int:
         """Train, or go on; print the tables and the folder's files."""
         settings = self._settings()
-        several = f"{len(settings.seeds)} seed{'s' * (len(settings.seeds) > 1)}"
-        return _into(self, "zero-sum", settings, f"{several} x {settings.epochs:,} epochs")
+        return _into(self, "zero-sum", settings, f"{_several(settings.seeds, 'seed')} x {settings.epochs:,} epochs")
 
     def _settings(self) -> ZeroSumSettings:
         whole = ("expert_action", "expert_total", "epochs", "rollout_episodes", "batch_size", "collect_every")
@@ -193,6 +196,10 @@ class MagailZeroSum:
         }
         found: ZeroSumSettings = _checked("zero-sum", given)
         return found
+
+
+def _several(values: Sequence[float], what: str) -> str:
+    return f"{len(values)} {what}{'s' * (len(values) > 1)}"
 
 
 def _learning(asked: MagailCoordination | MagailZeroSum) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def one_line(
     else:
         named = key and place != f"--{key.replace('_', '-')}"
         text = (f"{key}: " if named else "") + f"got {_show(first['input'])}; {_allowed(first)}{_remedy(key, first)}"
-    more = len(mistakes) - 1
+    # a list that is empty since its entries were refused is no mistake of its own
+    more = sum(m["type"] != "too_short" or m["loc"] != first["loc"][:-1] for m in mistakes) - 1
     return f"{place}: {text}" + (f" (and {more} more mistake{'s' if more > 1 else ''})" if more else "")
 
 

@@ -83,8 +83,12 @@ PRODUCT = 1e-9
 """Distance at which a row counts as a product."""
 
 
-def identifiability(game: MarkovGame, occupancy: ArrayLike) -> Identifiability:
+def identifiability(game: MarkovGame, occupancy: ArrayLike, known: ArrayLike | None = None) -> Identifiability:
     """The report of an occupancy [S, A_1, .., A_n], exact or counted: rows of visited states, and which those are.
+
+    Args:
+        known: [S, A_1, .., A_n], counts or shares, of states that are not visited and whose rows are fixed all the
+            same; 0 in those that are free.
 
     Raises:
         ValueError: for another shape, negative entries, or visited states that play leaves for others: then values are
@@ -92,26 +96,28 @@ def identifiability(game: MarkovGame, occupancy: ArrayLike) -> Identifiability:
     """
     n, S = game.num_agents, game.num_states
     x = numbers(occupancy, f"{game.name}: the occupancy", ValueError)
-    if x.shape != game.transitions.shape[:-1] or (x < 0).any() or not x.any():
-        raise ValueError(
-            f"{game.name}: the occupancy has shape {x.shape}; want {game.transitions.shape[:-1]}, 0 or more"
-        )
-    mass = x.reshape(S, -1).sum(1)
-    visited = mass > 0
+    more = np.zeros_like(x) if known is None else numbers(known, f"{game.name}: known rows", ValueError)
+    for what, one in (("the occupancy has", x), ("known rows have", more)):
+        if one.shape != game.transitions.shape[:-1] or (one < 0).any() or not x.any():
+            raise ValueError(f"{game.name}: {what} shape {one.shape}; want {game.transitions.shape[:-1]}, 0 or more")
+    visited = x.reshape(S, -1).sum(1) > 0
+    rows = np.where(visited.reshape(-1, *[1] * n), x, more)
+    mass = rows.reshape(S, -1).sum(1)
+    fixed = mass > 0
     joint = np.full(x.shape, 1 / np.prod(game.num_actions))
-    joint[visited] = x[visited] / mass[visited].reshape(-1, *[1] * n)
+    joint[fixed] = rows[fixed] / mass[fixed].reshape(-1, *[1] * n)
     _check_closed(game, joint, visited)
     values = game.joint_values(joint)
-    extremes = {end: [_extreme(game, joint, visited, i, end) for i in range(n)] for end in ENDS}
+    extremes = {end: [_extreme(game, joint, fixed, i, end) for i in range(n)] for end in ENDS}
     gaps = {end: np.array([found @ game.start for found, _ in each]) - values for end, each in extremes.items()}
-    policies = {end: _completed(joint, visited, [r for _, r in each]) for end, each in extremes.items() if n == 2}
+    policies = {end: _completed(joint, fixed, [r for _, r in each]) for end, each in extremes.items() if n == 2}
     return Identifiability(
         visited,
         values,
         gaps["least"],
         gaps["greatest"],
         n == 2,
-        max(_distance(row) for row in joint[visited]),
+        max(_distance(row) for row in joint[fixed]),
         policies.get("least"),
         policies.get("greatest"),
     )
@@ -132,13 +138,13 @@ def _check_closed(game: MarkovGame, joint: Array, visited: NDArray[np.bool_]) ->
         )
 
 
-def _extreme(game: MarkovGame, joint: Array, visited: NDArray[np.bool_], agent: int, end: End) -> tuple[Array, Array]:
+def _extreme(game: MarkovGame, joint: Array, fixed: NDArray[np.bool_], agent: int, end: End) -> tuple[Array, Array]:
     """An agent's extreme best-response values [S], and what the others play [S, J] to give it those."""
     S, own = game.num_states, game.num_actions[agent]
     others = joint.sum(1 + agent).reshape(S, -1)
     pay = np.moveaxis(game.rewards[agent], 1 + agent, 1).reshape(S, own, -1)
     moves = np.moveaxis(game.transitions, 1 + agent, 1).reshape(S, own, -1, S)
-    free, played = np.flatnonzero(~visited), others.copy()
+    free, played = np.flatnonzero(~fixed), others.copy()
     better = True
     while better:
         tables = outcomes(game.layout, game.transitions, game.rewards[agent], agent, played[..., None])
@@ -157,11 +163,11 @@ def _highest(payoff: Array) -> Settled:
     return Settled(float(payoff.max()), np.eye(payoff.shape[1])[payoff.max(0).argmax()])
 
 
-def _completed(joint: Array, visited: NDArray[np.bool_], others: list[Array]) -> Array:
-    """A joint policy of two: as it was where it is visited, elsewhere what each plays against the other."""
+def _completed(joint: Array, fixed: NDArray[np.bool_], others: list[Array]) -> Array:
+    """A joint policy of two: as it was where it is fixed, elsewhere what each plays against the other."""
     second, first = others
     found = joint.copy()
-    found[~visited] = first[~visited][:, :, None] * second[~visited][:, None]
+    found[~fixed] = first[~fixed][:, :, None] * second[~fixed][:, None]
     return found
 
 

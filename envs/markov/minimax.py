@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog
 
 from envs.markov.checks import Array, BadGame
 from envs.markov.game import MarkovGame
+from envs.markov.matrix_game import matrix_game
 
 MOST_ROUNDS = 1_000
 
@@ -30,35 +30,10 @@ def minimax_policies(game: MarkovGame, tol: float = 1e-9) -> list[Array]:
     values = np.zeros(game.num_states)
     for _ in range(MOST_ROUNDS):
         q = game.rewards[0] + game.discount * game.transitions @ values
-        solved = [_matrix_game(matrix) for matrix in q]
-        policies = [np.stack([pair[i] for pair in solved]) for i in range(2)]
+        # each holds the other down to the value
+        policies = [np.stack([matrix_game(matrix).columns for matrix in of]) for of in (-np.swapaxes(q, 1, 2), q)]
         if game.nash_conv(policies) <= tol * (1 + np.abs(values).max()):
             return policies
         # the first player's best answers to the second's strategies are worth no less than the game
         values = game.best_responses(policies).values[0]
     raise RuntimeError(f"{game.name}: no equilibrium within {tol} after {MOST_ROUNDS} rounds")
-
-
-def _matrix_game(rewards: Array) -> tuple[Array, Array]:
-    """Both players' minimax strategies, [A_1] and [A_2], at the first one's rewards [A_1, A_2]."""
-    rows, columns = rewards.shape
-    # the second player's strategy y and the least v with rewards y <= v; the first's is the dual
-    found = linprog(
-        np.append(np.zeros(columns), 1.0),
-        A_ub=np.column_stack([rewards, -np.ones(rows)]),
-        b_ub=np.zeros(rows),
-        A_eq=np.append(np.ones(columns), 0.0)[None],
-        b_eq=[1.0],
-        bounds=[(0, None)] * columns + [(None, None)],
-        method="highs-ds",
-    )
-    if found.status != 0 or found.x is None:
-        raise RuntimeError(f"a matrix game of shape {rewards.shape} was not solved: {found.message}")
-    return _distribution(-found.ineqlin.marginals), _distribution(found.x[:-1])
-
-
-def _distribution(weights: Array) -> Array:
-    """Without what rounding left below 0."""
-    positive = np.maximum(weights, 0.0)
-    out: Array = positive / positive.sum()
-    return out

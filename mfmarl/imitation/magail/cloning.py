@@ -78,7 +78,8 @@ def worst_completion(game: MarkovGame, seen: Array) -> list[Array]:
     for choices in product(range(cells), repeat=len(open_states)):
         filled = joint.copy()
         filled[open_states] = pure[list(choices)]
-        report = identifiability(game, filled * reached[:, None, None])
+        shown = reached[:, None, None]
+        report = identifiability(game, filled * shown, filled * (known[:, None, None] & ~shown))
         worth = (report.exploitability[1], report.nash_conv[1])
         if (best is None or worth > best) and report.greatest_policy is not None:
             best, found = worth, report.greatest_policy

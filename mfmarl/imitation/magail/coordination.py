@@ -55,7 +55,7 @@ class CoordinationStudy:
     history: History
     outcomes: tuple[Outcome, ...]
     cpu_seconds: float
-    """Of the call that ended it."""
+    """Of training in all its calls, and of measuring in the last."""
 
 
 def study(
@@ -75,7 +75,6 @@ def study(
         DamagedFile: where it was cut short or changed.
         StorageFailed: where it cannot be read or written.
     """
-    began = time.process_time()
     game, counts = coordination(), expert_counts(settings.expert_type)
     runs = [Run(seed, beta) for beta in settings.betas for seed in settings.seeds]
     config = config_of(
@@ -87,6 +86,7 @@ def study(
         signals=settings.signals,
     )
     history = magail(Arena.of(game), counts[None], runs, config, checkpoint=checkpoint, told=told)
+    began = time.process_time()
     expert: Array = counts / counts.sum()
     outcomes = tuple(
         outcome(run.beta, run.seed, joint, expert, settings.eval_episodes)
@@ -102,7 +102,7 @@ def study(
         thresholds=thresholds(law, settings.reward_style, lowest) if of_theory else Thresholds(None, None, lowest),
         history=history,
         outcomes=outcomes,
-        cpu_seconds=time.process_time() - began,
+        cpu_seconds=history.cpu_seconds + time.process_time() - began,
     )
 
 

@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from mfmarl.imitation.magail.study_settings import Seed, StudySettings, each_once
+from mfmarl.imitation.magail.study_settings import Seed, StudySettings, check_memory, each_once
 
 Expert = Literal["mixed", "bimodal", "asymmetric", "noisy", "all_AA"]
 Beta = Annotated[float, Field(ge=0, le=1000)]
-MOST_ROWS = 2_000_000
-"""Of a history: half a GB of it."""
 
 
 class CoordinationSettings(StudySettings):
@@ -25,7 +23,7 @@ class CoordinationSettings(StudySettings):
         (42, 123, 456, 789, 999), min_length=1, description="roots of all random streams, a run each for every beta"
     )
     epochs: int = Field(400, ge=1, le=10**6, description="steps of the discriminator and of the policies")
-    rollout_episodes: int = Field(200, ge=1, le=10**9, description="rollouts an epoch")
+    rollout_episodes: int = Field(200, ge=1, lt=10**9, description="rollouts an epoch")
     eval_episodes: int = Field(5000, ge=1, le=10**7, description="episodes that the last policies play")
     signals: int = Field(1, ge=1, le=64, description="values of a signal that agents share; 1: none")
     batch_size: int = Field(64, ge=1, le=10**9, description="joint actions of the expert, and of the learners, a step")
@@ -39,9 +37,5 @@ class CoordinationSettings(StudySettings):
     @field_validator("collect_every")
     @classmethod
     def _fit(cls, every: int, info: ValidationInfo) -> int:
-        # fields that are wrong themselves are not there
         runs = len(info.data.get("betas", ())) * len(info.data.get("seeds", ()))
-        rows = runs * -(-info.data.get("epochs", 1) // every)
-        if rows > MOST_ROWS:
-            raise ValueError(f"want at most {MOST_ROWS:,} rows of history, and {runs:,} runs make {rows:,}")
-        return every
+        return check_memory(every, info.data, runs, 20 + 5 * info.data.get("signals", 1))

@@ -34,6 +34,8 @@ class History:
     """[K]: played by a run up to and with the epoch."""
     expert_samples: NDArray[np.int64]
     """[K]: drawn from the demonstrations up to and with the epoch."""
+    cpu_seconds: float = 0.0
+    """Of training, in all calls that it took; what was done after the last checkpoint of a killed one is not known."""
     weights: Array | None = None
     """[K, R, Z]: the signals' probabilities; None where agents are independent."""
     given: tuple[Array, ...] = ()

@@ -32,7 +32,7 @@ Ask = Literal["best_response", "uncertainty", "own", "expert"]
 class InteractiveConfig(BaseModel):
     """Settings that all seeds of a batch share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ask: Ask = Field(
         "best_response",

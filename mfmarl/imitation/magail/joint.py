@@ -12,8 +12,9 @@ from scipy.special import rel_entr, softmax
 from mfmarl.errors import UserError
 from mfmarl.imitation.magail.theory import Array
 
-Collapse = Literal["AA", "BB", "symmetric"]
-LETTERS = "abcdefghijklm"
+Collapse = Literal["AA", "BB", "AA+BB", "symmetric"]
+LETTERS = "abcdefghijklmnopqrstuvwx"
+"""Axes of agents in products; y and z are runs and states."""
 
 
 def js_distance(expert: Array, policy: Array) -> Array:
@@ -80,10 +81,13 @@ def coordination_rate(joint: Array) -> Array:
 def collapse_class(joint: Array, margin: float = 0.05) -> Collapse:
     """Of a joint law [2, 2]: AA or BB where the mean of both agents' P(A) is more than `margin` from 1/2.
 
-    Agents that settle on (A, B) are symmetric by it too; the coordination rate tells them apart.
+    AA+BB where the agents' choices have a covariance P(AA) P(BB) - P(AB) P(BA) above `margin`, which takes a shared
+    signal. Agents that settle on (A, B) are symmetric; the coordination rate tells them apart.
     """
     if joint.shape != (2, 2):
         raise UserError(f"collapse_class: the joint law has shape {joint.shape}; want (2, 2)")
+    if joint[0, 0] * joint[1, 1] - joint[0, 1] * joint[1, 0] > margin:
+        return "AA+BB"
     p = float(joint.sum(1)[0] + joint.sum(0)[0]) / 2
     if abs(p - 0.5) <= margin:
         return "symmetric"

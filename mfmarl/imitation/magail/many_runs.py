@@ -16,8 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from envs.markov.checks import numbers
 from mfmarl.errors import UserError
 from mfmarl.imitation.magail.history import History
 from mfmarl.imitation.magail.rollouts import Arena
@@ -33,11 +34,11 @@ KEPT_EVERY_S = 10.0
 
 def magail(
     arena: Arena,
-    demonstrations: NDArray[np.int64],
+    demonstrations: ArrayLike,
     runs: Sequence[Run],
     config: MAGAILConfig | None = None,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     told: Callable[[str], None] | None = None,
 ) -> History:
     """Every run trained, all in one batch.
@@ -49,25 +50,26 @@ def magail(
         told: gets a line of progress every epoch.
 
     Raises:
-        UserError: for demonstrations of another shape, or none; no runs; a beta that is no number; a checkpoint of
-            other runs, settings or demonstrations.
+        UserError: for demonstrations of another shape, or none; no runs; a beta that is not 0 or more; a checkpoint
+            of other runs, settings or demonstrations.
         DamagedFile: where the checkpoint was cut short or changed.
         StorageFailed: where it cannot be read or written.
     """
     settings = MAGAILConfig() if config is None else config
-    _check(arena, demonstrations, runs)
-    training = Training(arena, demonstrations, runs, settings)
-    problem = _fingerprint(arena, demonstrations, runs, settings)
-    if checkpoint is not None and checkpoint.exists():
-        training.take_up(checkpoint, problem)
+    counts = _checked(arena, demonstrations, runs)
+    training = Training(arena, counts, runs, settings)
+    problem = _fingerprint(arena, counts, runs, settings)
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and path.exists():
+        training.take_up(path, problem)
     kept = time.monotonic()
     while training.epoch < settings.epochs:
         training.step()
         if told is not None:
             told(f"epoch {training.epoch} of {settings.epochs}")
         over = training.epoch == settings.epochs
-        if checkpoint is not None and (over or time.monotonic() - kept >= KEPT_EVERY_S):
-            training.keep(checkpoint, problem)
+        if path is not None and (over or time.monotonic() - kept >= KEPT_EVERY_S):
+            training.keep(path, problem)
             kept = time.monotonic()
     return training.history()
 
@@ -87,17 +89,27 @@ def _fingerprint(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence
     return sha.hexdigest()
 
 
-def _check(arena: Arena, demonstrations: NDArray[np.int64], runs: Sequence[Run]) -> None:
+def _checked(arena: Arena, demonstrations: ArrayLike, runs: Sequence[Run]) -> NDArray[np.int64]:
+    """The demonstrations as counts."""
+    if not isinstance(arena, Arena):
+        raise UserError(
+            f"magail: the first argument is a {type(arena).__name__}; want an Arena, such as Arena.of(game)"
+        )
+    given = numbers(demonstrations, "magail: demonstrations", UserError)
+    counts = given.astype(np.int64)
     one = (arena.states, *arena.actions)
     wanted = (one, (len(runs), *one))
-    if demonstrations.shape not in wanted:
-        raise UserError(
-            f"magail: demonstrations have shape {demonstrations.shape}; want {one}, a count each, or {wanted[1]}"
-        )
-    if (demonstrations < 0).any() or not (demonstrations.reshape(-1, math.prod(one)).sum(1) > 0).all():
-        raise UserError("magail: demonstrations are negative, or none; want counts of 0 or more, and one above 0")
+    if counts.shape not in wanted:
+        raise UserError(f"magail: demonstrations have shape {counts.shape}; want {one}, a count each, or {wanted[1]}")
+    if (counts != given).any() or (counts < 0).any() or not (counts.reshape(-1, math.prod(one)).sum(1) > 0).all():
+        raise UserError("magail: demonstrations are no counts, or none; want whole numbers of 0 or more, one above 0")
     if not runs:
         raise UserError("magail: no runs; want one or more")
     for run in runs:
-        if not math.isfinite(run.beta):
-            raise UserError(f"magail: beta of seed {run.seed} is {run.beta}; want a finite number")
+        if not isinstance(run, Run):
+            raise UserError(f"magail: runs hold {run!r}; want Run(seed, beta)")
+        if isinstance(run.seed, bool) or not isinstance(run.seed, int | np.integer) or run.seed < 0:
+            raise UserError(f"magail: a seed is {run.seed!r}; want a whole number of 0 or more")
+        if not (math.isfinite(run.beta) and run.beta >= 0):
+            raise UserError(f"magail: beta of seed {run.seed} is {run.beta}; want a number of 0 or more")
+    return counts

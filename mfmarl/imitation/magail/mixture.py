@@ -30,7 +30,7 @@ Number = TypeVar("Number", np.float64, np.int64)
 class Mixture(BaseModel):
     """Settings of a shared signal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     signals: int = Field(2, ge=1, description="Z: how many there are")
     learnt: bool = Field(True, description="their probabilities are learnt; else all are equally likely")

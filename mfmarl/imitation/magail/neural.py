@@ -26,7 +26,7 @@ LAST_GAIN = 0.1
 class Network(BaseModel):
     """Settings of perceptrons."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     hidden: tuple[PositiveInt, ...] = Field(
         (32, 32), description="widths of hidden layers (tanh); with none a linear map without a bias"

@@ -16,14 +16,14 @@ from mfmarl.imitation.magail.theory import RewardStyle, Sharing
 class MAGAILConfig(BaseModel):
     """Settings that all runs of a batch share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     discriminator: Sharing = Field(
         "single", description="one D(s, a_1..a_n); one of them an agent (centralised); or D_i(s, a_i) (decentralised)"
     )
     reward_style: RewardStyle = Field("non_saturating", description="log D, -log(1-D), or both (airl)")
     epochs: int = Field(400, ge=1, description="steps of the discriminators and of the policies")
-    rollouts: int = Field(200, ge=1, description="rollouts an epoch, no fewer and no more")
+    rollouts: int = Field(200, ge=1, lt=10**9, description="rollouts an epoch, no fewer and no more")
     batch_size: int = Field(
         64, ge=1, description="joint actions of the expert, and of the learners, a discriminator step"
     )

@@ -19,6 +19,7 @@ from mfmarl.runs.lock import hold
 
 RESULTS, CHECKPOINT = "results.json", "training.safetensors"
 SCHEMA = 1
+MEND = "move it away, and the study begins anew"
 LARGEST = 1 << 30
 """Bytes of results that are read."""
 
@@ -55,9 +56,15 @@ def standing(folder: Path, study: str, settings: Mapping[str, Any]) -> dict[str,
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; want a folder: give another --outdir")
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UserError(f"{above} is a file, where {folder} wants a folder: give another --outdir")
     if not (folder / RESULTS).exists():
         return None
     words = read(folder)
+    if not words["complete"] and not (folder / CHECKPOINT).exists():
+        # begun, and killed before anything was kept
+        return None
     if words["study"] != study:
         raise UserError(f"{folder} holds a study {words['study']}; choose another folder by --outdir or --tag")
     # as a file would give them back: tuples are lists
@@ -93,10 +100,12 @@ def read(folder: Path) -> dict[str, Any]:
     try:
         words: Any = json.loads(read_capped(path, LARGEST))
     except ValueError as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
+        raise DamagedFile(f"{path} is damaged: {error}; {MEND}") from error
     fine = isinstance(words, dict) and words.get("schema") == SCHEMA
     if not fine or not isinstance(words.get("settings"), dict) or not {"study", "complete"} <= words.keys():
-        raise DamagedFile(f"{path} is no file of results of a study, or of another version; want schema {SCHEMA}")
+        raise DamagedFile(
+            f"{path} is no results of a study of schema {SCHEMA}; {MEND}"
+        )
     told: dict[str, Any] = words
     return told
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +12,8 @@ from mfmarl.imitation.magail.theory import RewardStyle, Sharing
 
 Seed = Annotated[int, Field(ge=0, lt=10**18)]
 Width = Annotated[int, Field(ge=1, le=4096)]
+MOST_NUMBERS = 10**8
+"""Of all records, or of all weights: 0.8 GB."""
 
 
 class StudySettings(BaseModel):
@@ -42,3 +46,29 @@ def each_once(values: tuple[float, ...]) -> tuple[float, ...]:
         if value in values[:i]:
             raise ValueError(f"want each once, and {value:g} stands twice")
     return values
+
+
+def check_memory(every: int, given: Mapping[str, Any], runs: int, cells: int) -> int:
+    """`every` again, where records every so many epochs, and networks, of all runs are few enough.
+
+    Args:
+        given: the other settings; those that are wrong themselves are not there.
+        cells: numbers that a record has of a run.
+
+    Raises:
+        ValueError: says how many there would be.
+    """
+    records = -(-given.get("epochs", 1) // every)
+    if (size := runs * records * cells) > MOST_NUMBERS:
+        raise ValueError(
+            f"want at most {MOST_NUMBERS:,} numbers in all records, and {runs:,} runs of {records:,} records make "
+            f"{size:,}"
+        )
+    # three networks, and beside their weights slopes and two averages
+    weights = 12 * sum(a * b for a, b in pairwise(given.get("hidden", ())))
+    if runs * weights > MOST_NUMBERS:
+        raise ValueError(
+            f"want at most {MOST_NUMBERS:,} numbers in all networks, and {runs:,} runs of --hidden "
+            f"{' '.join(map(str, given['hidden']))} make {runs * weights:,}"
+        )
+    return every

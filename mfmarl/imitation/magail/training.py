@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfmarl.errors import UserError
+from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.magail.history import History, Record
 from mfmarl.imitation.magail.mixture import information, starts, step_weights, unsignalled, with_signals
 from mfmarl.imitation.magail.neural import Model, Nets, Tables, bounded, discriminator_nets, policy_nets
@@ -66,11 +68,13 @@ class Training:
             self.judges = discriminator_nets(arena.seen, shapes, seeds, net)
         # Adam moves every entry by its own averages, so that tables in one optimiser are as if each had its own
         self.of_policies = torch.optim.Adam(self.policies.parameters, lr=settings.lr_policy)
-        self.of_tables = torch.optim.Adam(self.judges.parameters, lr=settings.lr_disc)
+        self.of_judges = torch.optim.Adam(self.judges.parameters, lr=settings.lr_disc)
         self.signal_logits = torch.zeros((R, self.signals), dtype=torch.float64, requires_grad=True)
         self.of_signals = torch.optim.Adam(
             [self.signal_logits], lr=settings.lr_policy if mixture is None else mixture.lr
         )
+        self.spent = -time.process_time()
+        """To which the processor's time is added: CPU seconds in all calls."""
         self.epoch = 0
         self.records: list[Record] = []
 
@@ -87,7 +91,7 @@ class Training:
         drawn = [rng.multinomial(size, row) for rng, row in zip(self.drawing, self.shares, strict=True)]
         expert = (np.stack(drawn) / size).reshape(R, arena.states, *arena.actions)
         learners = unsignalled(batch.counts / batch.steps.reshape(R, *[1] * (n + 1)), self.signals)
-        loss = step_discriminators(self.judges, self.of_tables, expert, learners, settings)
+        loss = step_discriminators(self.judges, self.of_judges, expert, learners, settings)
         used = batch if settings.policy_from == "batch" else rollouts
         paid = payments(self._judged(), arena, settings)
         if settings.mixture is not None:
@@ -125,6 +129,7 @@ class Training:
             played=np.stack([record.played for record in records]),
             rollouts=self.settings.rollouts * epochs,
             expert_samples=self.settings.batch_size * epochs,
+            cpu_seconds=self.spent + time.process_time(),
             weights=weights if with_signals else None,
             given=given if with_signals else (),
         )
@@ -144,12 +149,16 @@ class Training:
             name: [rng.bit_generator.state for rng in generators]
             for name, generators in (("rolling", self.rolling), ("drawing", self.drawing))
         }
-        words = {"schema": SCHEMA, "problem": problem, "epoch": self.epoch, "generators": draws}
+        words: dict[str, Any] = {"schema": SCHEMA, "problem": problem, "epoch": self.epoch, "generators": draws}
+        words["cpu_seconds"] = self.spent + time.process_time()
         write_sealed(path, KEY, to_json(words), {name: np.array(array, order="C") for name, array in arrays.items()})
 
     def take_up(self, path: Path, problem: str) -> None:
         """What `keep` wrote."""
-        words, arrays = read_sealed(path, KEY, SCHEMA, LARGEST)
+        try:
+            words, arrays = read_sealed(path, KEY, SCHEMA, LARGEST)
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}; move it away, and training begins anew") from error
         if words["problem"] != problem:
             raise UserError(f"{path} is of other runs, settings or demonstrations; move it away, or train elsewhere")
         with torch.no_grad():
@@ -161,6 +170,7 @@ class Training:
             for rng, state in zip(generators, words["generators"][name], strict=True):
                 rng.bit_generator.state = state
         self.epoch = words["epoch"]
+        self.spent += words["cpu_seconds"]
         each = {
             name: [arrays[key] for key in (f"{name}.{i}" for i in range(len(self.arena.actions))) if key in arrays]
             for name in RECORDED_EACH
@@ -181,10 +191,10 @@ class Training:
     def _moving(self) -> list[tuple[str, int, Tensor]]:
         named = (
             ("theta", self.policies.parameters),
-            ("table", self.judges.parameters),
+            ("judge", self.judges.parameters),
             ("signal", [self.signal_logits]),
         )
         return [(name, i, x) for name, tensors in named for i, x in enumerate(tensors)]
 
     def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
-        return [("of_policies", self.of_policies), ("of_tables", self.of_tables), ("of_signals", self.of_signals)]
+        return [("of_policies", self.of_policies), ("of_judges", self.of_judges), ("of_signals", self.of_signals)]

@@ -83,7 +83,7 @@ class ZeroSumStudy:
     left_open: tuple[Left, ...]
     """By the expert's exact occupancy, and by its samples and what MAGAIL learnt, of each seed."""
     cpu_seconds: float
-    """Of the call that ended it."""
+    """Of training in all its calls, and of measuring in the last."""
 
 
 def study(
@@ -100,7 +100,6 @@ def study(
         DamagedFile: where it was cut short or changed.
         StorageFailed: where it cannot be read or written.
     """
-    began = time.process_time()
     game = zero_sum(settings.gamma)
     shown = {seed: demonstrations(game, settings, seed) for seed in {*settings.seeds, *settings.cloned_seeds}}
     counts = np.stack([shown[seed].counts(game) for seed in settings.seeds])
@@ -113,6 +112,7 @@ def study(
     )
     runs = [Run(seed, settings.beta) for seed in settings.seeds]
     history = magail(Arena.of(game), counts, runs, config, checkpoint=checkpoint, told=told)
+    began = time.process_time()
     expert = game.occupancy(zero_sum_policies(game, settings.expert_action)).joint
     learnt = measured(game, history.policies, expert)
     sizes = sample_sizes(settings.expert_total)
@@ -125,7 +125,7 @@ def study(
         clone_samples=sizes,
         clones={fallback: measured(game, cloned(game, seen, fallback), expert) for fallback in FALLBACKS},
         left_open=_left_open(game, settings.seeds, expert, counts, history),
-        cpu_seconds=time.process_time() - began,
+        cpu_seconds=history.cpu_seconds + time.process_time() - began,
     )
 
 

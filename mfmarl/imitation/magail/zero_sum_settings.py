@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from mfmarl.imitation.magail.study_settings import Seed, StudySettings, each_once
+from mfmarl.imitation.magail.study_settings import Seed, StudySettings, check_memory, each_once
 
 MOST_STEPS = 5 * 10**7
 """Of all seeds: steps of an epoch's rollouts in the mean, and steps that demonstrations are taken from; for memory."""
@@ -28,7 +28,7 @@ class ZeroSumSettings(StudySettings):
     batch_size: int = Field(128, ge=1, le=10**9, description="steps of the expert, and of the learners, an epoch")
     beta: float = Field(0.0, ge=0, le=1000, description="weight of the entropy bonus, in nats")
     gamma: float = Field(0.9, gt=0, le=0.999, validate_default=True, description="discount")
-    collect_every: int = Field(10, ge=1, le=10**6, description="epochs between two records")
+    collect_every: int = Field(10, ge=1, le=10**6, validate_default=True, description="epochs between two records")
 
     @field_validator("seeds", "bc_seeds")
     @classmethod
@@ -45,6 +45,11 @@ class ZeroSumSettings(StudySettings):
             told = f"{episodes:,} episodes of {seeds} seeds make {steps:,.0f}"
             raise ValueError(f"want at most {MOST_STEPS:,} steps, and {told}")
         return gamma
+
+    @field_validator("collect_every")
+    @classmethod
+    def _fit_records(cls, every: int, info: ValidationInfo) -> int:
+        return check_memory(every, info.data, len(info.data.get("seeds") or ()), 500)
 
     @property
     def cloned_seeds(self) -> tuple[int, ...]:

@@ -77,3 +77,14 @@ def test_bad_input_is_refused() -> None:
     )
     with pytest.raises(UserError, match="comes to 8 unseen states of 16 joint actions"):
         cloned(large, np.eye(9)[0][:, None, None] * np.ones((9, 4, 4)), "worst")
+
+
+def test_what_was_demonstrated_is_played_where_the_clone_does_not_come() -> None:
+    # pooled with demonstrations of other starts: s1 was seen, and play from s0 does not come there
+    game = zero_sum()
+    seen = np.zeros((7, 3, 3))
+    seen[0, 2, 2], seen[1, 2, 2], seen[2:4, 2, 2] = 5, 4, 3
+    worst = cloned(game, seen, "worst")
+    for policy in worst:
+        assert policy[1].tolist() == [0, 0, 1]
+    assert game.exploitability(worst) == pytest.approx(0, abs=1e-12)

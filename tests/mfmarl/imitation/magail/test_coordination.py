@@ -107,7 +107,7 @@ def test_a_signal_is_nothing_to_leave_and_shows_the_expert() -> None:
     for one in found.outcomes:
         assert one.js_distance < 0.05
         assert one.coordination_rate > 0.99
-        assert (one.nash_conv, one.collapse) == (0.0, "symmetric")
+        assert (one.nash_conv, one.collapse) == (0.0, "AA+BB")
 
 
 def test_settings_of_learning_come_to_the_training() -> None:

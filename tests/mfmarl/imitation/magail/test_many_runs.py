@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from envs.markov import coordination
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.joint import coordination_rate
@@ -84,7 +85,7 @@ def test_bad_input_is_refused() -> None:
         magail(COORDINATION, BIMODAL, [])
     with pytest.raises(UserError, match="demonstrations have shape"):
         magail(COORDINATION, BIMODAL[0], [Run(0)])
-    with pytest.raises(UserError, match="beta of seed 0 is nan"):
+    with pytest.raises(UserError, match="beta of seed 0 is nan; want a number of 0 or more"):
         magail(COORDINATION, BIMODAL, [Run(0, float("nan"))])
     with pytest.raises(UserError, match="no transitions at discount"):
         Arena((2, 2), np.ones(1), 0.9)
@@ -135,5 +136,34 @@ def test_demonstrations_of_each_run_are_its_own() -> None:
     assert history.joint[-1, 1, 0, 1, 1] > 0.9
     alone = magail(COORDINATION, seen[1], [Run(0)], MAGAILConfig(epochs=200))
     np.testing.assert_allclose(alone.joint[:, 0], history.joint[:, 1], rtol=0, atol=1e-12)
-    with pytest.raises(UserError, match="negative, or none"):
+    with pytest.raises(UserError, match="no counts, or none"):
         magail(COORDINATION, np.stack([seen[0], 0 * seen[0]]), [Run(0), Run(0)])
+
+
+def test_what_python_gives_is_checked_as_the_command_line_is(tmp_path: Path) -> None:
+    short = MAGAILConfig(epochs=1)
+    listed = magail(COORDINATION, BIMODAL.tolist(), [Run(0)], short, checkpoint=str(tmp_path / "t.safetensors"))
+    assert_equal(listed, magail(COORDINATION, BIMODAL, [Run(0)], short))
+    assert (tmp_path / "t.safetensors").exists()
+    with pytest.raises(UserError, match="want an Arena"):
+        magail(coordination(), BIMODAL, [Run(0)], short)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="hold 3; want Run"):
+        magail(COORDINATION, BIMODAL, [3], short)  # type: ignore[list-item]
+    for seed in (-1, 1.5, True):
+        with pytest.raises(UserError, match="a seed is"):
+            magail(COORDINATION, BIMODAL, [Run(seed)], short)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"entry .* is nan"):
+        magail(COORDINATION, BIMODAL * np.nan, [Run(0)], short)
+    with pytest.raises(UserError, match="no counts"):
+        magail(COORDINATION, BIMODAL / 1000, [Run(0)], short)
+    with pytest.raises(ValueError, match="finite"):
+        MAGAILConfig(lr_policy=float("inf"))
+
+
+def test_seconds_of_a_killed_training_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_runs, "KEPT_EVERY_S", 0.0)
+    path, config = tmp_path / "t.safetensors", MAGAILConfig(epochs=40)
+    first = magail(COORDINATION, BIMODAL, [Run(0)], config, checkpoint=path)
+    again = magail(COORDINATION, BIMODAL, [Run(0)], config, checkpoint=path)
+    # the last checkpoint is of after the last epoch
+    assert again.cpu_seconds >= 0.5 * first.cpu_seconds > 0

@@ -29,7 +29,7 @@ def test_linear_policies_of_one_hot_states_are_tables(arena: Arena) -> None:
     runs, config = [Run(1), Run(2, 0.3)], MAGAILConfig.model_validate(SMALL | {"network": {"hidden": ()}})
     linear = Training(arena, seen, runs, config)
     linear.judges = Tables([torch.zeros((2, arena.states, *arena.actions), dtype=torch.float64)])
-    linear.of_tables = torch.optim.Adam(linear.judges.parameters, lr=config.lr_disc)
+    linear.of_judges = torch.optim.Adam(linear.judges.parameters, lr=config.lr_disc)
     for _ in range(config.epochs):
         linear.step()
     tables = magail(arena, seen, runs, MAGAILConfig.model_validate(SMALL))
@@ -45,7 +45,7 @@ def test_a_linear_discriminator_of_one_state_steps_as_its_weights_do() -> None:
     (weight,) = training.judges.parameters
     with torch.no_grad():
         weight.zero_()
-    training.of_tables = torch.optim.Adam([weight], lr=0.01)
+    training.of_judges = torch.optim.Adam([weight], lr=0.01)
     training.step()
     moved = weight.detach().numpy()[0, :, 0]
     np.testing.assert_allclose(np.abs(moved[1:]), 0.01, rtol=1e-5)

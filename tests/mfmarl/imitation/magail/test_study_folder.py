@@ -29,7 +29,7 @@ def test_it_goes_on_until_it_is_complete(tmp_path: Path) -> None:
 
 def test_others_are_refused(tmp_path: Path) -> None:
     with claimed(tmp_path, "magail-x", SETTINGS):
-        pass
+        (tmp_path / CHECKPOINT).write_bytes(b"kept")
     with pytest.raises(UserError, match=r"with beta 0.0, not 1.0; choose another folder by --outdir or --tag"):
         claimed(tmp_path, "magail-x", {**SETTINGS, "beta": 1.0}).__enter__()
     with pytest.raises(UserError, match="holds a study magail-x"):
@@ -42,3 +42,13 @@ def test_others_are_refused(tmp_path: Path) -> None:
             claimed(tmp_path, "magail-x", SETTINGS).__enter__()
     with pytest.raises(UserError, match="is a file; want a folder"):
         claimed(tmp_path / RESULTS, "magail-x", SETTINGS).__enter__()
+    with pytest.raises(UserError, match=f"{RESULTS} is a file, where .* wants a folder"):
+        claimed(tmp_path / RESULTS / "below", "magail-x", SETTINGS).__enter__()
+
+
+def test_a_folder_where_nothing_was_kept_takes_other_settings(tmp_path: Path) -> None:
+    with claimed(tmp_path, "magail-x", SETTINGS):
+        pass
+    with claimed(tmp_path, "magail-x", {**SETTINGS, "beta": 1.0}):
+        pass
+    assert read(tmp_path)["settings"]["beta"] == 1.0

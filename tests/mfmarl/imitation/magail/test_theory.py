@@ -130,6 +130,7 @@ def test_no_independent_policies_are_nearer() -> None:
 def test_classes_by_their_margin() -> None:
     assert [collapse_class(joint(p, p)) for p in (0.44, 0.46, 0.54, 0.56)] == ["BB", "symmetric", "symmetric", "AA"]
     assert collapse_class(joint(1.0, 0.0)) == "symmetric"
+    assert collapse_class(np.array([[0.7, 0.0], [0.0, 0.3]])) == "AA+BB"
     assert coordination_rate(joint(1.0, 0.0)) == 0.0
     with pytest.raises(UserError, match="want entries of 0 or more that sum to 1"):
         js_distance(np.array([0.5, 0.6]), np.array([0.5, 0.5]))
