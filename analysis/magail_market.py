@@ -6,7 +6,6 @@ from), s0/rows.csv and s0/orders.csv; and over seeds gaps.csv, orders.csv, resul
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,29 +19,30 @@ from analysis.equilibrium.bound import bound_gaps
 from analysis.equilibrium.exact import exact_gaps, market_config
 from analysis.equilibrium.gaps import Gaps
 from analysis.imitation_audit import EXPERT
-from analysis.magail_market_results import write_results
+from analysis.magail_market_results import ORDERS, ROWS, STUDY, is_done, read_seed, write_results
 from envs.inventory.mean_field import split
-from mfmarl.errors import UserError
 from mfmarl.imitation.imitated import Imitated, ImitatedTypes, StateLaw, whole_profile
-from mfmarl.imitation.magail.market import MarketMAGAIL, MarketMAGAILConfig, cloned
+from mfmarl.imitation.magail.market import MarketMAGAIL, cloned_type
 from mfmarl.imitation.magail.market_demonstrations import demonstrated, read, store
-from mfmarl.imitation.magail.market_play import MarketGame, market_game, play
+from mfmarl.imitation.magail.market_play import MarketGame, market_game, play_types
+from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig, check_ways
+from mfmarl.imitation.magail.study_folder import CHECKPOINT, claimed
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.rollout import Act
 from mfmarl.imitation.saved import TENSORS
 from mfmarl.imitation.settings import checked
 from mfmarl.imitation.type_experts import expert_of
-from mfmarl.runs.files import replacing, storing, to_json, write_whole
+from mfmarl.runs.files import replacing, to_json, write_whole
 from mfmarl.seeding import stream
 
-SETTINGS, ROWS, ORDERS = "settings.json", "rows.csv", "orders.csv"
+DEMONSTRATED = "settings.json"
+"""Written last of what demonstrating writes."""
 KEPT_EVERY = 10
 """Rounds between two checkpoints."""
 BC_UPDATES = 2000
 """Gradient steps of cloning where MAGAIL does not start from it."""
 SHOWN_COPIES = 16
 """Episodes of the game that orders are counted in."""
-WAYS = ("exact", "bound")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Study:
     iterations: int
     """Rounds of MAGAIL."""
     by: tuple[str, ...]
-    """Ways of the audit, of `WAYS`."""
+    """Ways of the audit, of `market_settings.WAYS`."""
     config: Mapping[str, Any]
     """Of MAGAIL."""
 
@@ -78,54 +78,46 @@ def study(
     """Demonstrate, clone, imitate and audit for each seed, or what is left of it; the paths of the results.
 
     Raises:
-        UserError: for settings that are wrong, and a folder that has another study.
+        UserError: for settings that are wrong, and a folder that has another study or is in use.
+        DamagedFile: for a table or results.json that cannot be read; names the file.
     """
     settings = checked(MarketMAGAILConfig, config)
     asked = Study(env, profile, episodes, seeds, iterations, by, settings.model_dump(mode="json"))
-    for way in by:
-        if way not in WAYS:
-            raise UserError(f"by: got {way!r}; want {' or '.join(WAYS)}")
+    check_ways(by)
     game = market_game(env, profile)
     # refuses a profile that cannot demonstrate before the folder is taken
     expert_of(game.types[0])
-    _claim(out, asked)
-    for seed in seeds:
-        if not (out / f"s{seed}" / ROWS).exists():
-            _one_seed(game, settings, asked, seed, out / f"s{seed}", told)
-    told("")
-    return write_results(out, asdict(asked), [out / f"s{seed}" for seed in seeds])
-
-
-def _claim(out: Path, asked: Study) -> None:
-    """The same study may go on, with more seeds as well; another one may not."""
-    text = to_json({k: v for k, v in asdict(asked).items() if k != "seeds"}, indent=1)
-    path = out / SETTINGS
-    with storing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_whole(path, text.encode() + b"\n")
-        return
-    before, now = json.loads(path.read_bytes()), json.loads(text)
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise UserError(f"{out} has a study with {name} {before.get(name)}; got {value}: choose another folder")
+    folders = [out / f"s{seed}" for seed in seeds]
+    # without seeds: the same study takes more of them
+    words = {name: value for name, value in asdict(asked).items() if name != "seeds"}
+    with claimed(out, STUDY, words):
+        # a damaged table is told before hours of work on other seeds
+        for folder in folders:
+            if is_done(folder):
+                read_seed(folder, by)
+        # without one a study that was killed counts as never begun, though seeds' folders keep what it did
+        write_whole(out / CHECKPOINT, b"")
+        for seed, folder in zip(seeds, folders, strict=True):
+            if not is_done(folder):
+                _one_seed(game, settings, asked, seed, folder, told)
+        told("")
+        return write_results(out, words, seeds, folders)
 
 
 def _one_seed(
     game: MarketGame, config: MarketMAGAILConfig, asked: Study, seed: int, folder: Path, told: Callable[[str], None]
 ) -> None:
     where = folder / "demonstrations"
-    # settings.json comes last of what demonstrating writes
-    if not (where / SETTINGS).exists():
+    if not (where / DEMONSTRATED).exists():
         told(f"seed {seed}: demonstrating")
         store(game, demonstrated(game, asked.episodes, seed), where)
-        write_whole(where / SETTINGS, to_json({"seed": seed, "episodes": asked.episodes}).encode() + b"\n")
+        write_whole(where / DEMONSTRATED, to_json({"seed": seed, "episodes": asked.episodes}).encode() + b"\n")
     shown = read(game, where)
     told(f"seed {seed}: cloning")
     began = time.process_time()
     updates = config.bc_start or BC_UPDATES
     clones = {
-        one.type_name: cloned(of, updates, stream(seed, "clone", one.type_name), config.hidden_dims).actors[0]
+        one.type_name: cloned_type(of, updates, stream(seed, "clone", one.type_name), config.hidden_dims).actors[0]
         for one, of in zip(game.types, shown, strict=True)
     }
     spent = {EXPERT: 0.0, "bc": time.process_time() - began}
@@ -199,7 +191,7 @@ def ordered(game: MarketGame, profile: ImitatedTypes | None, seed: int) -> pd.Da
         acts = [expert_of(one, seed=stream(seed, "shown expert", one.type_name)) for one in game.types]
     else:
         acts = [one.drawn(stream(seed, "shown imitator", one.game.type_name)) for one in profile.parts]
-    played = play(game, game.types[0].subject.make(SHOWN_COPIES), acts, stream(seed, "shown orders"))
+    played = play_types(game, game.types[0].subject.make(SHOWN_COPIES), acts, stream(seed, "shown orders"))
     parts = []
     for one, rollout in zip(game.types, played, strict=True):
         share = np.bincount(rollout.actions.ravel(), minlength=game.actions) / rollout.actions.size

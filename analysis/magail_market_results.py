@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,66 @@ from analysis.figures.order_shares import order_shares
 from analysis.figures.style import label, looks
 from analysis.imitation_audit import EXPERT
 from analysis.statistics import MIN_RUNS, interval, paired_difference
-from mfmarl.runs.files import replacing, to_json, write_whole
+from mfmarl.errors import DamagedFile
+from mfmarl.imitation.magail.study_folder import RESULTS, finish
+from mfmarl.runs.files import read_capped, replacing
 
+STUDY = "magail-market"
+ROWS, ORDERS = "rows.csv", "orders.csv"
+"""Of one seed."""
+LARGEST = 1 << 26
+"""Bytes of a table that is read."""
 METHODS = (EXPERT, "bc", "magail")
 GAP = "gap of one agent that leaves, $ an episode"
 
 
-def write_results(out: Path, asked: Mapping[str, Any], folders: Sequence[Path]) -> list[Path]:
-    """Put the seeds' tables together, and print means; the paths of what was written."""
-    rows = with_imitation_gap(pd.concat([pd.read_csv(one / "rows.csv") for one in folders], ignore_index=True))
-    orders = pd.concat([pd.read_csv(one / "orders.csv") for one in folders], ignore_index=True)
+def is_done(folder: Path) -> bool:
+    """Whether a seed's folder has both tables."""
+    return all((folder / name).exists() for name in (ROWS, ORDERS))
+
+
+def read_seed(folder: Path, by: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(rows, orders) of a seed, whole.
+
+    Args:
+        by: ways of the audit.
+
+    Raises:
+        DamagedFile: names the file, and the mend.
+    """
+    rows = _table(folder / ROWS, ("method", "by", "type", "figure"), ("value", "cpu_s", "interactions", "seed"), by)
+    return rows, _table(folder / ORDERS, ("method", "type"), ("action", "share", "seed"))
+
+
+def _table(path: Path, words: Sequence[str], numbers: Sequence[str], by: Sequence[str] | None = None) -> pd.DataFrame:
+    """With as many rows of each method, and of each way of the audit, all of whose cells in these columns are there."""
+    try:
+        table = pd.read_csv(BytesIO(read_capped(path, LARGEST)))
+        if absent := [name for name in (*words, *numbers) if name not in table]:
+            raise ValueError(f"column {absent[0]} is missing")
+        # only tried: whole numbers stay so in what is written
+        table.astype(dict.fromkeys(numbers, float))
+        if table[[*words, *numbers]].isna().any(axis=None):
+            raise ValueError("a cell is empty")
+        parts = table.groupby("method" if by is None else ["method", "by"]).size()
+        wanted = set(METHODS) if by is None else set(product(METHODS, by))
+        if set(parts.index) != wanted or parts.nunique() != 1:
+            raise ValueError("rows are missing")
+    except ValueError as error:
+        why = " ".join(str(error).split())
+        raise DamagedFile(f"{path} is damaged: {why}; delete it, and the same command makes it anew") from error
+    return table
+
+
+def write_results(out: Path, settings: Mapping[str, Any], seeds: Sequence[int], folders: Sequence[Path]) -> list[Path]:
+    """Put the seeds' tables together, and print means; the paths of what was written.
+
+    Raises:
+        DamagedFile: for a seed's table that cannot be read.
+    """
+    read = [read_seed(folder, settings["by"]) for folder in folders]
+    rows = with_imitation_gap(pd.concat([one for one, _ in read], ignore_index=True))
+    orders = pd.concat([one for _, one in read], ignore_index=True)
     means = over_seeds(rows)
     _show(means)
     paths = []
@@ -37,12 +89,6 @@ def write_results(out: Path, asked: Mapping[str, Any], folders: Sequence[Path]) 
         paths.append(out / name)
     told = means.astype(object).where(means.notna(), None).to_dict("records")
     cost = rows.groupby("method", sort=False)["cpu_s"].mean().to_dict()
-    results = {
-        "asked": asked, "means": told, "cpu_s": cost, "interactions": int(rows["interactions"].max()),
-        "NashConv of magail less bc": less_cloning(rows),
-    }  # fmt: skip
-    write_whole(out / "results.json", to_json(results, indent=1).encode() + b"\n")
-    paths.append(out / "results.json")
     figures: dict[str, Figure] = {"orders.png": order_shares(orders, METHODS)}
     for by in dict.fromkeys(means["by"]):
         figures[f"gaps_{by}.png"] = gaps_by_type(means[means["by"] == by], str(by))
@@ -50,7 +96,12 @@ def write_results(out: Path, asked: Mapping[str, Any], folders: Sequence[Path]) 
         with replacing(out / name) as temporary:
             figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
         paths.append(out / name)
-    return paths
+    found = {
+        "seeds": seeds, "means": told, "cpu_s": cost, "interactions": int(rows["interactions"].max()),
+        "NashConv of magail less bc": less_cloning(rows),
+    }  # fmt: skip
+    finish(out, STUDY, settings, found)
+    return [*paths, out / RESULTS]
 
 
 def with_imitation_gap(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, UseAppendAction
 
 from mfmarl.arguments import given, number, teller, whole_number
+from mfmarl.magail_commands import study_folder
 from mfmarl.registry import JOBS, load
+
+if TYPE_CHECKING:
+    from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig
 
 _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 
@@ -48,29 +52,45 @@ class MagailMarket:
     bc_start: Annotated[str, given("N", "2000")] = "2000"
     """Gradient steps of behavioural cloning that policies start from; 0 for none."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Other settings, e.g. --set policy_lr=0.003 copies=16: those of mfmarl/imitation/magail/market.py."""
+    """Other settings, e.g. --set policy_lr=0.003 copies=16: those of mfmarl/imitation/magail/market_settings.py."""
     by: Annotated[str, given("exact,bound", "exact")] = "exact"
     """Ways of the audit."""
     outdir: Annotated[Path, given("DIR", "imitations/magail-market")] = Path("imitations/magail-market")
     """Folder of results and figures."""
+    tag: Annotated[str | None, given("TAG")] = None
+    """Results go into OUTDIR/TAG."""
     verbose: _Flag = False
     """Show where an error arose."""
 
     def run(self) -> int:
         """Imitate, audit, print means over seeds and the paths."""
+        from mfmarl.imitation.magail.market_settings import check_ways
+
+        config = self._config()
+        ways = tuple(part.strip() for part in self.by.split(","))
+        check_ways(ways, "--by")
+        asked = {
+            "profile": self.profile, "episodes": whole_number("--episodes", self.episodes, 1, 10_000),
+            "seeds": tuple(dict.fromkeys(whole_number("--seeds", seed, 0) for seed in self.seeds)),
+            "iterations": whole_number("--iterations", self.iterations, 1, 10**6), "config": config, "by": ways,
+            "out": study_folder(self.outdir, self.tag),
+        }  # fmt: skip
+        # torch comes with it: after flags, so that a mistake in them is told at once
+        for path in load(JOBS, "magail market")(self.env, **asked, told=teller()):
+            print(path)
+        return 0
+
+    def _config(self) -> MarketMAGAILConfig:
         from mfmarl.config import parse_set
+        from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig
+        from mfmarl.imitation.settings import checked
 
         config: dict[str, Any] = {
             "discriminator": self.discriminator, "reward_style": self.reward_style, "beta": number("--beta", self.beta),
             "bc_start": whole_number("--bc-start", self.bc_start, 0, 10**7),
-            **dict(parse_set(text) for text in self.set),
         }  # fmt: skip
-        paths = load(JOBS, "magail market")(
-            self.env, profile=self.profile, episodes=whole_number("--episodes", self.episodes, 1, 10_000),
-            seeds=tuple(dict.fromkeys(whole_number("--seeds", seed, 0) for seed in self.seeds)),
-            iterations=whole_number("--iterations", self.iterations, 1, 10**6), config=config,
-            by=tuple(part.strip() for part in self.by.split(",")), out=self.outdir, told=teller(),
-        )  # fmt: skip
-        for path in paths:
-            print(path)
-        return 0
+        where: dict[tuple[str, ...], str] = {(name,): f"--{name.replace('_', '-')}" for name in config}
+        for text in self.set:
+            key, value = parse_set(text)
+            config[key], where[key,] = value, f"--set {text}"
+        return checked(MarketMAGAILConfig, config, where)

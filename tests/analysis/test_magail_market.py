@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,14 @@ import pytest
 
 from analysis.equilibrium.exact import exact_gaps, market_config
 from analysis.magail_market import audited, imitators, ordered, study
-from analysis.magail_market_results import less_cloning, over_seeds, with_imitation_gap
+from analysis.magail_market_results import is_done, less_cloning, over_seeds, with_imitation_gap
 from envs.inventory.mean_field import split
 from mfmarl.cli import run_command
-from mfmarl.errors import UserError
+from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.imitated import Imitated
 from mfmarl.imitation.magail.market_play import market_game
 from mfmarl.imitation.type_experts import expert_of
+from mfmarl.runs.lock import hold
 
 NAME = "inventory/market-easy,jitter=0,num_agents=15,horizon=6"
 GAME = market_game(NAME)
@@ -107,15 +111,86 @@ def test_a_folder_takes_more_seeds_and_no_other_study(tmp_path: Path) -> None:
     assert {path.name for path in paths} == {"gaps.csv", "orders.csv", "results.json", "orders.png", "gaps_exact.png"}
     results = json.loads((tmp_path / "results.json").read_text())
     table = pd.read_csv(tmp_path / "gaps.csv")
+    assert table["interactions"].dtype == pd.read_csv(tmp_path / "orders.csv")["action"].dtype == np.int64
     mine = table[(table["method"] == "magail") & (table["figure"] == "NashConv")]
     told = [one for one in results["means"] if one["method"] == "magail" and one["figure"] == "NashConv"]
     assert told[0]["n"] == 2
     assert told[0]["estimate"] == pytest.approx(mine["value"].mean())
     assert results["interactions"] == 2 * 15 * 6
-    with pytest.raises(UserError, match=r"has a study with iterations 2; got 3"):
+    assert results["complete"]
+    assert results["seeds"] == [0, 1]
+    with pytest.raises(
+        UserError, match=r"holds this study with iterations 2, not 3; choose another folder by --outdir"
+    ):
         run(tmp_path, iterations=3)
     with pytest.raises(UserError, match="exact or bound"):
         run(tmp_path / "other", by=("guess",))
+
+
+def test_a_damaged_file_is_named_with_the_mend(tmp_path: Path) -> None:
+    run(tmp_path)
+    for name in ("rows.csv", "orders.csv"):
+        path = tmp_path / "s0" / name
+        whole = path.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        for cut in (
+            b"", b"\xff\xfe", b"a,b\n1,2\n", b"".join(lines[:-1]), whole[: whole.rindex(b",")], whole[:-1] + b"x",
+            whole.replace(b"expert", b"export"),
+        ):  # fmt: skip
+            path.write_bytes(cut)
+            with pytest.raises(DamagedFile, match=rf"s0/{name} is damaged: [^\n]*; delete it, and the same command"):
+                run(tmp_path, seeds=(1, 0))
+        # nothing was done for the other seed meanwhile
+        assert not (tmp_path / "s1").exists()
+        path.unlink()
+        run(tmp_path)
+        assert is_done(tmp_path / "s0")
+        if name == "orders.csv":
+            assert path.read_bytes() == whole
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(DamagedFile, match=r"results\.json is damaged"):
+        run(tmp_path)
+
+
+def test_a_study_that_was_killed_keeps_its_folder(tmp_path: Path) -> None:
+    def killed(text: str) -> None:
+        if "cloning" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, told=killed)
+    with pytest.raises(UserError, match="holds this study with episodes 1, not 2"):
+        run(tmp_path, episodes=2)
+    run(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["complete"]
+    assert {path.name for path in tmp_path.iterdir() if path.suffix not in (".png", ".csv")} == {
+        "lock", "results.json", "s0",
+    }  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_taken_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file is a file; want a folder: give another --outdir"):
+        run(tmp_path / "file")
+    (tmp_path / "out").mkdir()
+    with hold(tmp_path / "out"), pytest.raises(UserError, match="is in use"):
+        run(tmp_path / "out")
+    assert not list((tmp_path / "out").glob("s*"))
+
+
+def test_a_mistake_in_flags_is_told_before_torch_comes(tmp_path: Path) -> None:
+    wrong = [["--episodes", "0"], ["--by", "learned"], ["--set", "copiez=3"], ["--reward-style", "hinge"]]
+    code = (
+        f"import sys\nfrom mfmarl.cli import run_command\nfor flags in {wrong!r}:\n"
+        "    assert run_command(['imitate', 'magail-market', *flags]) == 2\n"
+        "assert not {'torch', 'pandas', 'numba'} & set(sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -123,10 +198,11 @@ def test_a_folder_takes_more_seeds_and_no_other_study(tmp_path: Path) -> None:
     [
         (["--seeds", "x"], "--seeds: got 'x'; want a whole number"),
         (["--episodes", "0"], "--episodes: got '0'; want a whole number of at least 1"),
-        (["--reward-style", "hinge"], "reward_style"),
-        (["--discriminator", "single"], "discriminator"),
-        (["--set", "copiez=3"], "copies"),
-        (["--by", "learned"], "want exact or bound"),
+        (["--reward-style", "hinge"], '--reward-style: got "hinge"'),
+        (["--discriminator", "single"], '--discriminator: got "single"'),
+        (["--set", "copiez=3"], "--set copiez=3: unknown key copiez; did you mean 'copies'"),
+        (["--by", "learned"], "--by: got 'learned'; want exact or bound"),
+        (["--tag", "a/b"], "--tag: got 'a/b'"),
         (["--env", f"{NAME}:discounter"], "want the game alone"),
         (["--env", "inventory/market-eazy"], "inventory/market-easy"),
         (["--profile", "equilibrum"], "equilibrium"),

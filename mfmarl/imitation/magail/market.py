@@ -8,11 +8,11 @@ that imitators make, and drifts while they learn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor
 
 from mfmarl.errors import DamagedFile, UserError
@@ -21,10 +21,13 @@ from mfmarl.imitation.adversarial_agent import one_thread
 from mfmarl.imitation.bc import BCAgent
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.imitation.discriminator import RewardForm
-from mfmarl.imitation.magail.market_demonstrations import joint_of
+from mfmarl.imitation.magail.market_demonstrations import types_joint
 from mfmarl.imitation.magail.market_discriminator import TypeAgent
-from mfmarl.imitation.magail.market_play import MarketGame, joint_actions, play
+from mfmarl.imitation.magail.market_play import MarketGame, joint_actions, play_types
+from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig
+from mfmarl.imitation.magail.theory import RewardStyle
 from mfmarl.imitation.networks import Actor
+from mfmarl.imitation.plan import digest
 from mfmarl.imitation.saved import load_module, module_arrays, read_agent, under, with_prefix, write_agent
 from mfmarl.imitation.settings import at_least_one, checked, of_spaces
 from mfmarl.imitation.spaces import Spaces
@@ -32,50 +35,26 @@ from mfmarl.imitation.steps import Steps
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
 
-RewardStyle = Literal["non_saturating", "gail", "airl"]
 REWARDS: Mapping[RewardStyle, RewardForm] = {
     "non_saturating": "log D", "gail": "-log(1-D)", "airl": "log D - log(1-D)",
 }  # fmt: skip
 Row = dict[str, Any]
 
 
-class MarketMAGAILConfig(BaseModel):
-    """Settings that all types share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    discriminator: Literal["decentralised", "centralised"] = Field(
-        "decentralised", description="centralised: D_k also sees the mean action of each type in the same period"
-    )
-    reward_style: RewardStyle = Field("airl", description="log D, -log(1-D), or both")
-    beta: float = Field(0.0, ge=0, description="weight of the entropy bonus, in nats")
-    bc_start: int = Field(2000, ge=0, description="gradient steps of behavioural cloning to start from; 0 for none")
-    critic_rounds: int = Field(5, ge=0, description="first rounds in which only critics and discriminators learn")
-    copies: int = Field(8, ge=1, le=4096, description="copies of the game played side by side, an episode a round")
-    hidden_dims: tuple[PositiveInt, ...] = Field((64, 64), description="widths of the hidden layers")
-    policy_lr: float = Field(1e-4, gt=0, le=1, description="learning rate of policies and critics at the start")
-    discriminator_lr: float = Field(3e-3, gt=0, le=1, description="learning rate of the discriminators")
-    discriminator_steps: int = Field(10, ge=1, description="gradient steps of each discriminator in a round")
-    gradient_penalty: float = Field(1.0, ge=0, description="weight of (|grad score| - 1)^2; 0 for none")
-    dropout: float = Field(0.3, ge=0, lt=1, description="of the discriminators' hidden units")
-    discount: float = Field(0.5, ge=0, le=1, description="gamma of the learners")
-    epochs: int = Field(4, ge=1, description="passes over a round's steps")
-    minibatch: int = Field(512, ge=1, description="steps of one gradient step")
-
-    def of_type(self, spaces: Spaces, joint_dim: int) -> dict[str, Any]:
-        """Of one type's GAIL."""
-        return of_spaces(spaces) | {
-            "hidden_dims": self.hidden_dims, "policy_lr": self.policy_lr, "discriminator_lr": self.discriminator_lr,
-            "discriminator_steps": self.discriminator_steps, "gradient_penalty": self.gradient_penalty,
-            "dropout": self.dropout, "reward": REWARDS[self.reward_style],
-            "joint_dim": joint_dim if self.discriminator == "centralised" else 0,
-            "ppo": {
-                "discount": self.discount, "epochs": self.epochs, "minibatch": self.minibatch, "entropy": self.beta,
-            },
-        }  # fmt: skip
+def settings_of_type(config: MarketMAGAILConfig, spaces: Spaces, joint_dim: int) -> dict[str, Any]:
+    """Of one type's GAIL."""
+    return of_spaces(spaces) | {
+        "hidden_dims": config.hidden_dims, "policy_lr": config.policy_lr, "discriminator_lr": config.discriminator_lr,
+        "discriminator_steps": config.discriminator_steps, "gradient_penalty": config.gradient_penalty,
+        "dropout": config.dropout, "reward": REWARDS[config.reward_style],
+        "joint_dim": joint_dim if config.discriminator == "centralised" else 0,
+        "ppo": {
+            "discount": config.discount, "epochs": config.epochs, "minibatch": config.minibatch, "entropy": config.beta,
+        },
+    }  # fmt: skip
 
 
-def cloned(shown: Demonstrations, updates: int, seed: int, hidden: tuple[int, ...] = (64, 64)) -> BCAgent:
+def cloned_type(shown: Demonstrations, updates: int, seed: int, hidden: tuple[int, ...] = (64, 64)) -> BCAgent:
     """Behavioural cloning of one type with the settings of docs/imitation_inventory.md."""
     config = of_spaces(shown.spaces) | {"hidden_dims": hidden, "learning_rate": 1e-3, "batch_size": 128}
     agent = BCAgent(config, shown, seed)
@@ -105,7 +84,9 @@ class MarketMAGAIL:
         width = len(game.types) * game.actions
         self.agents = {
             one.type_name: TypeAgent(
-                self.config.of_type(of.spaces, width), demonstrations=of, seed=stream(seed, "type", one.type_name)
+                settings_of_type(self.config, of.spaces, width),
+                demonstrations=of,
+                seed=stream(seed, "type", one.type_name),
             )
             for one, of in zip(game.types, shown, strict=True)
         }
@@ -116,7 +97,7 @@ class MarketMAGAIL:
         plain = [Steps.of(of.transitions) for of in shown]
         if self.config.discriminator != "centralised":
             return plain
-        joint = torch.from_numpy(joint_of(self.game, shown))
+        joint = torch.from_numpy(types_joint(self.game, shown))
         return [
             Steps(**one.tensors(), joint=joint.repeat_interleave(of.agents, 0).flatten(0, 1))
             for one, of in zip(plain, self.game.types, strict=True)
@@ -171,7 +152,9 @@ class MarketMAGAIL:
             if agent.policy.norm.count:
                 continue
             if self.config.bc_start:
-                started = cloned(shown, self.config.bc_start, stream(self.seed, "clone", name), self.config.hidden_dims)
+                started = cloned_type(
+                    shown, self.config.bc_start, stream(self.seed, "clone", name), self.config.hidden_dims
+                )
                 load_module("actor", agent.policy, module_arrays("actor", started.actors[0]))
             else:
                 agent.policy.norm.update(Steps.of(shown.transitions).states)
@@ -182,7 +165,7 @@ class MarketMAGAIL:
             player(agent.policy, T, self.config.copies * one.agents, agent.generator)
             for one, agent in zip(game.types, self.agents.values(), strict=True)
         ]
-        played = play(game, env, acts, stream(self.seed, "episode", i))
+        played = play_types(game, env, acts, stream(self.seed, "episode", i))
         joint: Tensor | None = None
         if self.config.discriminator == "centralised":
             each = [one.actions for one in played]
@@ -206,6 +189,7 @@ class MarketMAGAIL:
         words = {
             "config": self.config.model_dump(mode="json"), "seed": self.seed, "game": self.game.name,
             "history": self.history, "types": {name: agent.words() for name, agent in self.agents.items()},
+            "demonstrations": {name: _shown_to(agent) for name, agent in self.agents.items()},
         }  # fmt: skip
         arrays: Arrays = {}
         for name, agent in self.agents.items():
@@ -226,11 +210,21 @@ class MarketMAGAIL:
         found = cls(words["config"], game, shown, words["seed"])
         try:
             for name, agent in found.agents.items():
-                had, have = words["types"][name]["counts"]["demonstrations"], agent.counts.demonstrations
+                had, have = words["demonstrations"][name], _shown_to(agent)
                 if had != have:
-                    raise UserError(f"{folder}: {name} was shown {had} steps; these demonstrations have {have}")
+                    raise UserError(
+                        f"{folder}: {name} learns from demonstrations of SHA-256 {had[:12]}; got others, of {have[:12]}"
+                    )
                 agent.restore(words["types"][name], under(name, arrays))
         except (KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(f"{folder}: the saved imitators are not whole: {error}") from error
         found.history = words["history"]
         return found
+
+
+def _shown_to(agent: TypeAgent) -> str:
+    """SHA-256 of what was recorded, and of which steps of it the type learns from."""
+    shown = agent.demonstrations
+    assert shown is not None
+    kept = b"" if shown.kept is None else shown.kept.tobytes()
+    return sha256(digest(shown).encode() + kept).hexdigest()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
-from mfmarl.imitation.magail.market_play import MarketGame, joint_actions, play
+from mfmarl.imitation.magail.market_play import MarketGame, joint_actions, play_types
 from mfmarl.imitation.rollout import spaces_of
 from mfmarl.imitation.type_experts import expert_of
 from mfmarl.seeding import stream
@@ -24,7 +24,7 @@ def demonstrated(game: MarketGame, episodes: int, seed: int) -> tuple[Demonstrat
     if episodes < 1:
         raise UserError(f"demonstrations: got {episodes} episodes of the game; want 1 or more")
     acts = [expert_of(one, seed=stream(seed, "expert", one.type_name)) for one in game.types]
-    played = play(game, game.types[0].subject.make(episodes), acts, stream(seed, "shown"))
+    played = play_types(game, game.types[0].subject.make(episodes), acts, stream(seed, "shown"))
     found = []
     for one, rollout in zip(game.types, played, strict=True):
         spaces = spaces_of(one.name)
@@ -73,7 +73,7 @@ def read(game: MarketGame, folder: Path) -> tuple[Demonstrations, ...]:
     return tuple(found)
 
 
-def joint_of(game: MarketGame, shown: tuple[Demonstrations, ...]) -> NDArray[np.float32]:
+def types_joint(game: MarketGame, shown: tuple[Demonstrations, ...]) -> NDArray[np.float32]:
     """[E, T, K A]: the types' mean actions in the E demonstrated episodes of the game.
 
     Raises:

@@ -55,7 +55,7 @@ def market_game(name: str, profile: str | None = None) -> MarketGame:
     return game
 
 
-def play(game: MarketGame, env: PopulationEnv, acts: Sequence[Act], seed: int) -> tuple[Rollout, ...]:
+def play_types(game: MarketGame, env: PopulationEnv, acts: Sequence[Act], seed: int) -> tuple[Rollout, ...]:
     """Play an episode of all C copies of `env`; of each type k, T steps of C n_k agents, a copy's one after another.
 
     At the horizon the value goes on, unless the market's ending is `finite`.

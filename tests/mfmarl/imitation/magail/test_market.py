@@ -14,8 +14,8 @@ from mfmarl.errors import UserError
 from mfmarl.imitation import Demonstrations
 from mfmarl.imitation.discriminator import discriminator_loss
 from mfmarl.imitation.magail.market import MarketMAGAIL
-from mfmarl.imitation.magail.market_demonstrations import demonstrated, joint_of, path_of, read, store
-from mfmarl.imitation.magail.market_play import joint_actions, market_game, play
+from mfmarl.imitation.magail.market_demonstrations import demonstrated, path_of, read, store, types_joint
+from mfmarl.imitation.magail.market_play import joint_actions, market_game, play_types
 from mfmarl.imitation.rollout import episodes
 from mfmarl.imitation.steps import Steps
 from mfmarl.imitation.type_experts import expert_of
@@ -44,7 +44,6 @@ def equal(one: MarketMAGAIL, other: MarketMAGAIL) -> bool:
 
 
 def test_all_types_of_a_game_are_there() -> None:
-    assert GAME.type_names == list(GAME.types[0].one.type_names)
     assert sum(one.agents for one in GAME.types) == 9
 
 
@@ -55,7 +54,7 @@ def test_what_is_shown_is_what_demonstrating_a_type_alone_shows() -> None:
     env = alone.slots(one.agents, 7)
     states, _ = env.reset()
     acts = [expert_of(each, seed=1) for each in GAME.types]
-    played = play(GAME, one.subject.make(1), acts, stream(7, "episode", 0))[0]
+    played = play_types(GAME, one.subject.make(1), acts, stream(7, "episode", 0))[0]
     expert = expert_of(alone, seed=2)
     for t in range(GAME.horizon):
         np.testing.assert_array_equal(played.states[t], states)
@@ -88,7 +87,7 @@ def test_joint_actions_are_the_types_means() -> None:
     # two periods of one copy: a type of two agents and one of a single agent, three actions
     found = joint_actions([np.array([[0, 2], [1, 1]]), np.array([[2], [0]])], [2, 1], 3)
     np.testing.assert_array_equal(found[:, 0], np.array([[0.5, 0, 0.5, 0, 0, 1], [0, 1, 0, 1, 0, 0]]))
-    shown = joint_of(GAME, SHOWN)
+    shown = types_joint(GAME, SHOWN)
     assert shown.shape == (2, 6, len(GAME.types) * GAME.actions)
     np.testing.assert_allclose(shown.sum(-1), len(GAME.types))
     actions = SHOWN[1].actions.reshape(2, GAME.types[1].agents, 6)
@@ -107,7 +106,6 @@ def test_equal_data_give_a_loss_of_2_log_2(sharing: str) -> None:
             agent.step(expert, expert)
         logit = agent.logit(expert)
         loss = float(discriminator_loss(logit, logit))
-        assert loss >= 2 * math.log(2) - 1e-6
         assert abs(loss - 2 * math.log(2)) < 0.01
 
 
@@ -150,8 +148,7 @@ def test_policies_stay_while_critics_learn() -> None:
 def test_who_plays_is_counted() -> None:
     magail = trained(2)
     # rounds x copies x agents x periods
-    assert magail.interactions == 2 * 2 * 9 * 6
-    assert magail.history[-1]["interactions"] == magail.interactions
+    assert [row["interactions"] for row in magail.history] == [2 * 9 * 6, 2 * 2 * 9 * 6]
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
@@ -168,7 +165,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="rounds were played"):
         magail.start_from(magail.policies)
     fewer = tuple(of.chosen(range(len(of) // 2)) for of in SHOWN)
-    with pytest.raises(UserError, match="was shown"):
-        MarketMAGAIL.load(tmp_path, GAME, fewer)
+    # fewer steps, and as many of another seed: base stock meets another demand
+    for others in (fewer, demonstrated(GAME, 2, seed=9)):
+        with pytest.raises(UserError, match=r"learns from demonstrations of SHA-256 [0-9a-f]{12}; got others"):
+            MarketMAGAIL.load(tmp_path, GAME, others)
     with pytest.raises(UserError, match="is of"):
         MarketMAGAIL.load(tmp_path, market_game(NAME.replace("=9", "=12"), "base_stock"), SHOWN)
