@@ -4,9 +4,10 @@ a signal that both agents see; and what of that comes from which setting of the 
 Prints for each expert and variant the JS distance after training (mean over seeds with its 95 % interval, the worst
 seed), how many seeds are below .05 and how many play both AA and BB at least 5 % of the time, the least probability of
 a signal, and the gains of an agent that leaves before it is told the signal (0 or less: a coarse correlated
-equilibrium) and after. Writes the distances over training as CSV, and a figure beside it.
+equilibrium) and after. Writes the same as CSV, a row a variant, and draws the distances over training where asked.
 
     OMP_NUM_THREADS=1 python benchmarks/magail_mixture.py --out docs/figures/magail_mixture.csv
+    OMP_NUM_THREADS=1 python benchmarks/magail_mixture.py --shown_only --figure docs/figures/magail_mixture.png
 """
 
 from __future__ import annotations
@@ -73,19 +74,30 @@ def trained(expert: str, variant: Mapping[str, Any], seeds: int, epochs: int) ->
     return magail(Arena((2, 2), np.ones(1)), counts, [Run(seed, beta) for seed in range(seeds)], config)
 
 
-def line(history: History, distances: np.ndarray[Any, Any]) -> str:
-    """What one variant came to."""
+def outcome(history: History, distances: np.ndarray[Any, Any]) -> dict[str, float]:
+    """What one variant came to: `distances` [K, R], of which the last record counts."""
     last, found = history.joint[-1], interval(distances[-1]).within((0, 1))
-    both = int((np.diagonal(last[:, 0], axis1=1, axis2=2).min(1) >= MODE).sum())
     game, n = coordination(), len(history.runs)
     weights = np.ones((n, 1)) if history.weights is None else history.weights[-1]
     given = [pi[-1] for pi in history.given] or [pi[-1][:, None] for pi in history.policies]
-    before, after = game.cce_gap(last), gap_after_signal(game, weights, given)
-    return (
-        f"{found.estimate:.4f} [{found.low:.4f}, {found.high:.4f}]  worst {distances[-1].max():.4f}  "
-        f"near {(distances[-1] < NEAR).sum():2}/{n}  both {both:2}/{n}  least w {weights.min():.2f}  "
-        f"before {before.mean():+.3f}  after {after.mean():.4f}"
-    )
+    return {
+        "n": n,
+        "mean": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "worst": distances[-1].max(),
+        "near": int((distances[-1] < NEAR).sum()),
+        "both": int((np.diagonal(last[:, 0], axis1=1, axis2=2).min(1) >= MODE).sum()),
+        "least_weight": weights.min(),
+        "before": game.cce_gap(last).mean(),
+        "after": gap_after_signal(game, weights, given).mean(),
+    }
+
+
+LINE = (
+    "{method:42} {mean:.4f} [{low:.4f}, {high:.4f}]  worst {worst:.4f}  near {near:2}/{n}  both {both:2}/{n}  "
+    "least w {least_weight:.2f}  before {before:+.3f}  after {after:.4f}"
+)
 
 
 def main() -> None:
@@ -96,9 +108,11 @@ def main() -> None:
     ask.add_argument("--experts", nargs="+", default=["bimodal", "asymmetric", "noisy"])
     ask.add_argument("--shown_only", action="store_true", help="leave out the variants that are not drawn")
     ask.add_argument("--out", type=Path, default=Path("magail_mixture.csv"))
+    ask.add_argument("--figure", type=Path, help="PNG of the distances over training")
     asked = ask.parse_args()
     torch.set_num_threads(1)
-    rows, limits = [], {}
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    rows, curves, limits = [], [], {}
     for k, expert in enumerate(asked.experts):
         joint = coordination_joint(expert)[0]
         limits[expert] = independent_limit(joint)
@@ -108,17 +122,18 @@ def main() -> None:
             history = trained(expert, variant, asked.seeds, asked.epochs)
             spent = time.process_time() - began
             distances = js_distance(joint.ravel(), history.joint.reshape(len(history.epochs), asked.seeds, -1))
-            print(f"  {name:42} {line(history, distances)}  {spent:5.1f} CPU s", flush=True)
-            if name in SHOWN:
+            rows.append({"expert": expert, "method": name, **outcome(history, distances)})
+            print(f"  {LINE.format(**rows[-1])}  {spent:5.1f} CPU s", flush=True)
+            with replacing(asked.out) as temporary:
+                pd.DataFrame(rows).round(5).to_csv(temporary, index=False, lineterminator="\n")
+            if asked.figure and name in SHOWN:
                 for epoch, of_runs in zip(history.epochs, distances, strict=True):
                     found = interval(of_runs).within((0, 1))
-                    rows.append((expert, name, int(epoch), found.estimate, found.low, found.high, of_runs.max()))
-    table = pd.DataFrame(rows, columns=["expert", "method", "epoch", "mean", "low", "high", "worst"])
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(asked.out) as temporary:
-        table.round(5).to_csv(temporary, index=False, lineterminator="\n")
-    with replacing(asked.out.with_suffix(".png")) as temporary:
-        magail_mixture(table, limits, NEAR).savefig(temporary, format="png", dpi=110)
+                    curves.append((expert, name, int(epoch), found.estimate, found.low, found.high))
+    if asked.figure:
+        table = pd.DataFrame(curves, columns=["expert", "method", "epoch", "mean", "low", "high"])
+        with replacing(asked.figure) as temporary:
+            magail_mixture(table, limits, NEAR).savefig(temporary, format="png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Thresholds:
     at_lowest_logit: float | None
     """Where it may not be below the lowest that was met in training."""
     lowest_logit: float
+    """The least over all betas, runs and records of the study, so that one threshold holds for all of them."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 An epoch: as many rollouts as are asked for; one step of the discriminators, by batches of expert's and learners' joint
 actions; one step of the policies along the score-function gradient of what the discriminators pay, and of entropy.
 Policies and discriminators are tables, or perceptrons (`neural`); agents may share a signal (`mixture`). A run
-draws from its own generators, and so is the same alone and in a batch.
+draws from its own generators, and so is the same alone and in a batch, to rounding; a killed call that is taken up
+again is the same bit for bit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The zero-sum study: whether an imitator can be exploited is decided where its expert never goes.
 
 The expert plays one action for ever and never sees the state s1, whose policies decide how much either player could
-gain. MAGAIL pays nothing for what is played there, so that it stays about where it began or drifts; a clone plays its
+gain. MAGAIL pays log D there too, but nothing of the expert's tells actions apart in s1, so that policies drift (mean
+exploitability .52, .75, 1.22, 2.05 after 10, 100, 200, 1000 epochs, docs/magail_zero_sum.md); a clone plays its
 fallback there, whatever the number of demonstrations.
 """
 
