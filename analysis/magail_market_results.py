@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
@@ -123,7 +124,9 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
         low = high = float("nan")
         if len(values) >= MIN_RUNS:
             span = interval(values)
-            low, high = span.low, span.high
+            # nobody loses by a best response
+            least = 0.0 if key[3] in ("gap", "NashConv") else -math.inf
+            low, high = max(span.low, least), span.high
         found.append((*key, float(values.mean()), low, high, len(values)))
     return pd.DataFrame(found, columns=["method", "by", "type", "figure", "estimate", "low", "high", "n"])
 
@@ -154,7 +157,8 @@ def gaps_by_type(means: pd.DataFrame, by: str) -> Figure:
 def _show(means: pd.DataFrame) -> None:
     for by, mine in means.groupby("by", sort=False):
         columns = list(dict.fromkeys(zip(mine["type"], mine["figure"], strict=True)))
-        table = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, discounted, over seeds")
+        over = "one seed" if (n := int(mine["n"].max())) == 1 else f"means over {n} seeds"
+        table = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, discounted, {over}")
         for heading in ("", *METHODS):
             table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
         for name, figure in columns:

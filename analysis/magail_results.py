@@ -82,7 +82,7 @@ class Results(_Part):
     complete: Literal[True] = True
     settings: CoordinationSettings
     versions: dict[str, str]
-    cpu_seconds: float = Field(description="of the call that ended it")
+    cpu_seconds: float = Field(description="of training in all its calls, and of measuring in the last")
     expert: Expert
     theory: Theory
     betas: tuple[OfBeta, ...]

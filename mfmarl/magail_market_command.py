@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import FlagCreatePairsOff, UseAppendAction
 
 from mfmarl.arguments import given, number, teller, whole_number
+from mfmarl.errors import UserError
 from mfmarl.magail_commands import study_folder
 from mfmarl.registry import JOBS, load
 
@@ -71,7 +72,7 @@ class MagailMarket:
         check_ways(ways, "--by")
         asked = {
             "profile": self.profile, "episodes": whole_number("--episodes", self.episodes, 1, 10_000),
-            "seeds": tuple(dict.fromkeys(whole_number("--seeds", seed, 0) for seed in self.seeds)),
+            "seeds": self._each_once(),
             "iterations": whole_number("--iterations", self.iterations, 1, 10**6), "config": config, "by": ways,
             "out": study_folder(self.outdir, self.tag),
         }  # fmt: skip
@@ -94,3 +95,9 @@ class MagailMarket:
             key, value = parse_set(text)
             config[key], where[key,] = value, f"--set {text}"
         return checked(MarketMAGAILConfig, config, where)
+
+    def _each_once(self) -> tuple[int, ...]:
+        seeds = tuple(whole_number("--seeds", seed, 0) for seed in self.seeds)
+        if twice := [seed for i, seed in enumerate(seeds) if seed in seeds[:i]]:
+            raise UserError(f"--seeds: want each once, and {twice[0]} stands twice")
+        return seeds

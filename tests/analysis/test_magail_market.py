@@ -196,6 +196,7 @@ def test_a_mistake_in_flags_is_told_before_torch_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
+        (["--seeds", "3", "3"], "--seeds: want each once, and 3 stands twice"),
         (["--seeds", "x"], "--seeds: got 'x'; want a whole number"),
         (["--episodes", "0"], "--episodes: got '0'; want a whole number of at least 1"),
         (["--reward-style", "hinge"], '--reward-style: got "hinge"'),
