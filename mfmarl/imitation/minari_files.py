@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.demonstrated import check_minari
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
+from mfmarl.runs.files import read_capped
 
+LARGEST_WORDS = 1 << 24
+"""Bytes of a data set's metadata."""
 FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
 
 
@@ -33,6 +37,7 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
     data = folder / "data"
     found: list[Episode] = []
     try:
+        _check_described(data)
         dataset = minari.MinariDataset(data)
         spaces = Spaces.of(dataset.observation_space, dataset.action_space)
         indices = dataset.episode_indices[:most]
@@ -53,6 +58,14 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
         return Demonstrations.from_episodes(found, spaces, env, {"minari": str(dataset.spec.dataset_id)})
     except UserError as wrong:
         raise UserError(f"{folder}: {wrong}") from wrong
+
+
+def _check_described(data: Path) -> None:
+    """Refuse metadata without spaces: Minari would make the environment that they name, by any function they name."""
+    words = json.loads(read_capped(data / "metadata.json", LARGEST_WORDS))
+    for name in ("observation_space", "action_space"):
+        if not isinstance(words.get(name), str):
+            raise UserError(f"metadata.json has no {name}; want both spaces described, so that nothing need be made")
 
 
 def _episode(number: int, found: Any) -> Episode:

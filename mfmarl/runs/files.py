@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mfmarl.errors import StorageFailed
 
@@ -99,8 +99,9 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def read_capped(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; links, pipes and devices are refused.
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A regular file to read; links, pipes (which would wait for ever) and devices are refused.
 
     Raises:
         StorageFailed: names the file.
@@ -113,9 +114,20 @@ def read_capped(path: Path, limit: int) -> bytes:
             what = "a folder, not a regular file" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise StorageFailed(f"{path} is {what}: move it away")
         with os.fdopen(descriptor, "rb") as file:
-            if status.st_size > limit:
-                raise StorageFailed(f"{path} has {status.st_size} bytes, more than the {limit} that it may have")
-            return file.read(status.st_size)
+            yield file
+
+
+def read_capped(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes.
+
+    Raises:
+        StorageFailed: names the file.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise StorageFailed(f"{path} has {size} bytes, more than the {limit} that it may have")
+        return file.read(size)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

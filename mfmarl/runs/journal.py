@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from mfmarl.errors import StorageFailed
-from mfmarl.runs.files import storing, to_json
+from mfmarl.runs.files import open_regular, storing, to_json
 
 JOURNAL = "journal.jsonl"
 MAX_BYTES = 2 << 30
@@ -101,7 +101,7 @@ def newest_lines(run: Path) -> Iterator[dict[str, Any]]:
     path = run / JOURNAL
     if not path.exists():
         return
-    with storing(path, "cannot read"), path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 2 * MAX_LINE))
         tail = file.read(2 * MAX_LINE)
@@ -132,7 +132,7 @@ def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
         return []
     out: list[tuple[dict[str, Any], int]] = []
     end = _whole_lines(path)
-    with storing(path, "cannot read"), path.open("rb") as file:
+    with open_regular(path) as file:
         offset, number = 0, 0
         while offset < end:
             data = file.readline(MAX_LINE + 1)
@@ -148,7 +148,7 @@ def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
 
 def _whole_lines(path: Path) -> int:
     """Bytes up to the end of the last whole line."""
-    with storing(path, "cannot read"), path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         if size > MAX_BYTES:
             raise StorageFailed(f"{path} has {size} bytes, more than the {MAX_BYTES} that it may have")

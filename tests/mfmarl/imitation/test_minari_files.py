@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -54,3 +55,18 @@ def test_an_episode_without_a_field_is_told_by_number_and_field(name: str, tmp_p
         file[f"episode_1/{name}"] = np.zeros(0)
     with pytest.raises(UserError, match=f"episode 1 has .*{name}"):
         read_minari(folder)
+
+
+@pytest.mark.parametrize("name", ["observation_space", "action_space"])
+def test_metadata_that_would_make_an_environment_run_nothing(name: str, tmp_path: Path) -> None:
+    env = "CartPole-v1"
+    recorded = Demonstrations.from_episodes(episodes(env, RULES[env], 1, 0), spaces_of(env), env)
+    folder = write_minari(recorded, tmp_path, "cartpole/rule-v0")
+    path = folder / "data" / "metadata.json"
+    words = json.loads(path.read_text())
+    spec = json.loads(words["env_spec"]) | {"entry_point": "os:mkdir", "kwargs": {"path": str(tmp_path / "ran")}}
+    del words[name]
+    path.write_text(json.dumps(words | {"env_spec": json.dumps(spec)}))
+    with pytest.raises(UserError, match=f"metadata.json has no {name}"):
+        read_minari(folder)
+    assert not (tmp_path / "ran").exists()

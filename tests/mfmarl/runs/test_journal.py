@@ -150,3 +150,10 @@ def test_a_killed_writer_loses_no_whole_line(run: Path) -> None:
         assert len(iterations) >= known
         truncate_after(run, known)
     assert json.loads((run / JOURNAL).read_text().splitlines()[-1])["iteration"] == known == 250
+
+
+def test_a_pipe_in_place_of_the_journal_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / JOURNAL)
+    for read in (last_line, read_journal, lambda run: truncate_after(run, 3)):
+        with pytest.raises(StorageFailed, match="is not a regular file"):
+            read(tmp_path)
