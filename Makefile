@@ -3,7 +3,7 @@ PYTHON = python3
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: install demo test bench clean
+.PHONY: install demo test soak bench clean
 
 install: $(STAMP)
 
@@ -25,6 +25,12 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m ray
+
+# kills, faults, fuzzing and memory, bounded (about 30 minutes on 2 cores); what it counts goes into docs/figures/soak.csv
+soak: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracles,soak]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist loadfile tests/soak/soak_*.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray tests/soak/soak_*.py
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/env_throughput.py

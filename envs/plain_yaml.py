@@ -32,8 +32,8 @@ class PlainComposer(yaml.SafeLoader):
         return node
 
 
-def file_nodes(path: Path, wrong: type[Exception], *, most: int, too_large: str, missing: str = "") -> yaml.Node | None:
-    """The nodes of a YAML file; None where it is empty.
+def file_text(path: Path, wrong: type[Exception], *, most: int, too_large: str, missing: str = "") -> str:
+    """The text of a YAML file.
 
     Args:
         wrong: what is raised; its message names the file, and the line where there is one.
@@ -50,9 +50,16 @@ def file_nodes(path: Path, wrong: type[Exception], *, most: int, too_large: str,
     if len(data) > most:
         raise wrong(f"{path}: larger than {most} bytes; {too_large}")
     try:
-        return _composed(data.decode("utf-8"))
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise wrong(f"{path}: byte {error.start} is not UTF-8 text") from None
+
+
+def file_nodes(path: Path, wrong: type[Exception], *, most: int, too_large: str, missing: str = "") -> yaml.Node | None:
+    """The nodes of a YAML file; None where it is empty. Arguments are those of `file_text`."""
+    text = file_text(path, wrong, most=most, too_large=too_large, missing=missing)
+    try:
+        return _composed(text)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
         raise wrong(f"{path}{line}: {' '.join(str(error.problem or error.context).split())}") from None

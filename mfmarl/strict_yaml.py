@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from envs.plain_yaml import PlainComposer
+from envs.plain_yaml import PlainComposer, file_text
 from mfmarl.errors import UserError
 
 MAX_BYTES = 1_000_000
@@ -42,19 +42,7 @@ def read_yaml(path: Path) -> Sourced:
     Raises:
         UserError: names the file, the line, and what to write instead.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES} bytes; this is no configuration")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from None
+    text = file_text(path, UserError, most=MAX_BYTES, too_large="this is no configuration")
     where: dict[tuple[str, ...], str] = {}
     value = _read(text, str(path), where)
     if value is None:

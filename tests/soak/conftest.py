@@ -1,0 +1,38 @@
+"""`make soak`: what the long tests counted goes into docs/figures/soak.csv.
+
+Files here are named soak_*.py, so that pytest collects them only where they are named on the command line. A test notes
+its figures with `record_property(quantity, value)`.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+FIGURES = Path(__file__).parents[2] / "docs" / "figures" / "soak.csv"
+COLUMNS = ("test", "outcome", "quantity", "value")
+
+_rows: dict[str, list[tuple[str, ...]]] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call":
+        test = report.nodeid.rsplit("/", 1)[-1]
+        counted = [*report.user_properties, ("seconds", round(report.duration))]
+        _rows[test] = [(test, report.outcome, quantity, str(value)) for quantity, value in counted]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Replaces the rows of the tests that ran; the others stay."""
+    if hasattr(session.config, "workerinput") or not _rows:
+        return
+    kept: list[tuple[str, ...]] = []
+    if FIGURES.exists():
+        with FIGURES.open(newline="") as file:
+            kept = [tuple(row) for row in csv.reader(file) if row and row[0] not in _rows and row[0] != COLUMNS[0]]
+    with FIGURES.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(sorted(kept + [row for rows in _rows.values() for row in rows], key=lambda row: row[0]))
