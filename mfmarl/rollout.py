@@ -108,7 +108,8 @@ class Rollout:
         self._types = type_slices(env.agent_types)
         self._generator = torch.Generator().manual_seed(action_seed)
         self._continues = False
-        self._total_steps = 0
+        self.total_steps = 0
+        """Played since the start of the run, all copies at once in each."""
         self._step: Step = env.reset(env_seed)
         shape = (env.num_envs, env.num_agents)
         self._return = np.zeros(shape)
@@ -185,7 +186,7 @@ class Rollout:
                 self._profit[ended] = 0.0
                 self._age[ended] = 0
             self._step = after
-            self._total_steps += 1
+            self.total_steps += 1
         if not np.isfinite(batch.obs).all():
             raise TrainingFailed(f"an observation is not finite (runner {self.runner}, seed {self.env_seed})")
         empty = np.empty((0, env.num_agents))
@@ -201,7 +202,7 @@ class Rollout:
         name = names[agent] if names else f"agent {agent}"
         raise TrainingFailed(
             f"{name} (agent {agent}, copy {copy}) got {what} {value[copy, agent]} at step {int(self._age[copy])} "
-            f"of its episode (step {self._total_steps} of runner {self.runner}, seed {self.env_seed}); "
+            f"of its episode (step {self.total_steps} of runner {self.runner}, seed {self.env_seed}); "
             "nothing was learned from it: mend the environment or its data, then `mfmarl train --resume`"
         )
 
@@ -216,7 +217,7 @@ class Rollout:
             "age": self._age.copy(),
             "last_action": self._last_action.copy(),
             "generator": self._generator.get_state().numpy(),
-            "total_steps": self._total_steps,
+            "total_steps": self.total_steps,
             "env_seed": self.env_seed,
         }
         return state
@@ -237,6 +238,6 @@ class Rollout:
         self._age = np.array(state["age"])
         self._last_action = np.array(state["last_action"])
         self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
-        self._total_steps = int(state["total_steps"])
+        self.total_steps = int(state["total_steps"])
         self.env_seed = int(state["env_seed"])
         self._continues = True

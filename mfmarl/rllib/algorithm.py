@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
 import ray
@@ -19,11 +20,12 @@ from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.env_runner import FailedSample, MeanFieldEnvRunner
 from mfmarl.rllib.learner import MeanFieldLearner
 from mfmarl.rllib.module import PopulationModule
+from mfmarl.rllib.pulse import Patience, end, watch_calls
 from mfmarl.rollout import PopulationBatch
 from mfmarl.trainer import journal_metrics, make_env, merged
 
-SAMPLE_TIMEOUT_S = 600.0
-"""Dead runners are noticed at once; one that plays a long fragment, or compiles its loops first, is waited for."""
+PROBE_S = 5.0
+"""For one ping of a runner that is being restarted; it is asked again."""
 
 
 class MeanFieldConfig(AlgorithmConfig):
@@ -32,6 +34,8 @@ class MeanFieldConfig(AlgorithmConfig):
     def __init__(self, algo_class: type | None = None) -> None:
         super().__init__(algo_class=algo_class or MeanFieldAlgorithm)
         self.train_config: dict[str, Any] = {}
+        self.run_name = uuid.uuid4().hex
+        """Under which runners tell how far they are."""
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """The stacked networks of all types as one module."""
@@ -48,13 +52,16 @@ class MeanFieldConfig(AlgorithmConfig):
             num_env_runners=config.num_env_runners,
             num_envs_per_env_runner=config.num_envs,
             rollout_fragment_length=config.fragment_length,
-            sample_timeout_s=SAMPLE_TIMEOUT_S,
         )
         this.learners(
             learner_class=MeanFieldLearner, num_learners=config.num_learners, num_gpus_per_learner=_gpus(config)
         )
         this.training(gamma=config.learner.discount, lr=config.learner.learning_rate)
-        this.fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=0.0)
+        this.fault_tolerance(
+            restart_failed_env_runners=True,
+            delay_between_env_runner_restarts_s=0.0,
+            env_runner_health_probe_timeout_s=PROBE_S,
+        )
         this.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         # runners have no connectors, so there is nothing to synchronise besides the weights
         this._dont_auto_sync_env_runner_states = True
@@ -82,9 +89,11 @@ class MeanFieldAlgorithm(Algorithm):
     def setup(self, config: AlgorithmConfig) -> None:
         """Build runners and learners."""
         self._pending = []
+        self._fragment = 0
         env = make_env(TrainConfig.model_validate(config.train_config), num_envs=1)
         self._types, self._type_names = type_slices(env.agent_types), list(env.type_names)
         super().setup(config)
+        watch_calls(self.env_runner_group, self.config.run_name)
 
     def training_step(self) -> None:
         """One iteration; logs through `self.metrics` and keeps the journal's numbers in `self.last_result`."""
@@ -107,20 +116,26 @@ class MeanFieldAlgorithm(Algorithm):
             self._local = [ray.put(self.env_runner.sample())]
             return []
         runners = list(range(1, group.num_remote_workers() + 1))
-        group.foreach_env_runner_async("sample", tag="sample", remote_worker_ids=runners)
+        self._fragment += 1
+        self._play(runners)
         return runners
+
+    def _play(self, runners: list[int]) -> None:
+        asked = {"fragment": self._fragment}
+        self.env_runner_group.foreach_env_runner_async("sample", tag="sample", kwargs=asked, remote_worker_ids=runners)
 
     def _finish(self, asked: list[int]) -> list[Any]:
         """References to the fragments asked for, in the order of their runners; dead runners are replaced.
 
         Raises:
-            TrainingFailed: where no fragment came within `SAMPLE_TIMEOUT_S` of a runner's last sign of life.
+            TrainingFailed: within 60 s where no runner that is waited for plays on (`mfmarl.rllib.pulse` says what
+                counts), all are dead, or one dies again and again.
         """
         if not asked:
             return self._local
         group = self.env_runner_group
         arrived: dict[int, Any] = {}
-        deadline = time.monotonic() + SAMPLE_TIMEOUT_S
+        patience = Patience(self.config.run_name, self._fragment)
         while len(arrived) < len(asked):
             ready = group._worker_manager.fetch_ready_async_reqs(
                 tags="sample", timeout_seconds=0.5, return_obj_refs=True
@@ -134,6 +149,7 @@ class MeanFieldAlgorithm(Algorithm):
                     group._worker_manager.set_actor_state(result.actor_id, False)
                 else:
                     arrived[result.actor_id] = reference
+                    patience.renew()
             missing = [r for r in asked if r not in arrived]
             if not missing:
                 break
@@ -142,13 +158,12 @@ class MeanFieldAlgorithm(Algorithm):
                 restored = [r for r in self.restore_env_runners(group) if r in missing]
                 if restored:
                     self._send_weights()
-                    group.foreach_env_runner_async("sample", tag="sample", remote_worker_ids=restored)
-                    deadline = time.monotonic() + SAMPLE_TIMEOUT_S
-            if time.monotonic() > deadline:
-                raise TrainingFailed(
-                    f"environment runners {missing} sent nothing for {SAMPLE_TIMEOUT_S:.0f} s; the last checkpoint "
-                    "stands: `mfmarl train --resume` goes on from it, with --verbose for the workers' output"
-                )
+                    self._play(restored)
+                else:
+                    # one that is not coming back answers its ping at once
+                    time.sleep(0.2)
+            if patience.is_over(missing):
+                raise end(group, missing)
         return [arrived[r] for r in asked]
 
     def _learn(self, references: list[Any]) -> dict[str, Any]:
@@ -177,9 +192,7 @@ class MeanFieldAlgorithm(Algorithm):
             self.env_runner.set_state(state)
             return
         reference = ray.put(state)
-        self.env_runner_group.foreach_env_runner(
-            "set_state", kwargs={"state": reference}, local_env_runner=False, timeout_seconds=SAMPLE_TIMEOUT_S
-        )
+        self.env_runner_group.foreach_env_runner("set_state", kwargs={"state": reference}, local_env_runner=False)
 
     def fragments(self) -> list[PopulationBatch]:
         """The fragments that were asked for ahead, for a checkpoint."""

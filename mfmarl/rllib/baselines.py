@@ -7,6 +7,7 @@ DQN fills its replay anew, so it is no bit-equal continuation.
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.policy import module_arrays
 from mfmarl.rllib.baseline_config import BaselineConfig
+from mfmarl.rllib.pulse import watch_calls
 from mfmarl.rllib.quiet import start_ray
 from mfmarl.rllib.stock_env import StockEnv, follow_streams, reward_spread
 from mfmarl.rllib.stock_weights import are_finite, flat, nested, optimiser_tables, policy_of, with_moments
@@ -67,12 +69,13 @@ class BaselineTrainer:
         self.algorithm = self._build()
 
     def _build(self) -> Algorithm:
-        root = root_seed(self.config)
+        root, run = root_seed(self.config), uuid.uuid4().hex
         register_env("mfmarl_stock", StockEnv)
         with warnings.catch_warnings():
             # RLlib registers its wrapper with gymnasium anew for every algorithm of a process
             warnings.filterwarnings("ignore", message=".*Overriding environment", category=UserWarning)
-            built = self._rllib_config().build_algo()
+            built = self._rllib_config(run).build_algo()
+        watch_calls(built.env_runner_group, run)
         if self.config.algorithm == "dqn":
             # RLlib gives its replay no seed
             drawn = stream(root, "replay", self._progress["iteration"])
@@ -82,7 +85,7 @@ class BaselineTrainer:
             replay.sample = partial(replay.sample, modules_to_sample=self.type_names)
         return built
 
-    def _rllib_config(self) -> AlgorithmConfig:
+    def _rllib_config(self, run: str) -> AlgorithmConfig:
         config, settings = self.config, settings_of(self.config)
         root, epoch = root_seed(config), self._progress["iteration"]
         by_agent = self._type_of_agent
@@ -96,6 +99,7 @@ class BaselineTrainer:
             num_env_runners=config.num_env_runners,
             num_envs_per_env_runner=config.num_envs,
             rollout_fragment_length=config.fragment_length,
+            # RLlib would go on without those that are late; `watch_calls` ends what hangs
             sample_timeout_s=None,
         )
         made.learners(num_learners=config.num_learners, num_gpus_per_learner=0)
@@ -110,7 +114,7 @@ class BaselineTrainer:
             )
         )
         made.training(gamma=settings.discount, lr=settings.learning_rate, grad_clip=settings.max_grad_norm)
-        made.callbacks(on_environment_created=follow_streams)
+        made.callbacks(on_environment_created=partial(follow_streams, run=run))
         made.fault_tolerance(restart_failed_env_runners=False)
         made.reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         made.debugging(seed=stream(root, "rllib", epoch) % 2**31, log_level="INFO" if self._verbose else "CRITICAL")
@@ -171,11 +175,18 @@ class BaselineTrainer:
         try:
             result = self.algorithm.train()
             finished = [episode for runner in self._on_runners(_take_finished) for episode in runner]
+        except TrainingFailed:
+            raise
         except (RayError, RuntimeError) as error:
             raise _failure(error) from error
         learned = {k: v for k, v in result.get("learners", {}).items() if k in self.type_names}
-        played = result["env_runners"]["num_env_steps_sampled_lifetime"]
+        played = result.get("env_runners", {}).get("num_env_steps_sampled_lifetime", 0)
         steps = self._steps_before + int(played)
+        if steps == self._progress["env_steps"]:
+            raise TrainingFailed(
+                f"RLlib's {self.config.algorithm} sampled no step in iteration {self._progress['iteration'] + 1}; the "
+                "last checkpoint stands: `mfmarl train --resume` goes on from it, with --verbose for the workers' output"
+            )
         self._progress = {
             "iteration": self._progress["iteration"] + 1,
             "env_steps": steps,

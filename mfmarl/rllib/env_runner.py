@@ -23,6 +23,7 @@ from ray.rllib.utils.metrics import (
 
 from mfmarl.config import TrainConfig
 from mfmarl.rllib.module import PopulationModule
+from mfmarl.rllib.pulse import start_pulse
 from mfmarl.rollout import Rollout
 from mfmarl.trainer import make_env, make_rollout, rollout_state, set_rollout_state
 
@@ -59,8 +60,16 @@ class MeanFieldEnvRunner(EnvRunner, Checkpointable):
         self.rollout: Rollout | None = None
         self.module: PopulationModule | None = None
         self._weights_seq_no = 0
+        self._asked = (0, 0)
         self.make_env()
         self.make_module()
+        if self.config.num_env_runners > 0 and self.worker_index > 0:
+            start_pulse(self.config.run_name, self.worker_index, self._reached)
+
+    def _reached(self) -> tuple[int, int]:
+        assert self.rollout is not None
+        fragment, before = self._asked
+        return fragment, self.rollout.total_steps - before
 
     def make_env(self) -> None:
         """The copies of the game; the driver's own runner has none while remote runners play."""
@@ -88,11 +97,17 @@ class MeanFieldEnvRunner(EnvRunner, Checkpointable):
         explore: bool | None = None,
         random_actions: bool = False,
         force_reset: bool = False,
+        fragment: int = 0,
         **kwargs: Any,
     ) -> list[Any]:
-        """One fragment, or a FailedSample; always a list of one plain object."""
+        """One fragment, or a FailedSample; always a list of one plain object.
+
+        Args:
+            fragment: its number, under which the driver hears how far it is; all others are RLlib's, and not used.
+        """
         if self.rollout is None:
             raise RuntimeError("this runner holds no environment")
+        self._asked = (fragment, self.rollout.total_steps)
         try:
             batch = self.rollout.collect(self.train_config.fragment_length)
         except Exception as error:  # the learner raises it in the driver

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from envs.population import PopulationEnv, type_slices
 from envs.views.multi_agent import Observations, PopulationMultiAgentEnv
 from mfmarl.errors import TrainingFailed
+from mfmarl.rllib.pulse import start_pulse
 from mfmarl.seeding import generator, stream
 
 
@@ -34,6 +35,8 @@ class StockEnv(PopulationMultiAgentEnv):
         self.observation_spaces = dict(zip(numbers, self.observation_spaces.values(), strict=True))
         self.action_spaces = dict(zip(numbers, self.action_spaces.values(), strict=True))
         self._stream: int | None = None
+        self.steps = 0
+        """That were played in all."""
         self._age = 0
         self._return = np.zeros(self._scale.shape)
         self._profit = np.zeros(self._scale.shape)
@@ -72,6 +75,7 @@ class StockEnv(PopulationMultiAgentEnv):
         self._return += self._discount**self._age * paid
         self._profit += paid
         self._age += 1
+        self.steps += 1
         if terminated["__all__"] or truncated["__all__"]:
             self._finished.append((self._return.copy(), self._profit / self._age))
         scaled = dict(zip(rewards, (paid / self._scale).tolist(), strict=True))
@@ -83,10 +87,17 @@ class StockEnv(PopulationMultiAgentEnv):
         return finished
 
 
-def follow_streams(*, env_runner: Any, env: Any, **_: Any) -> None:
-    """RLlib's callback for a new vector environment: each copy follows its own stream."""
-    for copy, one in enumerate(env.envs):
-        one.unwrapped.follow(env_runner.worker_index, copy)
+def follow_streams(*, env_runner: Any, env: Any, run: str = "", **_: Any) -> None:
+    """RLlib's callback for a new vector environment: each copy follows its own stream.
+
+    Args:
+        run: under which a remote runner tells how far it is.
+    """
+    copies = [one.unwrapped for one in env.envs]
+    for copy, one in enumerate(copies):
+        one.follow(env_runner.worker_index, copy)
+    if run and env_runner.worker_index > 0:
+        start_pulse(run, env_runner.worker_index, lambda: (0, sum(one.steps for one in copies)))
 
 
 def reward_spread(env: PopulationEnv, root: int, steps: int) -> NDArray[np.float64]:
