@@ -145,6 +145,8 @@ class Rollout:
         entropy = 0.0
         for t in range(steps):
             before = self._step
+            if not np.isfinite(before.obs).all():
+                self._refuse("observation", before.obs)
             last, started = torch.from_numpy(self._last_action), torch.from_numpy(self._age == 0)
             seen = self.mean_field.shown(torch.from_numpy(before.mean_action), last, started)
             drawn = self.network.play(
@@ -163,6 +165,10 @@ class Rollout:
             after = env.step(played)
             if not np.isfinite(after.reward).all():
                 self._refuse("reward", after.reward)
+            if after.final_obs is not None:
+                final = np.where(after.truncated[:, None, None], after.final_obs, 0.0)
+                if not np.isfinite(final).all():
+                    self._refuse("final observation", final)
             batch.obs[t] = before.obs
             batch.action[t] = played
             batch.log_prob[t] = chosen
@@ -187,8 +193,6 @@ class Rollout:
                 self._age[ended] = 0
             self._step = after
             self.total_steps += 1
-        if not np.isfinite(batch.obs).all():
-            raise TrainingFailed(f"an observation is not finite (runner {self.runner}, seed {self.env_seed})")
         empty = np.empty((0, env.num_agents))
         batch.returns = np.concatenate([empty, *returns])
         batch.profits = np.concatenate([empty, *profits])
@@ -197,13 +201,15 @@ class Rollout:
         return batch
 
     def _refuse(self, what: str, value: NDArray[np.float32]) -> None:
-        copy, agent = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
+        entries = value.reshape((*self._return.shape, -1))
+        copy, agent, entry = (int(i) for i in np.argwhere(~np.isfinite(entries))[0])
         names = getattr(self.env, "agent_names", None)
         name = names[agent] if names else f"agent {agent}"
         raise TrainingFailed(
-            f"{name} (agent {agent}, copy {copy}) got {what} {value[copy, agent]} at step {int(self._age[copy])} "
-            f"of its episode (step {self.total_steps} of runner {self.runner}, seed {self.env_seed}); "
-            "nothing was learned from it: mend the environment or its data, then `mfmarl train --resume`"
+            f"{name} (agent {agent}, copy {copy}) got {what} {entries[copy, agent, entry]} at step "
+            f"{int(self._age[copy])} of its episode (step {self.total_steps} of runner {self.runner}, "
+            f"seed {self.env_seed}); nothing was learned from it: mend the environment or its data, then "
+            "`mfmarl train --resume`"
         )
 
     def get_state(self) -> dict[str, Any]:

@@ -184,8 +184,9 @@ class BaselineTrainer:
         steps = self._steps_before + int(played)
         if steps == self._progress["env_steps"]:
             raise TrainingFailed(
-                f"RLlib's {self.config.algorithm} sampled no step in iteration {self._progress['iteration'] + 1}; the "
-                "last checkpoint stands: `mfmarl train --resume` goes on from it, with --verbose for the workers' output"
+                f"RLlib's {self.config.algorithm} sampled no step in iteration {self._progress['iteration'] + 1}; "
+                "the last checkpoint stands: `mfmarl train --resume` goes on from it, with --verbose for the workers' "
+                "output"
             )
         self._progress = {
             "iteration": self._progress["iteration"] + 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class StockEnv(PopulationMultiAgentEnv):
         self.observation_spaces = dict(zip(numbers, self.observation_spaces.values(), strict=True))
         self.action_spaces = dict(zip(numbers, self.action_spaces.values(), strict=True))
         self._stream: int | None = None
+        self._where = f"seed {self._root}"
         self.steps = 0
         """That were played in all."""
         self._age = 0
@@ -45,6 +46,7 @@ class StockEnv(PopulationMultiAgentEnv):
     def follow(self, runner: int, copy: int) -> None:
         """Play the run's own stream of this copy from the next reset on: RLlib's seeds are sums and collide."""
         self._stream = stream(self._root, "env", runner, copy, self._epoch)
+        self._where = f"copy {copy} of runner {runner}, seed {self._root}"
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -62,16 +64,13 @@ class StockEnv(PopulationMultiAgentEnv):
         """Play one period.
 
         Raises:
-            TrainingFailed: on a reward that is not finite; names the agent and the step.
+            TrainingFailed: on a reward or observation that is not finite; names agent, step and seed.
         """
         obs, rewards, terminated, truncated, infos = super().step(action_dict)
         paid = np.array(list(rewards.values()))
         if not np.isfinite(paid).all():
             agent = int(np.argmin(np.isfinite(paid)))
-            raise TrainingFailed(
-                f"agent_{agent} got reward {paid[agent]} at step {self._age} of its episode; nothing was learned from "
-                "it: mend the environment or its data, then `mfmarl train --resume`"
-            )
+            self._refuse(agent, f"reward {paid[agent]}")
         self._return += self._discount**self._age * paid
         self._profit += paid
         self._age += 1
@@ -80,6 +79,18 @@ class StockEnv(PopulationMultiAgentEnv):
             self._finished.append((self._return.copy(), self._profit / self._age))
         scaled = dict(zip(rewards, (paid / self._scale).tolist(), strict=True))
         return obs, scaled, terminated, truncated, infos
+
+    def _by_agent(self, obs: NDArray[np.float32]) -> Observations:
+        if not np.isfinite(obs).all():
+            agent, entry = (int(i) for i in np.argwhere(~np.isfinite(obs))[0])
+            self._refuse(agent, f"observation {obs[agent, entry]}")
+        return super()._by_agent(obs)
+
+    def _refuse(self, agent: int, what: str) -> NoReturn:
+        raise TrainingFailed(
+            f"agent_{agent} got {what} at step {self._age} of its episode ({self._where}); nothing was learned from "
+            "it: mend the environment or its data, then `mfmarl train --resume`"
+        )
 
     def take_finished(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Discounted return [N] and mean reward per step [N], in $, of each episode that ended since the last call."""

@@ -62,12 +62,16 @@ def each_step_takes(trainer: Any, seconds: float) -> None:
     trainer.algorithm.env_runner_group.foreach_env_runner(slow, local_env_runner=False)
 
 
+def four_iterations(trainer: Any) -> None:
+    for _ in range(4):
+        trainer.iterate()
+
+
 def fails(trainer: Any, told: str) -> None:
     """The next iterations do, and stopping does not wait for what hangs."""
     start = time.monotonic()
     with pytest.raises(TrainingFailed, match=told):
-        for _ in range(4):
-            trainer.iterate()
+        four_iterations(trainer)
     trainer.close()
     assert time.monotonic() - start < 120
 
