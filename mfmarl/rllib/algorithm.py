@@ -157,7 +157,7 @@ class MeanFieldAlgorithm(Algorithm):
             if dead:
                 restored = [r for r in self.restore_env_runners(group) if r in missing]
                 if restored:
-                    self._send_weights()
+                    self._send_weights(restored)
                     self._play(restored)
                 else:
                     # one that is not coming back answers its ping at once
@@ -183,8 +183,8 @@ class MeanFieldAlgorithm(Algorithm):
         metrics = merged([r["metrics"] for r in results]) | journal_metrics(played, self._types, self._type_names)
         return {"metrics": metrics, "progress": results[0]["progress"]}
 
-    def _send_weights(self) -> None:
-        """Every runner gets the learner's weights before it plays on; runners are idle here, so none is skipped."""
+    def _send_weights(self, runners: list[int] | None = None) -> None:
+        """These runners, or all, get the learner's weights before they play on; they are idle, so none is waited for."""
         state = self.learner_group.get_state(
             components=f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}", inference_only=True
         )[COMPONENT_LEARNER]
@@ -192,7 +192,9 @@ class MeanFieldAlgorithm(Algorithm):
             self.env_runner.set_state(state)
             return
         reference = ray.put(state)
-        self.env_runner_group.foreach_env_runner("set_state", kwargs={"state": reference}, local_env_runner=False)
+        self.env_runner_group.foreach_env_runner(
+            "set_state", kwargs={"state": reference}, local_env_runner=False, remote_worker_ids=runners
+        )
 
     def fragments(self) -> list[PopulationBatch]:
         """The fragments that were asked for ahead, for a checkpoint."""

@@ -1,0 +1,55 @@
+"""How much memory a run takes as it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+SCRIPT = """
+import gc, json, os, sys
+from pathlib import Path
+from mfmarl.config import TrainConfig
+from mfmarl.runs.progress import Progress
+from mfmarl.train import train
+
+algorithm, folder, warm, episodes = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
+small = {"warmup_population_steps": 64, "hidden": [16, 16], "batch_population_steps": 16, "replay_population_steps": 416}
+found = []
+
+class Measured(Progress):
+    due = warm
+    def update(self, line):
+        if line["episodes"] >= self.due:
+            # else what is resident depends on when Python last looked for cycles
+            gc.collect()
+            pages = Path("/proc/self/statm").read_text().split()[1]
+            found.append((line["episodes"], int(pages) * os.sysconf("SC_PAGE_SIZE")))
+            self.due += episodes // 20
+
+config = TrainConfig.model_validate({
+    "algorithm": algorithm, "num_agents": 100, "num_envs": 16, "num_episodes": warm + episodes, "method": "is",
+    "seed": 1, "fragment_length": 13, "env_options": {"horizon": 13}, "checkpoint_every": 5, algorithm: small,
+})
+train(config, folder, backend="local", progress=Measured(quiet=True))
+print(json.dumps(found))
+"""
+
+
+def slope_mb(folder: Path, algorithm: str, *, warm: int, episodes: int) -> float:
+    """MB of resident memory for 1,000 further episodes of 100 agents, by least squares over 20 measurements.
+
+    Args:
+        warm: episodes before, in which the replay fills and loops are compiled.
+        episodes: over which it is measured.
+    """
+    command = [sys.executable, "-c", SCRIPT, algorithm, str(folder), str(warm), str(episodes)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=1800).stdout
+    played, resident = np.array(json.loads(out)).T
+    assert played.size >= 20
+    return float(np.polyfit(played / 1000, resident / 1e6, 1)[0])

@@ -1,0 +1,67 @@
+"""A runner killed every 5 s for 2 minutes: the run ends with the same number of updates."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mfmarl.config import config_from
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
+
+RUNNERS, EVERY_S, FOR_S = 4, 5.0, 120.0
+SETTINGS: dict[str, Any] = {
+    "num_agents": 12,
+    "num_envs": 4,
+    "num_episodes": 10**6,
+    "seed": 11,
+    "num_env_runners": RUNNERS,
+    "mfq": {"warmup_population_steps": 104, "hidden": [16, 16], "batch_population_steps": 4},
+    "mfac": {"warmup_population_steps": 104, "hidden": [16, 16], "batch_population_steps": 4},
+}
+
+
+def kill_in_turn(trainer: Any, over: threading.Event, killed: list[int]) -> None:
+    """Until `over` is set, one that is up: of a busy machine, others are still being restarted."""
+    manager = trainer.algorithm.env_runner_group._worker_manager
+    while not over.wait(EVERY_S):
+        after = killed[-1] if killed else 0
+        in_turn = [(after + i) % RUNNERS + 1 for i in range(RUNNERS)]
+        if up := [runner for runner in in_turn if manager.is_actor_healthy(runner)]:
+            ray.kill(manager.actors()[up[0]], no_restart=False)
+            killed.append(up[0])
+
+
+@pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
+def test_killed_runners_cost_no_update(algorithm: str, record_property: Callable[[str, object], None]) -> None:
+    from mfmarl.rllib.trainer import RLlibTrainer
+
+    config = config_from(SETTINGS | {"algorithm": algorithm})
+    trainer, over, killed = RLlibTrainer(config), threading.Event(), list[int]()
+    killer = threading.Thread(target=kill_in_turn, args=(trainer, over, killed))
+    end = time.monotonic() + FOR_S
+    killer.start()
+    try:
+        while time.monotonic() < end:
+            trainer.iterate()
+    finally:
+        over.set()
+        killer.join()
+    disturbed = trainer.progress()
+    trainer.close()
+    record_property("runners killed", len(killed))
+    record_property("iterations", disturbed["iteration"])
+    record_property("gradient steps", disturbed["gradient_steps"])
+    assert len(killed) > FOR_S / EVERY_S / 2
+    undisturbed = RLlibTrainer(config)
+    while undisturbed.progress()["iteration"] < disturbed["iteration"]:
+        undisturbed.iterate()
+    calm = undisturbed.progress()
+    undisturbed.close()
+    counters = ("iteration", "env_steps", "agent_steps", "gradient_steps")
+    assert {name: disturbed[name] for name in counters} == {name: calm[name] for name in counters}
