@@ -184,7 +184,7 @@ class MeanFieldAlgorithm(Algorithm):
         return {"metrics": metrics, "progress": results[0]["progress"]}
 
     def _send_weights(self, runners: list[int] | None = None) -> None:
-        """These runners, or all, get the learner's weights before they play on; they are idle, so none is waited for."""
+        """These runners, or all, get the learner's weights before they play on; who plays now would be waited for."""
         state = self.learner_group.get_state(
             components=f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}", inference_only=True
         )[COMPONENT_LEARNER]

@@ -18,7 +18,8 @@ from mfmarl.runs.progress import Progress
 from mfmarl.train import train
 
 algorithm, folder, warm, episodes = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
-small = {"warmup_population_steps": 64, "hidden": [16, 16], "batch_population_steps": 16, "replay_population_steps": 416}
+small = {"warmup_population_steps": 64, "hidden": [16, 16], "batch_population_steps": 16}
+small |= {"replay_population_steps": 416}
 found = []
 
 class Measured(Progress):

@@ -218,6 +218,35 @@ def test_rewards_are_scaled_and_returns_are_not() -> None:
     assert ours.take_finished() == []
 
 
+@pytest.mark.parametrize(("field", "what"), [("reward", "reward"), ("obs", "observation"), ("final", "observation")])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_copy_refuses_what_is_no_number_by_agent_step_and_seed(field: str, what: str, value: float) -> None:
+    from mfmarl.rllib.stock_env import StockEnv
+
+    options = {"name": "inventory/market-easy", "num_agents": 10, "seed": 0, "horizon": 3, "reward_scale": [1.0] * 10}
+    copy = StockEnv(options | {"discount": 0.5, "root": 5, "epoch": 0})
+    copy.follow(2, 1)
+    copy.reset()
+    orders, play = dict.fromkeys(copy.agents, 7), copy.population.step
+    copy.step(orders)
+
+    def spoilt(actions: np.ndarray) -> Any:
+        step = play(actions)
+        table = getattr(step, "final_obs" if field == "final" else field)
+        table[(0, 4, 0) if table.ndim == 3 else (0, 4)] = value
+        return step
+
+    if field == "final":
+        copy.step(orders)
+    copy.population.step = spoilt
+    at = 2 if field == "final" else 1
+    told = (
+        rf"agent_4 got {what} {value} at step {at} of its episode \(copy 1 of runner 2, seed 5\); nothing was learned"
+    )
+    with pytest.raises(TrainingFailed, match=told):
+        copy.step(orders)
+
+
 def test_plays_in_a_remote_process() -> None:
     made = trainer("ppo", num_env_runners=1)
     before = _network(made).state_dict()
