@@ -36,7 +36,9 @@ def start_pulse(run: str, runner: int, reached: Callable[[], Reached]) -> None:
         run: name of the run, of this cluster's only once.
         reached: is asked every `BEAT_S`; must not wait for anything.
     """
-    clock = time.pthread_getcpuclockid(threading.get_ident())
+    of_thread = getattr(time, "pthread_getcpuclockid", None)
+    # macOS has none of a thread; there the whole process's stands in
+    clock = of_thread(threading.get_ident()) if of_thread else time.CLOCK_PROCESS_CPUTIME_ID
 
     def beat() -> None:
         told = b""
@@ -138,6 +140,8 @@ def _killing(group: Any, run: str) -> Iterator[None]:
         raise
     finally:
         over.set()
+        if actors:
+            watcher.join()
     if hung:
         raise hung[0]
 

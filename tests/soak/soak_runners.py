@@ -14,7 +14,7 @@ from mfmarl.config import config_from
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
 
-RUNNERS, EVERY_S, FOR_S = 4, 5.0, 120.0
+RUNNERS, EVERY_S, FOR_S = 3, 5.0, 120.0
 SETTINGS: dict[str, Any] = {
     "num_agents": 12,
     "num_envs": 4,
@@ -27,14 +27,16 @@ SETTINGS: dict[str, Any] = {
 
 
 def kill_in_turn(trainer: Any, over: threading.Event, killed: list[int]) -> None:
-    """Until `over` is set, one that is up: of a busy machine, others are still being restarted."""
+    """Until `over` is set; none twice in an iteration, since on a busy machine a restart takes longer than a round."""
     manager = trainer.algorithm.env_runner_group._worker_manager
+    last = dict.fromkeys(range(1, RUNNERS + 1), 0)
     while not over.wait(EVERY_S):
-        after = killed[-1] if killed else 0
-        in_turn = [(after + i) % RUNNERS + 1 for i in range(RUNNERS)]
-        if up := [runner for runner in in_turn if manager.is_actor_healthy(runner)]:
-            ray.kill(manager.actors()[up[0]], no_restart=False)
-            killed.append(up[0])
+        iteration = trainer.progress()["iteration"]
+        runner = min(last, key=lambda r: last[r])
+        if last[runner] < iteration and manager.is_actor_healthy(runner):
+            ray.kill(manager.actors()[runner], no_restart=False)
+            last[runner] = iteration
+            killed.append(runner)
 
 
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
@@ -43,6 +45,9 @@ def test_killed_runners_cost_no_update(algorithm: str, record_property: Callable
 
     config = config_from(SETTINGS | {"algorithm": algorithm})
     trainer, over, killed = RLlibTrainer(config), threading.Event(), list[int]()
+    # loops are compiled
+    trainer.iterate()
+    trainer.iterate()
     killer = threading.Thread(target=kill_in_turn, args=(trainer, over, killed))
     end = time.monotonic() + FOR_S
     killer.start()
@@ -57,7 +62,7 @@ def test_killed_runners_cost_no_update(algorithm: str, record_property: Callable
     record_property("runners killed", len(killed))
     record_property("iterations", disturbed["iteration"])
     record_property("gradient steps", disturbed["gradient_steps"])
-    assert len(killed) > FOR_S / EVERY_S / 2
+    assert len(killed) >= 10
     undisturbed = RLlibTrainer(config)
     while undisturbed.progress()["iteration"] < disturbed["iteration"]:
         undisturbed.iterate()
