@@ -133,15 +133,16 @@ def _killing(group: Any, run: str) -> Iterator[None]:
     if actors:
         watcher.start()
     try:
-        yield
+        try:
+            yield
+        finally:
+            over.set()
+            if actors:
+                watcher.join()
     except Exception as error:
         if hung:
             raise hung[0] from error
         raise
-    finally:
-        over.set()
-        if actors:
-            watcher.join()
     if hung:
         raise hung[0]
 
