@@ -1,4 +1,7 @@
-"""A runner killed every 5 s for 2 minutes: the run ends with the same number of updates."""
+"""A runner killed every 5 s, 24 times: the run ends with the same number of updates.
+
+That is 2 minutes where a runner is back within 5 s; a busy machine takes longer for as many.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from mfmarl.config import config_from
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
 
-RUNNERS, EVERY_S, FOR_S = 3, 5.0, 120.0
+RUNNERS, EVERY_S, KILLS, WAIT_S = 3, 5.0, 24, 420.0
 SETTINGS: dict[str, Any] = {
     "num_agents": 12,
     "num_envs": 4,
@@ -27,10 +30,10 @@ SETTINGS: dict[str, Any] = {
 
 
 def kill_in_turn(trainer: Any, over: threading.Event, killed: list[int]) -> None:
-    """Until `over` is set; none twice in an iteration, since on a busy machine a restart takes longer than a round."""
+    """`KILLS` of them, or until `over` is set; none twice in an iteration, for one that never plays ends the run."""
     manager = trainer.algorithm.env_runner_group._worker_manager
     last = dict.fromkeys(range(1, RUNNERS + 1), 0)
-    while not over.wait(EVERY_S):
+    while len(killed) < KILLS and not over.wait(EVERY_S):
         iteration = trainer.progress()["iteration"]
         runner = min(last, key=lambda r: last[r])
         if last[runner] < iteration and manager.is_actor_healthy(runner):
@@ -49,11 +52,12 @@ def test_killed_runners_cost_no_update(algorithm: str, record_property: Callable
     trainer.iterate()
     trainer.iterate()
     killer = threading.Thread(target=kill_in_turn, args=(trainer, over, killed))
-    end = time.monotonic() + FOR_S
+    end = time.monotonic() + WAIT_S
     killer.start()
     try:
-        while time.monotonic() < end:
+        while killer.is_alive() and time.monotonic() < end:
             trainer.iterate()
+        trainer.iterate()
     finally:
         over.set()
         killer.join()
@@ -62,7 +66,7 @@ def test_killed_runners_cost_no_update(algorithm: str, record_property: Callable
     record_property("runners killed", len(killed))
     record_property("iterations", disturbed["iteration"])
     record_property("gradient steps", disturbed["gradient_steps"])
-    assert len(killed) >= 10
+    assert len(killed) == KILLS
     undisturbed = RLlibTrainer(config)
     while undisturbed.progress()["iteration"] < disturbed["iteration"]:
         undisturbed.iterate()
