@@ -12,8 +12,8 @@ import numpy as np
 from envs.mean_field.game import FiniteMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
-from mfmarl.errors import UserError
-from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.errors import StorageFailed, UserError
+from mfmarl.runs.files import storing, to_json, unpacking, write_whole
 from mfmarl.runs.sealed import read_sealed, write_sealed
 from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
@@ -83,23 +83,24 @@ def read_solution(folder: Path) -> Saved:
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `mfmarl solve GAME --out {folder}` makes one")
     told, arrays = read_sealed(path, "solution", SCHEMA, LARGEST)
-    problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
-    game, solver = problem.build()
-    pi, mu = _unnamed(game, arrays)
-    # dataclasses of a state stand beside their solver
-    module = sys.modules[type(solver).__module__]
-    solution = Solution(
-        pi=pi,
-        mu=mu,
-        exploitability=told["exploitability"],
-        history=tuple(Point(*point) for point in told["history"]),
-        converged=told["converged"],
-        reason=told["reason"],
-        solver=told["solver"],
-        state=put_together(told["state"], arrays, module),
-        gap=told.get("gap"),
-    )
-    return Saved(problem, told["tol"], told["max_iterations"], solution)
+    with unpacking(path, "is damaged, or of another version", (StorageFailed,)):
+        problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
+        game, solver = problem.build()
+        pi, mu = _unnamed(game, arrays)
+        # dataclasses of a state stand beside their solver
+        module = sys.modules[type(solver).__module__]
+        solution = Solution(
+            pi=pi,
+            mu=mu,
+            exploitability=told["exploitability"],
+            history=tuple(Point(*point) for point in told["history"]),
+            converged=told["converged"],
+            reason=told["reason"],
+            solver=told["solver"],
+            state=put_together(told["state"], arrays, module),
+            gap=told.get("gap"),
+        )
+        return Saved(problem, told["tol"], told["max_iterations"], solution)
 
 
 def _named(game: Game, solution: Solution) -> Arrays:
