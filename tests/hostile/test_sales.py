@@ -16,7 +16,7 @@ import pytest
 
 from envs.inventory import table_file
 from envs.inventory.sales_table import BadTable, pivot, read_sales
-from tests.hostile.commands import faults, told_by
+from tests.hostile.commands import check_refused, told_by
 
 GOOD = b"agent,period,units\n" + b"".join(b"%d,%d,%d\n" % (n, t, n + t) for n in range(3) for t in range(400))
 PACKED = gzip.compress(GOOD, mtime=0)
@@ -96,7 +96,7 @@ def test_each_is_refused_in_one_line(tmp_path: Path) -> None:
     paths |= {"pipe": tmp_path / "pipe.csv", "nowhere": tmp_path / "nowhere.csv"}
     train = ["train", "--env", "inventory/market-easy", "--local", "--set"]
     told = told_by({case: [*train, f"env_options.sales={path.name}"] for case, path in paths.items()}, tmp_path)
-    assert faults(told, {case: path.name for case, path in paths.items()}) == []
+    check_refused(told, {case: path.name for case, path in paths.items()})
 
 
 def test_what_is_strange_and_sound_is_taken(tmp_path: Path) -> None:
