@@ -175,7 +175,12 @@ def network_in(checkpoint: Checkpoint, run: Path) -> PolicyNetwork:
 
 def network_from(tensors: dict[str, NDArray[Any]], shape: dict[str, Any]) -> PolicyNetwork:
     """The network of saved tensors; refuses tensors of other names or shapes."""
-    network = PolicyNetwork(NetworkShape.from_json(shape), seed=0)
+    told = NetworkShape.from_json(shape)
+    largest = max((max(array.shape, default=1) for array in tensors.values()), default=1)
+    # before room is made for it
+    if len(told.hidden) > len(tensors) or max((told.observations, *told.hidden)) > largest:
+        raise ValueError(f"layers of {told.hidden[:4]} units, {len(told.hidden)} in all, are not among its tensors")
+    network = PolicyNetwork(told, seed=0)
     load_tensors(network, tensors)
     return network
 

@@ -35,7 +35,10 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bytes_in(name: str, data: bytes) -> Callable[[Path], None]:
-    return lambda run: None if (run / name).write_bytes(data) else None
+    def change(run: Path) -> None:
+        (run / name).write_bytes(data)
+
+    return change
 
 
 def told(**changes: Any) -> Callable[[Path], None]:
