@@ -147,7 +147,8 @@ def unpacking(
     except passing:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # a seek to where a damaged file points is an OSError too, of another number
+        if isinstance(error, OSError) and error.errno in _REMEDY:
             raise
         raise DamagedFile(f"{what} {is_}: {plain_reason(error)}") from error
 

@@ -117,6 +117,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "encrypted": lambda: patched(packed(), 6, 1),
     "an unknown compression": lambda: patched(packed(), 8, 77),
     "a flipped byte": flipped,
+    "without its first byte": lambda: packed()[1:],
     "cut short": lambda: packed()[:-300],
     "words of 100,000 brackets": lambda: packed(about=np.frombuffer(b"[" * 100_000, np.uint8)),
     "words that are no object": lambda: packed(about=np.frombuffer(b"[1]", np.uint8)),

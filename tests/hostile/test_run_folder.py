@@ -11,27 +11,16 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pytest
 
-from mfmarl.config import TrainConfig
-from mfmarl.evaluate import evaluate
 from mfmarl.runs.checkpoint import (
-    CHECKPOINTS, MANIFEST, _sealed, latest_checkpoint, read_checkpoint, write_checkpoint,
+    CHECKPOINTS,
+    MANIFEST,
+    _sealed,
+    latest_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
 )  # fmt: skip
-from mfmarl.train import train
 from tests.hostile.commands import check_refused, told_by
-
-SMALL = {
-    "env": "games/coordination", "num_agents": 4, "num_envs": 2, "num_episodes": 8, "fragment_length": 4, "seed": 1,
-    "checkpoint_every": 4, "mfq": {"hidden": [8], "replay_population_steps": 64, "warmup_population_steps": 16},
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = train(TrainConfig.model_validate(SMALL), tmp_path_factory.mktemp("runs"), name="good", backend="local")
-    evaluate(run, episodes=2)
-    return run
 
 
 def bytes_in(name: str, data: bytes) -> Callable[[Path], None]:
