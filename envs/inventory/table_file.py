@@ -63,6 +63,9 @@ def _csv(path: Path) -> pd.DataFrame:
     _check_cells(path, data.count(b"\n") + data.count(b"\r"), columns)
     # blank lines are read first and dropped then, so that labels stay places in the file
     table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas takes the first cells for labels then, and the columns for others
+        raise BadTable(f"{path}: rows have more cells than the header names; name every column")
     return table.dropna(how="all")
 
 

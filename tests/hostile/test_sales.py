@@ -61,6 +61,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "units of 1e999": ("csv", lambda: GOOD + b"9,1,1e999\n"),
     "units of 400 digits": ("csv", lambda: GOOD + b"9,1," + b"9" * 400 + b"\n"),
     "a period of 400 digits": ("csv", lambda: GOOD + b"9," + b"9" * 400 + b",1\n"),
+    "a cell more in every row": ("csv", lambda: b"agent,period,units\n" + b"a,1,1,3\nb,1,1,4\n"),
     "columns twice": ("csv", lambda: GOOD.replace(b"period", b"agent", 1)),
     "100,000 columns, 100,000 rows": ("csv", lambda: b",".join([b"c"] * 100_000) + b"\n" * 100_000),
     "many agents, far apart": ("csv", lambda: b"agent,period,units\n" + b"".join(b"%d,%d,1\n" % (n, n % 2 * 99_000)
