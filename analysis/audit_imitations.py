@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,11 @@ from mfmarl.imitation.expert_names import policy_in
 from mfmarl.imitation.folder import AGENT, imitations_in, read_words
 from mfmarl.imitation.type_game import type_game
 from mfmarl.imitation.type_name import FORM, is_type_game
-from mfmarl.runs.files import replacing, storing
+from mfmarl.runs.files import read_capped, replacing, storing, unpacking
 
 AUDIT, DEVIATORS = "audit.csv", "deviators"
+LARGEST = 1 << 30
+"""Bytes of an audit that are shown."""
 
 
 def audit_imitations(folder: Path, settings: Settings, told: Callable[[str], None] = lambda text: None) -> Path:
@@ -55,7 +58,8 @@ def audit_imitations(folder: Path, settings: Settings, told: Callable[[str], Non
 
 def show(path: Path) -> None:
     """Print an audit: a row a method and way of acting, means over seeds with 95 % intervals."""
-    table = pd.read_csv(path)
+    with unpacking(path):
+        table = pd.read_csv(BytesIO(read_capped(path, LARGEST)))
     for by, mine in table.groupby("by", sort=False):
         shown = Table(box=None, pad_edge=False, title=f"{by}, $ per agent and episode, all discounted")
         for heading in ("method", "acts", "seeds", *FIGURES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +16,11 @@ from analysis.labels import flattened
 from analysis.load import BadRun
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.model_text import one_line
-from mfmarl.runs.files import read_capped, storing
+from mfmarl.runs.files import read_capped, storing, unpacking
 
 RECORD, EVALUATIONS, HISTORY = "imitation.json", "evaluations.csv", "history.csv"
-LARGEST = 64 << 20
+LARGEST, LARGEST_TABLE = 64 << 20, 1 << 30
+"""Bytes of the record and of a table that are read."""
 EXPERT, RANDOM = "expert", "random"
 """Reference levels; random is also the expert of a survival probe: what a method makes of
 demonstrations of random play."""
@@ -136,15 +138,15 @@ def read_imitation(folder: Path) -> Imitation:
     missing = [name for name in NEEDED if name not in evaluations]
     if missing:
         raise DamagedFile(f"{folder / EVALUATIONS}: no column {missing[0]!r}; want {', '.join(NEEDED)}")
+    with unpacking(folder / EVALUATIONS):
+        evaluations[[*COUNTS, "episode", "return"]].astype(float)
     history = _table(folder / HISTORY) if (folder / HISTORY).exists() else pd.DataFrame()
     return Imitation(folder, record, evaluations, history)
 
 
 def _table(path: Path) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DamagedFile(f"{path}: {' '.join(str(error).split())}") from None
+    with unpacking(path):
+        table: pd.DataFrame = pd.read_csv(BytesIO(read_capped(path, LARGEST_TABLE)))
     return table
 
 

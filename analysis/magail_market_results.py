@@ -23,7 +23,7 @@ from analysis.imitation_audit import EXPERT
 from analysis.statistics import MIN_RUNS, interval, paired_difference
 from mfmarl.errors import DamagedFile
 from mfmarl.imitation.magail.study_folder import RESULTS, finish
-from mfmarl.runs.files import read_capped, replacing
+from mfmarl.runs.files import read_capped, replacing, unpacking
 
 STUDY = "magail-market"
 ROWS, ORDERS = "rows.csv", "orders.csv"
@@ -55,20 +55,20 @@ def read_seed(folder: Path, by: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFra
 def _table(path: Path, words: Sequence[str], numbers: Sequence[str], by: Sequence[str] | None = None) -> pd.DataFrame:
     """With as many rows of each method, and of each way of the audit, all of whose cells in these columns are there."""
     try:
-        table = pd.read_csv(BytesIO(read_capped(path, LARGEST)))
-        if absent := [name for name in (*words, *numbers) if name not in table]:
-            raise ValueError(f"column {absent[0]} is missing")
-        # only tried: whole numbers stay so in what is written
-        table.astype(dict.fromkeys(numbers, float))
-        if table[[*words, *numbers]].isna().any(axis=None):
-            raise ValueError("a cell is empty")
-        parts = table.groupby("method" if by is None else ["method", "by"]).size()
-        wanted = set(METHODS) if by is None else set(product(METHODS, by))
-        if set(parts.index) != wanted or parts.nunique() != 1:
-            raise ValueError("rows are missing")
-    except ValueError as error:
-        why = " ".join(str(error).split())
-        raise DamagedFile(f"{path} is damaged: {why}; delete it, and the same command makes it anew") from error
+        with unpacking(path):
+            table = pd.read_csv(BytesIO(read_capped(path, LARGEST)))
+            if absent := [name for name in (*words, *numbers) if name not in table]:
+                raise ValueError(f"column {absent[0]} is missing")
+            # only tried: whole numbers stay so in what is written
+            table.astype(dict.fromkeys(numbers, float))
+            if table[[*words, *numbers]].isna().any(axis=None):
+                raise ValueError("a cell is empty")
+            parts = table.groupby("method" if by is None else ["method", "by"]).size()
+            wanted = set(METHODS) if by is None else set(product(METHODS, by))
+            if set(parts.index) != wanted or parts.nunique() != 1:
+                raise ValueError("rows are missing")
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; delete it, and the same command makes it anew") from error
     return table
 
 

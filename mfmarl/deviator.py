@@ -34,7 +34,7 @@ from mfmarl.network import LawName, NetworkShape, PolicyNetwork
 from mfmarl.policy import EXPORTED_SHAPE, EXPORTED_TENSORS, module_arrays
 from mfmarl.rollout import PopulationBatch, Rollout
 from mfmarl.runs.checkpoint import CHECKPOINTS, latest_valid, write_checkpoint
-from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.runs.files import read_capped, storing, to_json, unpacking, write_whole
 from mfmarl.runs.lock import hold
 from mfmarl.seeding import stream
 from mfmarl.subject import Start, Staying, Subject, Who, staying
@@ -256,7 +256,8 @@ def train_deviator(
             _check_same(folder, checkpoint.config_hash, hashed)
         trainer = DeviatorTrainer(subject, kind, who, start, config)
         if checkpoint is not None:
-            trainer.set_state(checkpoint.tensors, checkpoint.states)
+            with unpacking(f"checkpoint {checkpoint.iteration} of {folder}", "cannot be gone on from"):
+                trainer.set_state(checkpoint.tensors, checkpoint.states)
         while not trainer.done:
             trainer.iterate()
             told(trainer.learner.episodes)

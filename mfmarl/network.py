@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from mfmarl.core import acting
@@ -72,11 +73,9 @@ class NetworkShape:
         if data.get("kind") != "population_policy":
             raise ValueError(f"unknown kind of network {data.get('kind')!r}; this version reads population_policy")
         try:
-            fields = {name: data[name] for name in cls.__dataclass_fields__}
-            types = tuple((int(a), int(b)) for a, b in fields.pop("types"))
-            return cls(types=types, hidden=tuple(int(h) for h in fields.pop("hidden")), **fields)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"the description of the network lacks or misnames {error}") from error
+            return TypeAdapter(cls).validate_python({name: data[name] for name in cls.__dataclass_fields__})
+        except KeyError as error:
+            raise ValueError(f"the description of the network lacks {error}") from error
 
 
 class PolicyNetwork(nn.Module):

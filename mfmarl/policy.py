@@ -6,19 +6,21 @@ import copy
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mfmarl.core.laws import ActionLaw, Categorical
-from mfmarl.errors import DamagedFile
+from mfmarl.errors import StorageFailed
 from mfmarl.network import NetworkShape, PolicyNetwork
-from mfmarl.runs.files import read_capped
+from mfmarl.runs.files import read_capped, unpacking
+
+if TYPE_CHECKING:
+    from mfmarl.runs.checkpoint import Checkpoint
 
 EXPORTED_TENSORS, EXPORTED_SHAPE = "policy.safetensors", "policy.json"
 """What `mfmarl export` writes."""
@@ -151,21 +153,34 @@ class Policy:
         if (Path(run) / EXPORTED_SHAPE).exists():
             return cls(_exported(Path(run)), seed)
         checkpoint = latest_checkpoint(Path(run))
-        return cls(network_from(checkpoint.tensors["policy"], checkpoint.states["policy"]), seed)
+        return cls(network_in(checkpoint, Path(run)), seed)
 
 
 def _exported(folder: Path) -> PolicyNetwork:
     tensors = read_capped(folder / EXPORTED_TENSORS, MAX_TENSORS)
-    try:
+    with unpacking(f"{folder / EXPORTED_SHAPE} and {EXPORTED_TENSORS}", "do not make a policy", (StorageFailed,)):
         shape = json.loads(read_capped(folder / EXPORTED_SHAPE, MAX_SHAPE))
         return network_from(safetensors.numpy.load(tensors), shape)
-    except (ValueError, KeyError, AttributeError, RecursionError, safetensors.SafetensorError) as error:
-        raise DamagedFile(f"{folder / EXPORTED_SHAPE} and {EXPORTED_TENSORS} do not make a policy: {error}") from error
+
+
+def network_in(checkpoint: Checkpoint, run: Path) -> PolicyNetwork:
+    """The network of a run's checkpoint.
+
+    Raises:
+        DamagedFile: where its tensors make none; they are whole, but not what mfmarl wrote.
+    """
+    with unpacking(f"checkpoint {checkpoint.iteration} of {run}", "holds no policy"):
+        return network_from(checkpoint.tensors["policy"], checkpoint.states["policy"])
 
 
 def network_from(tensors: dict[str, NDArray[Any]], shape: dict[str, Any]) -> PolicyNetwork:
     """The network of saved tensors; refuses tensors of other names or shapes."""
-    network = PolicyNetwork(NetworkShape.from_json(shape), seed=0)
+    told = NetworkShape.from_json(shape)
+    largest = max((max(array.shape, default=1) for array in tensors.values()), default=1)
+    # before room is made for it
+    if len(told.hidden) > len(tensors) or max((told.observations, *told.hidden)) > largest:
+        raise ValueError(f"layers of {told.hidden[:4]} units, {len(told.hidden)} in all, are not among its tensors")
+    network = PolicyNetwork(told, seed=0)
     load_tensors(network, tensors)
     return network
 

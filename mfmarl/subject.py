@@ -17,7 +17,7 @@ from mfmarl.deviation import CLOCK, DeviationEnv, Potential, Sight, Units, obser
 from mfmarl.errors import UserError
 from mfmarl.network import PolicyNetwork, types_of
 from mfmarl.players import network_player, network_sight, reference_player
-from mfmarl.policy import network_from
+from mfmarl.policy import network_in
 from mfmarl.runs.checkpoint import Checkpoint, latest_checkpoint
 from mfmarl.runs.schema import open_run
 from mfmarl.yardstick import Player
@@ -150,7 +150,7 @@ def run_subject(run: Path, *, split: str | None = None, checkpoint: Checkpoint |
     config = open_run(run).config
     options = options_in(config.env, config.env_options, split)
     checkpoint = checkpoint or latest_checkpoint(run)
-    network = network_from(checkpoint.tensors["policy"], checkpoint.states["policy"])
+    network = network_in(checkpoint, run)
     agents = network.shape.types[-1][1]
     scale = checkpoint.tensors.get("scale", {}).get("reward", np.ones(agents, np.float32))
     make = partial(_make, config.env, config.num_agents, options)

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from mfmarl.config import TrainConfig, config_hash
-from mfmarl.errors import UserError
+from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.runs.checkpoint import Checkpoint, write_checkpoint
-from mfmarl.runs.journal import Journal, last_line, truncate_after
+from mfmarl.runs.files import unpacking
+from mfmarl.runs.journal import JOURNAL, Journal, last_line, truncate_after
 from mfmarl.runs.lock import hold
 from mfmarl.runs.progress import Progress
 from mfmarl.runs.schema import create_run, mark_complete, mark_incomplete, open_resume, open_run, run_of
 from mfmarl.seeding import draw_seed
+
+RAISED = (UserError, StorageFailed, TrainingFailed, ConnectionError)
 
 
 class Trainer(Protocol):
@@ -151,11 +154,13 @@ def _train(
     truncate_after(run, checkpoint.iteration if checkpoint else 0)
     if checkpoint is not None:
         line = last_line(run)
-        seconds_before = float(line["time_s"]) if line else 0.0
+        with unpacking(run / JOURNAL):
+            seconds_before = float(line["time_s"]) if line else 0.0
     hashed = config_hash(config)
     with closing(_make_trainer(config, backend, progress.verbose, address)) as trainer, Journal(run) as journal:
         if checkpoint is not None:
-            trainer.set_state(checkpoint.tensors, checkpoint.states)
+            with unpacking(f"checkpoint {checkpoint.iteration} of {run}", "cannot be gone on from", RAISED):
+                trainer.set_state(checkpoint.tensors, checkpoint.states)
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
         saved = checkpoint.iteration if checkpoint else -1
         env = make_env(config, num_envs=1)

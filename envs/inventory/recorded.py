@@ -17,7 +17,8 @@ from envs.inventory.fitted import SEASONS_NEEDED, harmonic_terms
 from envs.inventory.grouping import grouped
 from envs.inventory.market import InventoryMarket
 from envs.inventory.record import RecordConfig, play, played_whole, refuse_decided
-from envs.inventory.sales_table import BadTable, pivot, read_sales
+from envs.inventory.sales_table import pivot, read_sales
+from envs.inventory.table_file import BadTable
 from envs.inventory.types import Parameters
 
 SCALED = ("p0", "c", "h", "b", "ell", "K", "phi", "v")

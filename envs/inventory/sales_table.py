@@ -11,17 +11,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-MAX_BYTES = 512 * 1024 * 1024
+from envs.inventory.table_file import BadTable, readable, table_in
+
 MAX_PERIODS = 100_000
+MOST_CELLS = 2**28
+"""Agents times periods: 2 GB."""
 MOST_UNITS = 2**24
 """The market counts in float32, which holds every whole number up to here."""
 LARGEST_PERIOD = 2**53
+LONGEST_NUMBER = 18
+"""Digits of an agent's number; longer ones are names."""
 COLUMNS = ("agent", "period", "units")
 Gaps = Literal["missing", "zero", "interpolate"]
-
-
-class BadTable(ValueError):
-    """A sales table that cannot be used: file, row and reason."""
 
 
 def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -39,14 +40,11 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
             Rows count as in the file, the header being row 1.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadTable(f"{path}: there is no such file")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadTable(f"{path}: {path.stat().st_size} bytes are more than the {MAX_BYTES} that are read")
-    try:
-        table = _read(path)
-    except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise BadTable(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+    with readable(path):
+        return _checked(path, table_in(path), rename)
+
+
+def _checked(path: Path, table: pd.DataFrame, rename: Mapping[str, str] | None) -> pd.DataFrame:
     table = table.rename(columns=dict(rename or {}))
     there = list(map(str, table.columns))
     for column in COLUMNS:
@@ -73,15 +71,6 @@ def read_sales(path: str | Path, rename: Mapping[str, str] | None = None) -> pd.
     return table
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        # the labels that pandas may have stored say nothing of the rows' places
-        return pd.read_parquet(path).reset_index(drop=True)
-    # blank lines are read first and dropped then, so that labels stay places in the file
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
-    return table.dropna(how="all")
-
-
 def _refuse(path: Path, values: pd.Series, bad: pd.Series, reason: str) -> None:
     if bad.any():
         label = values.index[bad][0]
@@ -89,7 +78,8 @@ def _refuse(path: Path, values: pd.Series, bad: pd.Series, reason: str) -> None:
 
 
 def _numbers(path: Path, values: pd.Series, column: str) -> pd.Series:
-    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+    kinds = (pd.api.types.is_bool_dtype, pd.api.types.is_datetime64_any_dtype, pd.api.types.is_timedelta64_dtype)
+    if any(is_kind(values) for is_kind in kinds):
         raise BadTable(f"{path}: column {column!r} holds {values.dtype}, not numbers")
     numbers = pd.to_numeric(values, errors="coerce")
     bad = ~np.isfinite(numbers.to_numpy(float, na_value=np.nan))
@@ -111,7 +101,7 @@ def _names(path: Path, values: pd.Series, column: str) -> pd.Series:
 
 def _by_number(name: str) -> tuple[int, int, str]:
     """Sorts numbered agents by number, before named ones."""
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+    return (0, int(name), name) if name.isdecimal() and len(name) <= LONGEST_NUMBER else (1, 0, name)
 
 
 def check_duplicates(path: str | Path, table: pd.DataFrame) -> None:
@@ -140,6 +130,9 @@ def pivot(
     first, last = int(table["period"].min()), int(table["period"].max())
     if last - first >= MAX_PERIODS:
         raise BadTable(f"{path}: periods {first} to {last} are more than {MAX_PERIODS}; number them one by one")
+    agents = table["agent"].nunique()
+    if agents * (last - first + 1) > MOST_CELLS:
+        raise BadTable(f"{path}: {agents} agents in {last - first + 1} periods are more than {MOST_CELLS} cells")
     wide = table.pivot(index="period", columns="agent", values="units").reindex(range(first, last + 1))
     wide = wide[sorted(wide.columns, key=lambda agent: _by_number(str(agent)))]
     if gaps == "missing" and wide.isna().to_numpy().any():

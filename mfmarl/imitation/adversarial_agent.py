@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
 from mfmarl.imitation.absorbing import Absorbing, Ends, absorbing
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_config import MOST, AdversarialConfig
@@ -34,6 +34,7 @@ from mfmarl.imitation.saved import (
     module_arrays,
     optimiser_arrays,
     read_agent,
+    reading,
     under,
     with_prefix,
     words_of,
@@ -308,11 +309,9 @@ class AdversarialAgent(ABC, Generic[Config]):
             DamagedFile: names the file.
         """
         words, arrays = read_agent(folder, cls.__name__)
-        try:
+        with reading(folder):
             agent = cls(words["config"], env, demonstrations, words["seed"])
             agent.restore(words, arrays)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise DamagedFile(f"{folder}: the saved agent is not whole: {error}") from error
         had = agent.counts.demonstrations
         if demonstrations is not None and had != demonstrations.steps:
             raise UserError(f"{folder} was trained on {had} steps of demonstrations; these have {demonstrations.steps}")

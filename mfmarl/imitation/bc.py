@@ -32,6 +32,7 @@ from mfmarl.imitation.saved import (
     module_arrays,
     optimiser_arrays,
     read_agent,
+    reading,
     words_of,
     write_agent,
 )
@@ -276,9 +277,10 @@ class BCAgent:
             DamagedFile: where it was cut short or changed.
         """
         words, arrays = read_agent(folder, "BCAgent")
-        agent = cls(words["config"], demonstrations, words["seed"])
-        agent.load_arrays(arrays)
-        agent.counts, agent.fitting = Counts(**words["counts"]), Fitting(**words["fitting"])
+        with reading(folder):
+            agent = cls(words["config"], demonstrations, words["seed"])
+            agent.load_arrays(arrays)
+            agent.counts, agent.fitting = Counts(**words["counts"]), Fitting(**words["fitting"])
         return agent
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
+from mfmarl.imitation.npz_arrays import arrays_in, check_file
+from mfmarl.runs.files import read_json, unpacking
 
 MINARI = "minari:"
+LARGEST_WORDS = 1 << 24
+"""Bytes of a Minari data set's metadata."""
 
 
 def minari_root() -> Path:
@@ -32,12 +33,6 @@ def check_is_there(where: str) -> None:
         check_file(Path(where))
 
 
-def check_file(path: Path) -> None:
-    """Whether there is an npz file, or what is taken for one."""
-    if not path.is_file():
-        raise UserError(f"{path} is no file; record demonstrations with `mfmarl demonstrate --out {path}`")
-
-
 def check_minari(folder: Path) -> None:
     """Whether there is a data set, as Minari stores them: `folder/data/...`."""
     if not (folder / "data").is_dir():
@@ -52,17 +47,15 @@ def env_in(where: str) -> str:
         DamagedFile: where the words about them cannot be read.
     """
     check_is_there(where)
-    try:
-        if where.startswith(MINARI):
-            path = minari_root() / where.removeprefix(MINARI) / "data" / "metadata.json"
-            spec = json.loads(path.read_text(encoding="utf-8")).get("env_spec")
-            return str(json.loads(spec)["id"]) if spec else ""
-        with np.load(where, allow_pickle=False) as file:
-            return str(about_of(file["about"]).get("env") or "") if "about" in file.files else ""
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        # numpy's own advice is to load pickles, which is never done here
-        why = "it has objects in place of numbers" if "pickle" in str(error) else str(error)
-        raise DamagedFile(f"{where} is damaged, or holds no demonstrations: {why}") from error
+    if not where.startswith(MINARI):
+        with unpacking(where, "is damaged, or holds no demonstrations"):
+            found = arrays_in(Path(where), ("about",))
+            return str(about_of(found["about"]).get("env") or "") if found else ""
+    path = minari_root() / where.removeprefix(MINARI) / "data" / "metadata.json"
+    words = read_json(path, LARGEST_WORDS)
+    with unpacking(path):
+        spec = words.get("env_spec")
+        return str(json.loads(spec)["id"]) if spec else ""
 
 
 def about_of(stored: Any) -> dict[str, Any]:

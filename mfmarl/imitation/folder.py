@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mfmarl.errors import DamagedFile, StorageFailed, UserError
+from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.asked import WORDS, check_free
 from mfmarl.imitation.plan import Plan
 from mfmarl.imitation.result import Counts
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.runs.files import read_capped, read_json, storing, to_json, unpacking, write_whole
 
 HISTORY, EVALUATIONS, AGENT = "history.csv", "evaluations.csv", "agent"
 SCHEMA = 1
@@ -72,10 +71,7 @@ def read_words(folder: Path) -> dict[str, Any]:
     path = folder / WORDS
     if not path.exists():
         raise UserError(f"{folder} has no {WORDS}; `mfmarl imitate` makes such a folder")
-    try:
-        words: dict[str, Any] = json.loads(read_capped(path, LARGEST))
-    except ValueError as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
+    words: dict[str, Any] = read_json(path, LARGEST)
     if not isinstance(words, dict) or words.get("schema") != SCHEMA:
         raise DamagedFile(f"{path} is of another version, or damaged; want schema {SCHEMA}")
     return words
@@ -84,10 +80,8 @@ def read_words(folder: Path) -> dict[str, Any]:
 def plan_in(folder: Path) -> Plan:
     """What the imitation in a folder is to do."""
     words = read_words(folder)
-    try:
+    with unpacking(folder / WORDS):
         return Plan.model_validate({**words["planned"], "config": words["config"]})
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{folder / WORDS} is damaged: {' '.join(str(error).split())}") from error
 
 
 def imitations_in(folder: Path) -> list[Path]:
@@ -123,11 +117,7 @@ def read_rows(path: Path, until: Counts) -> list[Row]:
     """
     if not path.exists():
         return []
-    try:
+    with unpacking(path):
         rows = list(csv.DictReader(io.StringIO(read_capped(path, LARGEST).decode())))
         kept = [r for r in rows if int(r["interactions"]) <= until.interactions and int(r["updates"]) <= until.updates]
-    except StorageFailed:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
     return [{name: cell for name, cell in row.items() if cell != ""} for row in kept]

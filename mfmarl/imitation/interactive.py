@@ -21,7 +21,7 @@ from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.repeatable import Place, places_as_arrays, places_of
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Act, Collector, MakeEnv
-from mfmarl.imitation.saved import read_agent, under, with_prefix, words_of, write_agent
+from mfmarl.imitation.saved import read_agent, reading, under, with_prefix, words_of, write_agent
 from mfmarl.imitation.settings import at_least_one
 from mfmarl.runs.sealed import Arrays
 from mfmarl.seeding import stream
@@ -290,11 +290,12 @@ class InteractiveAgent(ABC, Generic[Config]):
             DamagedFile: where it was cut short or changed.
         """
         words, arrays = read_agent(folder, cls.kind)
-        agent = cls(words["config"], **given, seed=words["seed"])
-        agent.check_saved(words, folder)
-        agent.load_arrays(arrays)
-        agent.rounds, agent.counts = words["rounds"], Counts(**words["counts"])
-        agent.learner.counts = Counts(**words["learner"])
+        with reading(folder):
+            agent = cls(words["config"], **given, seed=words["seed"])
+            agent.check_saved(words, folder)
+            agent.load_arrays(arrays)
+            agent.rounds, agent.counts = words["rounds"], Counts(**words["counts"])
+            agent.learner.counts = Counts(**words["learner"])
         return agent
 
 

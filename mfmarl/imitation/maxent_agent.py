@@ -27,7 +27,7 @@ from mfmarl.imitation.maxent_likelihood import Likelihood
 from mfmarl.imitation.networks import Policy
 from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Collector, MakeEnv
-from mfmarl.imitation.saved import read_agent, words_of, write_agent
+from mfmarl.imitation.saved import read_agent, reading, words_of, write_agent
 from mfmarl.imitation.settings import SpacesConfig, at_least_one, checked
 from mfmarl.imitation.soft_values import Array, soft_values
 from mfmarl.imitation.spaces import Spaces
@@ -242,9 +242,10 @@ class MaxEntIRLAgent:
         """
         words, arrays = read_agent(folder, cls.__name__)
         known = {name: arrays.get(name) for name in ("transitions", "start", "phi")}
-        agent = cls(words["config"], env, demonstrations, words["seed"], **known)
-        agent.theta, agent.policy = arrays["theta"], TabularPolicy(arrays["pi"])
-        agent.counts, agent.ended = Counts(**words["counts"]), words["ended"]
+        with reading(folder):
+            agent = cls(words["config"], env, demonstrations, words["seed"], **known)
+            agent.theta, agent.policy = arrays["theta"], TabularPolicy(arrays["pi"])
+            agent.counts, agent.ended = Counts(**words["counts"]), words["ended"]
         return agent
 
 

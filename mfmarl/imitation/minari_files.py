@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -11,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import h5py
 import numpy as np
 
-from mfmarl.errors import DamagedFile, UserError
-from mfmarl.imitation.demonstrated import check_minari
+from envs.unpacking import plain_reason
+from mfmarl.errors import DamagedFile, StorageFailed, UserError
+from mfmarl.imitation.demonstrated import LARGEST_WORDS, check_minari
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
-from mfmarl.runs.files import read_capped
+from mfmarl.runs.files import open_regular, read_json
+from mfmarl.runs.plain_hdf5 import first_fault
 
-LARGEST_WORDS = 1 << 24
-"""Bytes of a data set's metadata."""
 FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
 
 
@@ -38,6 +38,7 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
     found: list[Episode] = []
     try:
         _check_described(data)
+        _check_plain(data / "main_data.hdf5")
         dataset = minari.MinariDataset(data)
         spaces = Spaces.of(dataset.observation_space, dataset.action_space)
         indices = dataset.episode_indices[:most]
@@ -50,9 +51,10 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
         if absent is None:
             raise DamagedFile(f"{folder} is damaged, or no Minari data set: {error}") from error
         raise UserError(f"{folder}: episode {len(found)} has no {absent}; want {', '.join(FIELDS)}") from error
+    except StorageFailed:
+        raise
     except Exception as error:
-        # HDF5, JSON and Minari each have errors of their own for bytes that are none
-        raise DamagedFile(f"{folder} is damaged, or no Minari data set: {error}") from error
+        raise DamagedFile(f"{folder} is damaged, or no Minari data set: {plain_reason(error)}") from error
     env = dataset.env_spec.id if dataset.env_spec is not None else ""
     try:
         return Demonstrations.from_episodes(found, spaces, env, {"minari": str(dataset.spec.dataset_id)})
@@ -62,10 +64,20 @@ def read_minari(folder: Path, most: int | None = None) -> Demonstrations:
 
 def _check_described(data: Path) -> None:
     """Refuse metadata without spaces: Minari would make the environment that they name, by any function they name."""
-    words = json.loads(read_capped(data / "metadata.json", LARGEST_WORDS))
+    words = read_json(data / "metadata.json", LARGEST_WORDS)
     for name in ("observation_space", "action_space"):
         if not isinstance(words.get(name), str):
             raise UserError(f"metadata.json has no {name}; want both spaces described, so that nothing need be made")
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse values from other files, and more of them than the file can hold; Minari follows every link."""
+    if not path.exists() and not path.is_symlink():
+        # another format, which Minari reads or refuses
+        return
+    with open_regular(path), h5py.File(path, "r", locking=False) as file:
+        if why := first_fault(file):
+            raise DamagedFile(f"{path} is refused: {why}")
 
 
 def _episode(number: int, found: Any) -> Episode:

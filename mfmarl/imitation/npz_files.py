@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mfmarl.errors import DamagedFile, UserError
-from mfmarl.imitation.demonstrated import about_of, check_file
+from mfmarl.errors import UserError
+from mfmarl.imitation.demonstrated import about_of
 from mfmarl.imitation.demonstrations import ARRAYS, Demonstrations
 from mfmarl.imitation.faults import array_of
+from mfmarl.imitation.npz_arrays import arrays_in
 from mfmarl.imitation.spaces import Spaces
-from mfmarl.runs.files import replacing, storing, to_json
+from mfmarl.runs.files import replacing, storing, to_json, unpacking
 
 SCHEMA = 1
-LARGEST = 16 << 30
-"""Bytes of a file that is read."""
 
 
 def write_npz(shown: Demonstrations, path: Path) -> None:
@@ -42,21 +42,15 @@ def write_npz(shown: Demonstrations, path: Path) -> None:
 
 def read_npz(path: Path, spaces: Spaces | None = None) -> Demonstrations:
     """As `Demonstrations.from_npz`."""
-    check_file(path)
-    if path.stat().st_size > LARGEST:
-        raise UserError(f"{path} has {path.stat().st_size} bytes; want {LARGEST} at most")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        about = about_of(found.pop("about")) if "about" in found else {}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        # numpy's own advice is to load pickles, which is never done here
-        why = "it has objects in place of numbers" if "pickle" in str(error) else str(error)
-        raise DamagedFile(f"{path} is damaged, or no npz file: {why}") from error
+    found = arrays_in(path)
+    about: dict[str, Any] = {}
+    if "about" in found:
+        with unpacking(path):
+            about = about_of(found.pop("about"))
     missing = [name for name in ARRAYS if name not in found]
     if missing:
         raise UserError(f"{path} has no {', '.join(missing)}; want {', '.join(ARRAYS)}")
-    try:
+    with _of(path), unpacking(path):
         if about:
             if about["schema"] != SCHEMA:
                 raise UserError(f"has schema {about['schema']}; want {SCHEMA}")
@@ -71,10 +65,15 @@ def read_npz(path: Path, spaces: Spaces | None = None) -> Demonstrations:
             told=dict(about.get("told", {})),
             kept=found.get("kept"),
         )
+
+
+@contextmanager
+def _of(path: Path) -> Iterator[None]:
+    """Mistakes with the file's name."""
+    try:
+        yield
     except UserError as wrong:
         raise UserError(f"{path}: {wrong}") from wrong
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
 
 
 def _spaces_from(found: dict[str, NDArray[Any]]) -> Spaces:

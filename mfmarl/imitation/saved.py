@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from mfmarl.errors import UserError
 from mfmarl.imitation.result import Counts
-from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.runs.files import storing, to_json, unpacking, write_whole
 from mfmarl.runs.sealed import Arrays, read_sealed, write_sealed
 
 TENSORS, WORDS = "agent.safetensors", "agent.json"
@@ -75,6 +76,15 @@ def _read(folder: Path) -> tuple[dict[str, Any], Arrays]:
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `agent.save(folder)` writes one")
     return read_sealed(path, "agent", SCHEMA, LARGEST)
+
+
+def reading(folder: Path) -> AbstractContextManager[None]:
+    """Around what makes an agent of its file, which may be of another version, or made by somebody else.
+
+    Raises:
+        DamagedFile: names the file, where words or arrays do not make an agent.
+    """
+    return unpacking(folder / TENSORS, "makes no agent")
 
 
 def with_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +15,13 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.rllib.action_laws import in_rllib
-from mfmarl.runs.files import replacing, storing, to_json, write_whole
+from mfmarl.runs.files import read_json, replacing, storing, to_json, unpacking, write_whole
 
 SCHEMA = 1
 MANIFEST = "shards.json"
+LARGEST = 64 << 20
+"""Bytes of the list of shards."""
+_SHARD = re.compile(r"shard-[0-9]{5,9}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,18 @@ def read_shards(folder: Path) -> Shards:
         DamagedFile: where its list of shards was changed.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{folder} has no {MANIFEST}; `write_shards` writes one when all shards are whole")
-    try:
-        words: dict[str, Any] = json.loads(path.read_bytes())
+    words = read_json(path, LARGEST)
+    with unpacking(path):
         of = words["spaces"]
         spaces = Spaces(of["state_dim"], of["action_dim"], tuple(of["low"]), tuple(of["high"]))
         found = Shards(words["env"], spaces, words["episodes"], words["steps"], tuple(words["files"]))
-        schema = words["schema"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{path} is damaged: {error}") from error
+        schema, plain = words["schema"], all(_SHARD.fullmatch(name) for name in found.files)
     if schema != SCHEMA:
         raise UserError(f"{path} has schema {schema}; want {SCHEMA}")
+    if not plain:
+        raise DamagedFile(f"{path} names files that are no shards")
     for name in found.files:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; {MANIFEST} names it")

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import mfmarl
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
-from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, write_synced
+from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, unpacking, write_synced
 
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"
@@ -93,6 +93,7 @@ def write_checkpoint(
     with storing(target):
         if not run.is_dir():
             raise StorageFailed(f"cannot write {target}: {run} is gone")
+        _check_own(folder)
         folder.mkdir(exist_ok=True)
         for left_over in folder.glob("*.tmp"):
             shutil.rmtree(left_over)
@@ -139,25 +140,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
     tensors: Tensors = {}
     states: States = {}
     for name, told in sorted(manifest["files"].items()):
-        data = _verified(path / name, int(told["size"]), str(told["sha256"]))
+        data = _verified(path / name, told["size"], told["sha256"])
         stem, kind = name.rsplit(".", 1)
-        try:
+        with unpacking(path / name):
             if kind == "safetensors":
                 tensors[stem] = safetensors.numpy.load(data)
             else:
                 states[stem] = json.loads(data)
-        except (ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
-            raise DamagedFile(f"{path / name} is damaged: {error}") from error
     return Checkpoint(manifest["iteration"], tensors, states, manifest["config_hash"], manifest["versions"])
 
 
 def checkpoint_paths(run: Path) -> list[Path]:
     """The checkpoint folders of a run, oldest first; not verified."""
     folder = run / CHECKPOINTS
+    _check_own(folder)
     if not folder.is_dir():
         return []
     with storing(folder, "cannot read"):
         return sorted((p for p in folder.iterdir() if _FOLDER.fullmatch(p.name) and p.is_dir()), key=_iteration_of)
+
+
+def _check_own(folder: Path) -> None:
+    """Old checkpoints are deleted: those of another folder are none of the run's."""
+    if folder.is_symlink():
+        raise StorageFailed(f"{folder} is a link; put the folder itself there")
 
 
 def newest_iteration(run: Path) -> int | None:
@@ -273,9 +279,22 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
     if body.get("schema") != SCHEMA:
         raise DamagedFile(f"{path} has schema {body.get('schema')!r}; this version reads {SCHEMA}")
-    if not all(_FILE.fullmatch(name) and name != MANIFEST for name in body["files"]):
-        raise DamagedFile(f"{path} names files that no checkpoint has")
+    with unpacking(path):
+        _check_words(body)
     return dict(body)
+
+
+def _check_words(body: Mapping[str, Any]) -> None:
+    """Of a manifest whose SHA-256 fits, which anybody can compute."""
+    if not isinstance(body["iteration"], int) or not isinstance(body["config_hash"], str):
+        raise ValueError("iteration and config_hash are to be a number and text")
+    if not isinstance(body["versions"], dict) or not isinstance(body["files"], dict):
+        raise ValueError("versions and files are to be JSON objects")
+    for name, told in body["files"].items():
+        if not _FILE.fullmatch(name) or name == MANIFEST:
+            raise ValueError(f"it names {name[:100]}, which no checkpoint has")
+        if not isinstance(told["size"], int) or not isinstance(told["sha256"], str):
+            raise ValueError(f"size and sha256 of {name} are to be a number and text")
 
 
 def _verified(path: Path, size: int, digest: str) -> bytes:

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mfmarl.errors import StorageFailed
+from envs.unpacking import plain_reason
+from mfmarl.errors import DamagedFile, StorageFailed, UserError
 
 _REMEDY = {
     errno.ENOSPC: "the disk is full; free some room, then go on with `mfmarl train --resume`",
@@ -128,6 +129,40 @@ def read_capped(path: Path, limit: int) -> bytes:
         if size > limit:
             raise StorageFailed(f"{path} has {size} bytes, more than the {limit} that it may have")
         return file.read(size)
+
+
+@contextmanager
+def unpacking(
+    what: object, is_: str = "is damaged", passing: tuple[type[Exception], ...] = (UserError, StorageFailed)
+) -> Iterator[None]:
+    """Turn every way in which reading what is in a file can fail into one line: `what`, what it `is_`, and why.
+
+    Errors of `passing` are told already; what the operating system refuses is no damage, and comes out as it is.
+
+    Raises:
+        DamagedFile: for everything else.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:
+        # a seek to where a damaged file points is an OSError too, of another number
+        if isinstance(error, OSError) and error.errno in _REMEDY:
+            raise
+        raise DamagedFile(f"{what} {is_}: {plain_reason(error)}") from error
+
+
+def read_json(path: Path, limit: int) -> Any:
+    """What a JSON file of at most `limit` bytes says.
+
+    Raises:
+        DamagedFile: where it is no JSON.
+        StorageFailed: where it cannot be read, or has more bytes.
+    """
+    data = read_capped(path, limit)
+    with unpacking(path):
+        return json.loads(data)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -30,7 +30,9 @@ class Journal:
         lines = read_journal(run) if self.path.exists() else []
         self.last_iteration = int(lines[-1]["iteration"]) if lines else 0
         with storing(self.path):
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            # a link would have its target written to
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._descriptor = os.open(self.path, flags, 0o644)
             os.ftruncate(self._descriptor, _whole_lines(self.path))
 
     def append(self, line: Mapping[str, Any]) -> None:

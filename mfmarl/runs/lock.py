@@ -40,7 +40,7 @@ def hold(run: Path) -> Iterator[None]:
     """
     path = run / LOCK
     with storing(path, "cannot lock"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         for attempt in range(ATTEMPTS):
             try:
@@ -66,7 +66,7 @@ def hold(run: Path) -> Iterator[None]:
 def holder(run: Path) -> Holder | None:
     """Who writes to the run at this moment, or None."""
     try:
-        descriptor = os.open(run / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(run / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return None
     try:

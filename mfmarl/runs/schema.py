@@ -233,12 +233,12 @@ def summarise(run: Path) -> RunSummary:
     try:
         info = open_run(run)
         line = last_line(run)
+        status, detail = _status(run)
         # an iteration in which no episode ended has no return
         return_mean = next((value for line in newest_lines(run) if (value := _return_of(line)) is not None), None)
     except (UserError, StorageFailed) as error:
         return RunSummary(run, "broken", str(error))
     iteration = int(line["iteration"]) if line else 0
-    status, detail = _status(run)
     return RunSummary(run, status, detail, info, iteration, return_mean)
 
 

@@ -12,7 +12,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from mfmarl.errors import DamagedFile
-from mfmarl.runs.files import read_capped, write_whole
+from mfmarl.runs.files import read_capped, unpacking, write_whole
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -37,16 +37,15 @@ def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[s
         StorageFailed: where it cannot be read, or has more than `largest` bytes.
     """
     data = read_capped(path, largest)
-    try:
+    with unpacking(path):
         metadata = json.loads(data[8 : _header_end(data)])["__metadata__"]
         arrays = safetensors.numpy.load(data)
         whole = metadata["sha256"] == _digest(metadata[key], arrays)
         words: dict[str, Any] = json.loads(metadata[key])
-    except Exception as error:
-        # safetensors, json and the header's reader each have errors of their own for bytes that are none
-        raise DamagedFile(f"{path} is damaged: {error}") from error
     if not whole:
         raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
+    if not isinstance(words, dict):
+        raise DamagedFile(f"{path} is damaged: its words are {type(words).__name__}, no JSON object")
     if words.get("schema") != schema:
         raise DamagedFile(f"{path} has schema {words.get('schema')!r}; this version reads {schema}")
     return words, arrays

@@ -6,7 +6,6 @@ links, outside storage, and types that are neither numbers nor text.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import StorageFailed
-from mfmarl.runs.files import replacing, storing
+from mfmarl.runs.files import replacing, storing, unpacking
+from mfmarl.runs.plain_hdf5 import why_no_link, why_not_plain
 
 EVALUATION = "evaluation.h5"
 SCHEMA = 1
 MAX_BYTES = 8 << 30
-MAX_ENTRIES = 1 << 30
 METRICS = (
     "return", "profit", "stock", "backlog", "lost", "order", "order_std", "alpha_service", "beta_fill",
     "gamma_service", "turns", "bullwhip", "inventory_efficiency", "spoiled",
@@ -138,13 +137,8 @@ def read_evaluation(path: Path) -> Evaluation:
             raise StorageFailed(f"{path} is missing or not a regular file")
         if path.stat().st_size > MAX_BYTES:
             raise StorageFailed(f"{path} is larger than {MAX_BYTES} bytes")
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                return _read(_Guarded(file, path))
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-            if isinstance(error, StorageFailed):
-                raise
-            raise StorageFailed(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        with unpacking(path), h5py.File(path, "r", locking=False) as file:
+            return _read(_Guarded(file, path))
 
 
 class _Guarded:
@@ -167,8 +161,8 @@ class _Guarded:
         link = node.get(last, getlink=True)
         if link is None:
             raise self.refuse(f"/{name} is missing")
-        if not isinstance(link, h5py.HardLink):
-            raise self.refuse(f"/{name} is a link to elsewhere")
+        if why := why_no_link(link):
+            raise self.refuse(f"/{name} {why}")
         node = node[last]
         if not isinstance(node, kind):
             raise self.refuse(f"/{name} is not a {kind.__name__.lower()}")
@@ -178,12 +172,8 @@ class _Guarded:
 
     def dataset(self, name: str) -> Any:
         data = self.get(name, h5py.Dataset)
-        if data.is_virtual or data.external:
-            raise self.refuse(f"/{name} takes its values from another file")
-        if data.compression not in (None, "gzip") or data.scaleoffset is not None:
-            raise self.refuse(f"/{name} uses a filter that this version does not read")
-        if math.prod(data.shape) > MAX_ENTRIES:
-            raise self.refuse(f"/{name} has {math.prod(data.shape)} entries, more than {MAX_ENTRIES}")
+        if why := why_not_plain(data):
+            raise self.refuse(f"/{name} {why}")
         return data
 
     def numbers(self, name: str, kind: str) -> NDArray[Any]:

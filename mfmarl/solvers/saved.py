@@ -13,11 +13,11 @@ from envs.mean_field.game import FiniteMFG
 from envs.mean_field.protocol import Game
 from envs.mean_field.stacked import StackedMFG
 from mfmarl.errors import UserError
-from mfmarl.runs.files import storing, to_json, write_whole
+from mfmarl.runs.files import storing, to_json, unpacking, write_whole
 from mfmarl.runs.sealed import read_sealed, write_sealed
 from mfmarl.solvers.control import worth
 from mfmarl.solvers.problem import Problem
-from mfmarl.solvers.solution import Array, Point, Solution
+from mfmarl.solvers.solution import Array, Point, Solution, Solver
 from mfmarl.solvers.state_tree import Arrays, put_together, taken_apart
 
 TENSORS, WORDS = "solution.safetensors", "solution.json"
@@ -26,6 +26,8 @@ DRAWN = ("convergence.png", "flow.gif", "flow.png", "audit.csv")
 SCHEMA = 1
 LARGEST = 4 << 30
 """Bytes of a file that is read."""
+SAME_FLOW = 1e-6
+"""By how much flows of one policy may differ between machines."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +85,51 @@ def read_solution(folder: Path) -> Saved:
     if not path.exists():
         raise UserError(f"{folder} has no {TENSORS}; `mfmarl solve GAME --out {folder}` makes one")
     told, arrays = read_sealed(path, "solution", SCHEMA, LARGEST)
-    problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
-    game, solver = problem.build()
-    pi, mu = _unnamed(game, arrays)
-    # dataclasses of a state stand beside their solver
-    module = sys.modules[type(solver).__module__]
-    solution = Solution(
-        pi=pi,
-        mu=mu,
-        exploitability=told["exploitability"],
-        history=tuple(Point(*point) for point in told["history"]),
-        converged=told["converged"],
-        reason=told["reason"],
-        solver=told["solver"],
-        state=put_together(told["state"], arrays, module),
-        gap=told.get("gap"),
-    )
-    return Saved(problem, told["tol"], told["max_iterations"], solution)
+    with unpacking(path, "is damaged, or of another version", passing=()):
+        problem = Problem(told["game"], told["solver"], told["parameters"], told["settings"])
+        game, solver = problem.build()
+        pi, mu = _unnamed(game, arrays)
+        # dataclasses of a state stand beside their solver
+        module = sys.modules[type(solver).__module__]
+        solution = Solution(
+            pi=pi,
+            mu=mu,
+            exploitability=told["exploitability"],
+            history=tuple(Point(*point) for point in told["history"]),
+            converged=told["converged"],
+            reason=told["reason"],
+            solver=told["solver"],
+            state=put_together(told["state"], arrays, module),
+            gap=told.get("gap"),
+        )
+        _check(game, solver, solution)
+        return Saved(problem, _number(told["tol"]), _number(told["max_iterations"], int), solution)
+
+
+def _check(game: Game, solver: Solver, found: Solution) -> None:
+    """Refuse what no solving has ended with; the state's own arrays are the solver's to judge."""
+    for point in found.history:
+        _number(point.iteration, int)
+        for value in (point.exploitability, point.seconds, 0.0 if point.gap is None else point.gap):
+            _number(value)
+    if not found.history:
+        raise ValueError("it has no history")
+    _number(found.exploitability)
+    _number(0.0 if found.gap is None else found.gap)
+    shape = game.uniform_policy().shape
+    for policy in (found.pi, solver.policy(game, found.state)):
+        if policy.shape != shape or policy.dtype != np.float64:
+            raise ValueError(f"a policy is {policy.dtype}{list(policy.shape)}; want float64{list(shape)}")
+    # refuses rows that are no distributions
+    flow = game.flow(found.pi)
+    if found.mu.shape != flow.shape or not np.allclose(found.mu, flow, rtol=0, atol=SAME_FLOW):
+        raise ValueError("the flow is not the policy's")
+
+
+def _number(value: Any, kind: type = float) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, kind)):
+        raise ValueError(f"{value!r:.40} stands where a number is wanted")
+    return value
 
 
 def _named(game: Game, solution: Solution) -> Arrays:

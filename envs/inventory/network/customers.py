@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from envs.inventory.backend import Array, Backend
 from envs.inventory.demand import GUIDES, CountDemand, Episode, quantile_table
 from envs.inventory.network.config import NetworkConfig
-from envs.inventory.sales_table import BadTable, pivot, read_sales
+from envs.inventory.sales_table import pivot, read_sales
 from envs.inventory.streams import Keys
+from envs.inventory.table_file import BadTable
 from envs.inventory.trace import TraceDemand
 
 Doubles = NDArray[np.float64]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mfmarl.errors import DamagedFile, UserError
+from mfmarl.errors import UserError
 from mfmarl.imitation.acting import player
 from mfmarl.imitation.adversarial_agent import one_thread
 from mfmarl.imitation.bc import BCAgent
@@ -28,7 +28,7 @@ from mfmarl.imitation.magail.market_settings import MarketMAGAILConfig
 from mfmarl.imitation.magail.theory import RewardStyle
 from mfmarl.imitation.networks import Actor
 from mfmarl.imitation.plan import digest
-from mfmarl.imitation.saved import load_module, module_arrays, read_agent, under, with_prefix, write_agent
+from mfmarl.imitation.saved import load_module, module_arrays, read_agent, reading, under, with_prefix, write_agent
 from mfmarl.imitation.settings import at_least_one, checked, of_spaces
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.steps import Steps
@@ -207,8 +207,8 @@ class MarketMAGAIL:
         words, arrays = read_agent(folder, cls.__name__)
         if words.get("game") != game.name:
             raise UserError(f"{folder} is of {words.get('game')}; got {game.name}")
-        found = cls(words["config"], game, shown, words["seed"])
-        try:
+        with reading(folder):
+            found = cls(words["config"], game, shown, words["seed"])
             for name, agent in found.agents.items():
                 had, have = words["demonstrations"][name], _shown_to(agent)
                 if had != have:
@@ -216,9 +216,7 @@ class MarketMAGAIL:
                         f"{folder}: {name} learns from demonstrations of SHA-256 {had[:12]}; got others, of {have[:12]}"
                     )
                 agent.restore(words["types"][name], under(name, arrays))
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise DamagedFile(f"{folder}: the saved imitators are not whole: {error}") from error
-        found.history = words["history"]
+            found.history = words["history"]
         return found
 
 

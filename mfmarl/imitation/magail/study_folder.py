@@ -14,7 +14,7 @@ from typing import Any
 
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import read_capped, storing, to_json, write_whole
+from mfmarl.runs.files import read_json, storing, to_json, write_whole
 from mfmarl.runs.lock import LOCK, hold
 
 RESULTS, CHECKPOINT = "results.json", "training.safetensors"
@@ -98,9 +98,9 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / RESULTS
     try:
-        words: Any = json.loads(read_capped(path, LARGEST))
-    except ValueError as error:
-        raise DamagedFile(f"{path} is damaged: {error}; {MEND}") from error
+        words: Any = read_json(path, LARGEST)
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; {MEND}") from error
     fine = isinstance(words, dict) and words.get("schema") == SCHEMA
     if not fine or not isinstance(words.get("settings"), dict) or not {"study", "complete"} <= words.keys():
         raise DamagedFile(f"{path} is no results of a study of schema {SCHEMA}; {MEND}")

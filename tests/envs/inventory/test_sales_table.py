@@ -139,7 +139,7 @@ def test_unreadable_files_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     binary.write_bytes(bytes(range(256)))
     with pytest.raises(BadTable, match=r"binary\.csv: "):
         read_sales(binary)
-    monkeypatch.setattr("envs.inventory.sales_table.MAX_BYTES", 10)
+    monkeypatch.setattr("envs.inventory.table_file.MAX_BYTES", 10)
     with pytest.raises(BadTable, match="bytes are more than the 10 that are read"):
         read_sales(table(tmp_path, GOOD))
 
