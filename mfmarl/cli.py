@@ -30,6 +30,7 @@ from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.imitate_command import Imitate
 from mfmarl.magail_commands import MagailCoordination, MagailZeroSum
 from mfmarl.magail_market_command import MagailMarket
+from mfmarl.mending import mend
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
@@ -360,21 +361,26 @@ def run_command(arguments: Sequence[str]) -> int:
     except ConnectionError as error:
         return _told(error, 3, verbose)
     except (UserError, TrainingFailed, StorageFailed) as error:
-        return _told(error, error.exit_code, verbose)
+        return _told(error, error.exit_code, verbose, mend(_name_of(arguments), error))
     except OSError as error:
-        return _told(error, 4, verbose)
+        return _told(error, 4, verbose, mend(_name_of(arguments), error))
     except ValueError as error:
         # environments and reports refuse bad input with ValueErrors; a bare one could be a fault of ours
-        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError else "")
+        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError and not verbose else "")
 
 
 def _told(error: Exception, code: int, verbose: bool, hint: str = "") -> int:
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
-        hint = ""
     text = " ".join(str(error).split()) or type(error).__name__
     print("mfmarl: " + "".join(c if c.isprintable() else "?" for c in text) + hint, file=sys.stderr)
     return code
+
+
+def _name_of(arguments: Sequence[str]) -> str:
+    """Two words where such a command is, `imitate magail-zero-sum`, else one."""
+    two = " ".join(arguments[:2])
+    return two if two in COMMANDS else arguments[0]
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -397,9 +403,8 @@ def parse(arguments: Sequence[str]) -> Command:
             "`mfmarl COMMAND --help` shows a command's options and examples.",
             args=["--help"],
         )
-    # two words where such a command is, `imitate magail-zero-sum`
-    words = 2 if " ".join(arguments[:2]) in COMMANDS else 1
-    name, rest = " ".join(arguments[:words]), arguments[words:]
+    name = _name_of(arguments)
+    rest = arguments[1 + (name != arguments[0]) :]
     if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
     command = COMMANDS[name]
