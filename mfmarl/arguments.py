@@ -17,6 +17,11 @@ def given(metavar: str | None = None, default: str = "") -> object:
     return arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
 
 
+def flag_of(key: str) -> str:
+    """The flag of an option's name."""
+    return f"--{key.replace('_', '-')}"
+
+
 def whole_number(flag: str, text: str, low: int, high: int = 10**18) -> int:
     """A whole number from `low` to `high`, or a UserError that names the flag."""
     if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:

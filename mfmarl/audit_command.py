@@ -59,6 +59,8 @@ class Audit:
     """Train deviators one after another in this process, without Ray."""
     address: Annotated[str | None, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
     """Ray cluster to train deviators on."""
+    insecure: _Flag = False
+    """Join another machine's cluster without a token."""
     verbose: _Flag = False
     """Show where an error arose."""
 
@@ -82,6 +84,10 @@ class Audit:
             local=self.local,
             address=self.address,
         )
+        if not self.local:
+            from mfmarl.launch.cluster_access import check_access
+
+            check_access(self.address, insecure=self.insecure, told=_note)
         tell = teller()
         if _imitations(self.run_folder):
             path = load(JOBS, "imitation audit")(self.run_folder, settings, told=tell)

@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import closing, redirect_stderr, suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, fields
 from inspect import cleandoc
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Annotated, NoReturn, Protocol
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
+from mfmarl.arguments import flag_of
 from mfmarl.arguments import given as _given
 from mfmarl.arguments import say as _say
 from mfmarl.arguments import whole_number as _whole_number
@@ -30,12 +31,14 @@ from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.imitate_command import Imitate
 from mfmarl.magail_commands import MagailCoordination, MagailZeroSum
 from mfmarl.magail_market_command import MagailMarket
-from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load, suggestion
+from mfmarl.mending import mend
+from mfmarl.registry import JOBS, load, suggestion
 from mfmarl.report_command import Report
 from mfmarl.search_command import Search
 from mfmarl.solve_command import Solve
 from mfmarl.study_command import Study
 from mfmarl.submit_command import Submit
+from mfmarl.train_command import Train
 
 _Flag = Annotated[bool, FlagCreatePairsOff, _given()]
 _RunsDir = Annotated[Path, _given("DIR", "runs")]
@@ -47,92 +50,6 @@ class Command(Protocol):
     def run(self) -> int:
         """Do it."""
         ...
-
-
-@dataclass(frozen=True)
-class Train:
-    """Train one run into a run folder: configuration, journal, checkpoints.
-
-    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit;
-    a baseline (ppo, dqn) goes on with its weights, but plays new episodes and fills its replay anew.
-
-    Examples:
-      mfmarl train --method is --num-agents 50 --num-episodes 1000
-      mfmarl train configs/train/demo.yaml --method mf --seed 1 --set mfq.discount=0.95 num_envs=32
-      mfmarl train --algorithm ppo --num-agents 50 --num-episodes 300
-      mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
-    """
-
-    config: Annotated[Path | None, Positional, _given("[CONFIG]")] = None
-    """YAML with differences from the defaults."""
-    method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
-    """How stored steps are corrected for the drift of the others' policies."""
-    algorithm: Annotated[str | None, _given("|".join(ALGORITHMS), "mfq")] = None
-    """What learns; ppo and dqn are RLlib's own, as baselines, and have no method."""
-    env: Annotated[str | None, _given("ENV", "inventory/market-easy")] = None
-    """Environment, family/name."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
-    """Agents in the population, 2 or more."""
-    num_episodes: Annotated[str | None, _given("E", "1000")] = None
-    """Episodes to play, all copies together."""
-    seed: Annotated[str | None, _given("S", "drawn, shown and stored")] = None
-    """Root of all random streams."""
-    num_env_runners: Annotated[str | None, _given("R", "0: in the driver")] = None
-    """Remote processes that play."""
-    num_learners: Annotated[str | None, _given("L", "0: in the driver")] = None
-    """Remote processes that learn."""
-    set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Any configuration key, e.g. --set mfq.discount=0.95 env_options.horizon=26."""
-    resume: Annotated[Path | None, _given("RUN")] = None
-    """Go on with this run folder, or go back to this one of its checkpoints."""
-    name: Annotated[str | None, _given("NAME", "made of the configuration")] = None
-    """Name of the run folder."""
-    runs_dir: _RunsDir = Path("runs")
-    """Where run folders are."""
-    address: Annotated[str | None, _given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
-    """Ray cluster to train on."""
-    local: _Flag = False
-    """Train in this process without Ray: the same numbers."""
-    quiet: _Flag = False
-    """Print nothing but the run folder."""
-    verbose: _Flag = False
-    """Print every iteration, workers' output and tracebacks."""
-
-    def run(self) -> int:
-        """Train, and print the run folder."""
-        from mfmarl.config import TrainConfig, read_config
-        from mfmarl.runs.progress import Progress
-        from mfmarl.strict_yaml import read_value
-
-        keys = ("num_agents", "num_episodes", "seed", "num_env_runners", "num_learners")
-        numbers = {key: getattr(self, key) for key in keys}
-        flags = {key: read_value(text, _flag(key)) for key, text in numbers.items() if text is not None}
-        words = {"method": self.method, "algorithm": self.algorithm, "env": self.env}
-        flags |= {key: text for key, text in words.items() if text is not None}
-        config: TrainConfig
-        if self.resume is not None:
-            from mfmarl.runs.schema import open_run, run_of
-
-            given = [_flag(key) for key in flags] + ["--set"] * bool(self.set)
-            given += ["CONFIG"] * (self.config is not None) + ["--name"] * (self.name is not None)
-            if given:
-                raise UserError(f"--resume goes on with the run's own configuration; leave out {', '.join(given)}")
-            config = open_run(run_of(self.resume)).config
-        else:
-            config = read_config(self.config, flags, self.set)
-        progress = Progress(quiet=self.quiet, verbose=self.verbose)
-        with closing(progress):
-            run = load(JOBS, "train")(
-                config,
-                self.runs_dir,
-                name=self.name,
-                backend="local" if self.local else "rllib",
-                resume=self.resume,
-                progress=progress,
-                address=self.address,
-            )
-        print(run)
-        return 0
 
 
 @dataclass(frozen=True)
@@ -360,21 +277,26 @@ def run_command(arguments: Sequence[str]) -> int:
     except ConnectionError as error:
         return _told(error, 3, verbose)
     except (UserError, TrainingFailed, StorageFailed) as error:
-        return _told(error, error.exit_code, verbose)
+        return _told(error, error.exit_code, verbose, mend(_name_of(arguments), error))
     except OSError as error:
-        return _told(error, 4, verbose)
+        return _told(error, 4, verbose, mend(_name_of(arguments), error))
     except ValueError as error:
         # environments and reports refuse bad input with ValueErrors; a bare one could be a fault of ours
-        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError else "")
+        return _told(error, 2, verbose, " (--verbose shows where)" if type(error) is ValueError and not verbose else "")
 
 
 def _told(error: Exception, code: int, verbose: bool, hint: str = "") -> int:
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
-        hint = ""
     text = " ".join(str(error).split()) or type(error).__name__
     print("mfmarl: " + "".join(c if c.isprintable() else "?" for c in text) + hint, file=sys.stderr)
     return code
+
+
+def _name_of(arguments: Sequence[str]) -> str:
+    """Two words where such a command is, `imitate magail-zero-sum`, else one."""
+    two = " ".join(arguments[:2])
+    return two if two in COMMANDS else arguments[0]
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -397,13 +319,12 @@ def parse(arguments: Sequence[str]) -> Command:
             "`mfmarl COMMAND --help` shows a command's options and examples.",
             args=["--help"],
         )
-    # two words where such a command is, `imitate magail-zero-sum`
-    words = 2 if " ".join(arguments[:2]) in COMMANDS else 1
-    name, rest = " ".join(arguments[:words]), arguments[words:]
+    name = _name_of(arguments)
+    rest = arguments[1 + (name != arguments[0]) :]
     if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
     command = COMMANDS[name]
-    options = ["--help", *(_flag(f.name) for f in fields(command))]
+    options = ["--help", *(flag_of(f.name) for f in fields(command))]
     for text in rest:
         option = text.split("=")[0].replace("_", "-")
         if option.startswith("--") and option not in options:
@@ -439,7 +360,3 @@ def _spread_sets(arguments: Sequence[str]) -> list[str]:
         inside = text == "--set" or (inside and pair)
         out.append(text)
     return out
-
-
-def _flag(key: str) -> str:
-    return f"--{key.replace('_', '-')}"

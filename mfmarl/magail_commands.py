@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ValidationError
 from tyro.conf import FlagCreatePairsOff
 
-from mfmarl.arguments import given, line, number, teller, whole_number
+from mfmarl.arguments import flag_of, given, line, number, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.model_text import one_line
 from mfmarl.registry import JOBS, load
@@ -93,7 +93,7 @@ class MagailCoordination:
             "betas": [number("--betas", text) for text in self.betas],
             "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
             **_learning(self),
-            **{name: whole_number(_flag_of(name), getattr(self, name), 1) for name in whole},
+            **{name: whole_number(flag_of(name), getattr(self, name), 1) for name in whole},
         }
         found: CoordinationSettings = _checked("coordination", given)
         return found
@@ -112,10 +112,6 @@ def study_folder(outdir: Path, tag: str | None) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", tag):
         raise UserError(f"--tag: got {tag!r}; want a name of up to 100 letters, digits, and . _ + - within it")
     return outdir / tag
-
-
-def _flag_of(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -186,8 +182,8 @@ class MagailZeroSum:
     def _settings(self) -> ZeroSumSettings:
         whole = ("expert_action", "expert_total", "epochs", "rollout_episodes", "batch_size", "collect_every")
         given = {
-            **{name: whole_number(_flag_of(name), getattr(self, name), 0) for name in whole},
-            **{name: number(_flag_of(name), getattr(self, name)) for name in ("beta", "gamma")},
+            **{name: whole_number(flag_of(name), getattr(self, name), 0) for name in whole},
+            **{name: number(flag_of(name), getattr(self, name)) for name in ("beta", "gamma")},
             "seeds": [whole_number("--seeds", text, 0) for text in self.seeds],
             "bc_seeds": None
             if self.bc_seeds is None
@@ -221,7 +217,7 @@ def _checked(study: str, given: dict[str, Any]) -> Any:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        where: dict[tuple[str, ...], str] = {(name,): _flag_of(name) for name in given}
+        where: dict[tuple[str, ...], str] = {(name,): flag_of(name) for name in given}
         raise UserError(one_line(error, where, f"magail-{study}", model)) from None
 
 

@@ -42,6 +42,8 @@ class Search:
     """Runs at a time; more at a time know less of each other."""
     address: Annotated[str | None, given("HOST:PORT|auto", "processes of this machine")] = None
     """Ray cluster to train on, one task a run."""
+    insecure: Annotated[bool, FlagCreatePairsOff, given()] = False
+    """Join another machine's cluster without a token."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show workers' output, and where an error arose."""
 
@@ -79,8 +81,10 @@ class Search:
             places = jobs_that_fit(resources)
             pool = LocalPool(jobs or places, verbose=self.verbose)
         else:
+            from mfmarl.launch.cluster_access import check_access
             from mfmarl.rllib.quiet import take_token
 
+            check_access(self.address, insecure=self.insecure, told=line)
             take_token(self.address)
             cluster = load(JOBS, "study on Ray")(resources, self.address, verbose=self.verbose)
             pool, places = cluster, cluster.places

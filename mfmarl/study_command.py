@@ -54,6 +54,8 @@ class Study:
     """Cells at a time, each in a process of its own; on a cluster its resources decide."""
     address: Annotated[str | None, given("HOST:PORT|auto", "processes of this machine")] = None
     """Ray cluster to run cells on, one task each."""
+    insecure: _Flag = False
+    """Join another machine's cluster without a token."""
     no_probe: _Flag = False
     """Plan without measuring what cells take."""
     cells: _Flag = False
@@ -100,8 +102,10 @@ class Study:
         if self.address is None:
             pool = LocalPool(jobs, verbose=self.verbose)
         else:
+            from mfmarl.launch.cluster_access import check_access
             from mfmarl.rllib.quiet import take_token
 
+            check_access(self.address, insecure=self.insecure, told=line)
             take_token(self.address)
             pool = load(JOBS, "study on Ray")(study.config.resources, self.address, verbose=self.verbose)
         try:

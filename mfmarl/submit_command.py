@@ -110,6 +110,7 @@ class Submit:
         return make_manifest(kind, self.file, cluster, self.out, self.place)
 
     def _as_job(self, file: Path, address: str) -> int:
+        from mfmarl.launch.cluster_access import check_access
         from mfmarl.launch.ray_job import check_url, job_key
         from mfmarl.rllib.quiet import take_token
 
@@ -121,8 +122,7 @@ class Submit:
                 f"--runs-dir {self.runs_dir}: {address} is another machine; want the absolute path of a folder "
                 "that all its nodes see, e.g. --runs-dir /shared/runs"
             )
-        if not here and not self.insecure:
-            _check_token(address)
+        check_access(address, insecure=self.insecure, told=line)
         study = load(JOBS, "study")(file)
         runs_dir = Path(os.path.abspath(self.runs_dir))
         if not self.stop:
@@ -197,16 +197,6 @@ class Submit:
             time.sleep(0.5)
         line(f"job {job.name} is stopped; the same command without --stop goes on")
         return 0
-
-
-def _check_token(address: str) -> None:
-    from mfmarl.rllib.quiet import find_token
-
-    if find_token() is None:
-        raise UserError(
-            f"--address {address}: no token for another machine's cluster; put the cluster's into ~/.ray/auth_token "
-            "(mode 0600) or RAY_AUTH_TOKEN_PATH, or say --insecure where it has none"
-        )
 
 
 def _warn_of_the_clear(address: str) -> None:

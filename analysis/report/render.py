@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from analysis.figures.style import looks
 from analysis.figures.swatches import Swatch, swatches
 from analysis.report.latex import latex
 from analysis.report.parts import Section
-from mfmarl.errors import StorageFailed
+from mfmarl.runs.files import replacing, storing, write_whole
 
 TABLES = "tables"
 """Folder of the LaTeX files, beside the page."""
@@ -76,19 +75,16 @@ def write_page(page: Page, files: Mapping[str, pd.DataFrame], out: Path) -> Path
     """
     names = _latex_names(page.sections)
     text = _html(page, names)
-    try:
+    with storing(out):
         (out / TABLES).mkdir(parents=True, exist_ok=True)
         _take_away(out, {*files, *names.values()})
-        for name, frame in files.items():
-            frame.to_csv(out / name, index=False, float_format="%.10g")
-        for section in page.sections:
-            for i, table in enumerate(section.tables):
-                (out / names[section.id, i]).write_text(latex(table), encoding="utf-8")
-        temporary = out / f".index.{os.getpid()}.tmp"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, out / "index.html")
-    except OSError as error:
-        raise StorageFailed(f"cannot write the report to {out}: {error.strerror or error}") from error
+    for name, frame in files.items():
+        with replacing(out / name) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.10g")
+    for section in page.sections:
+        for i, table in enumerate(section.tables):
+            write_whole(out / names[section.id, i], latex(table).encode())
+    write_whole(out / "index.html", text.encode())
     return out / "index.html"
 
 
@@ -100,7 +96,7 @@ def _take_away(out: Path, kept: set[str]) -> None:
             # one level of folders at most, whatever the list says
             if re.fullmatch(rf"({TABLES}/)?[A-Za-z0-9_-]+\.(csv|tex)", name):
                 (out / name).unlink(missing_ok=True)
-    listed.write_text("".join(f"{name}\n" for name in sorted(kept)), encoding="utf-8")
+    write_whole(listed, "".join(f"{name}\n" for name in sorted(kept)).encode())
 
 
 def _latex_names(sections: Sequence[Section]) -> dict[tuple[str, int], str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import shlex
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,14 +80,39 @@ def label(name: str, digest: str) -> str:
     return f"{plain[: MAX_NAME - 7].rstrip('-')}-{digest[:6]}"
 
 
+_DASHBOARD = re.compile(r"dashboard[-_]host[\"']?(=|[ \t]*:(?!:)[ \t]*|(?:\s|\\\n)+)([^\s,;&|})]*)")
+
+
 def check_not_exposed(text: str, source: str) -> None:
     """Refuse shell that would let others than this machine reach the job server.
 
     Raises:
         UserError: names the line and what to write instead.
     """
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.search(r"dashboard[-_]host\W{0,4}(0\.0\.0\.0|::|\*)", line):
+    for found in _DASHBOARD.finditer(text):
+        separator, value = found.groups()
+        host = re.sub(r"[\"'\\]", "", value)
+        # nothing after the equals sign, or empty quotes, is all interfaces too
+        if _binds_all(host) if host else (value or separator == "="):
             raise UserError(
-                f"{source} line {number}: this binds the dashboard to all interfaces; want --dashboard-host=127.0.0.1"
+                f"{source} line {text.count(chr(10), 0, found.start()) + 1}: this binds the dashboard to all "
+                "interfaces; want --dashboard-host=127.0.0.1"
             )
+
+
+def _binds_all(host: str) -> bool:
+    """Whether a host stands for every interface, in any of the ways in which an address can be written."""
+    host = host.strip("[]").partition("%")[0]
+    if host in ("", "*"):
+        return True
+    try:
+        # 0, 0.0, 0x0 and the like are IPv4 addresses to the system, though not to ipaddress
+        return not any(socket.inet_aton(host))
+    except OSError:
+        pass
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(number, "ipv4_mapped", None)
+    return number.is_unspecified or (mapped is not None and mapped.is_unspecified)

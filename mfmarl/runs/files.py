@@ -15,11 +15,11 @@ from envs.unpacking import plain_reason
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
 
 _REMEDY = {
-    errno.ENOSPC: "the disk is full; free some room, then go on with `mfmarl train --resume`",
-    errno.EDQUOT: "the disk quota is used up; free some room, then go on with `mfmarl train --resume`",
-    errno.EROFS: "the file system is read-only; choose another folder with --runs-dir",
-    errno.EACCES: "no permission; choose another folder with --runs-dir",
-    errno.EPERM: "no permission; choose another folder with --runs-dir",
+    errno.ENOSPC: "the disk is full; free some room",
+    errno.EDQUOT: "the disk quota is used up; free some room",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
     errno.ENOENT: "it is not there; was the folder moved or deleted meanwhile?",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EISDIR: "a folder stands where a file is needed; move it away",

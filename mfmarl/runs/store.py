@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfmarl.errors import StorageFailed
-from mfmarl.runs.files import replacing, storing, unpacking
+from mfmarl.runs.files import storing, unpacking, write_whole
 from mfmarl.runs.plain_hdf5 import why_no_link, why_not_plain
 
 EVALUATION = "evaluation.h5"
@@ -76,13 +76,12 @@ def write_evaluation(run: Path, evaluation: Evaluation) -> Path:
     """
     _check(evaluation)
     path = run / EVALUATION
-    with replacing(path) as temporary, storing(path):
-        try:
-            with h5py.File(temporary, "w", locking=False) as file:
-                _fill(file, evaluation)
-        except RuntimeError as error:
-            # HDF5 reports a full disk at closing as a RuntimeError
-            raise StorageFailed(f"cannot write {path}: {' '.join(str(error).split())}") from error
+    # in memory: on a full disk HDF5 prints a traceback for every node that it cannot close
+    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+        _fill(file, evaluation)
+        file.flush()
+        data = file.id.get_file_image()
+    write_whole(path, data)
     return path
 
 

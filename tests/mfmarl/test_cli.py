@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mfmarl import cli, registry, report_command
+from mfmarl import cli, registry, report_command, train_command
 from mfmarl.cli import COMMANDS, run_command
 from mfmarl.config import TrainConfig, read_config
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
@@ -50,7 +50,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         return job
 
-    for module in (cli, report_command):
+    for module in (cli, report_command, train_command):
         monkeypatch.setattr(module, "load", fake)
     return called
 
@@ -280,7 +280,7 @@ def test_exit_codes(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    monkeypatch.setattr(train_command, "load", lambda *_: fail)
     assert run_command(["train"]) == code
     err = capsys.readouterr().err
     assert str(error) in err
@@ -291,7 +291,7 @@ def test_verbose_shows_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     def fail(*_: Any, **__: Any) -> None:
         raise TrainingFailed("nan")
 
-    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    monkeypatch.setattr(train_command, "load", lambda *_: fail)
     assert run_command(["train", "--verbose"]) == 3
     assert "Traceback" in capsys.readouterr().err
 
@@ -300,7 +300,7 @@ def test_a_bug_is_no_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise AttributeError("a bug")
 
-    monkeypatch.setattr(cli, "load", lambda *_: fail)
+    monkeypatch.setattr(train_command, "load", lambda *_: fail)
     with pytest.raises(AttributeError):
         run_command(["train"])
 

@@ -91,7 +91,7 @@ def test_failing_to_write_leaves_the_old_file(run: Path, monkeypatch: pytest.Mon
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mfmarl.runs.store._fill", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(StorageFailed, match="the disk is full"):
         write_evaluation(run, evaluation())
     assert (run / EVALUATION).read_bytes() == before

@@ -1,0 +1,26 @@
+"""The disk full at each of 40 sizes, for every command that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.small_disk import CASES
+from tests.faults.test_disks import check, faults
+
+SIZES = 40
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_disk_full_at_each_of_40_sizes(
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    found = faults(tmp_path, [i / SIZES for i in range(SIZES)], [name])[name]["met"]
+    for met in found:
+        check(name, met)
+    refused = sum(met["code"] != 0 for met in found)
+    record_property("faults", len(found))
+    record_property("refused", refused)
+    assert refused > SIZES // 4
