@@ -20,6 +20,7 @@ from typing import Annotated, NoReturn, Protocol
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
+from mfmarl.arguments import GivenPath, GivenText
 from mfmarl.arguments import given as _given
 from mfmarl.arguments import say as _say
 from mfmarl.arguments import whole_number as _whole_number
@@ -63,33 +64,33 @@ class Train:
       mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
     """
 
-    config: Annotated[Path | None, Positional, _given("[CONFIG]")] = None
+    config: Annotated[GivenPath, Positional, _given("[CONFIG]")] = None
     """YAML with differences from the defaults."""
-    method: Annotated[str | None, _given("|".join(METHODS), "is")] = None
+    method: Annotated[GivenText, _given("|".join(METHODS), "is")] = None
     """How stored steps are corrected for the drift of the others' policies."""
-    algorithm: Annotated[str | None, _given("|".join(ALGORITHMS), "mfq")] = None
+    algorithm: Annotated[GivenText, _given("|".join(ALGORITHMS), "mfq")] = None
     """What learns; ppo and dqn are RLlib's own, as baselines, and have no method."""
-    env: Annotated[str | None, _given("ENV", "inventory/market-easy")] = None
+    env: Annotated[GivenText, _given("ENV", "inventory/market-easy")] = None
     """Environment, family/name."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, _given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
-    num_episodes: Annotated[str | None, _given("E", "1000")] = None
+    num_episodes: Annotated[GivenText, _given("E", "1000")] = None
     """Episodes to play, all copies together."""
-    seed: Annotated[str | None, _given("S", "drawn, shown and stored")] = None
+    seed: Annotated[GivenText, _given("S", "drawn, shown and stored")] = None
     """Root of all random streams."""
-    num_env_runners: Annotated[str | None, _given("R", "0: in the driver")] = None
+    num_env_runners: Annotated[GivenText, _given("R", "0: in the driver")] = None
     """Remote processes that play."""
-    num_learners: Annotated[str | None, _given("L", "0: in the driver")] = None
+    num_learners: Annotated[GivenText, _given("L", "0: in the driver")] = None
     """Remote processes that learn."""
     set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Any configuration key, e.g. --set mfq.discount=0.95 env_options.horizon=26."""
-    resume: Annotated[Path | None, _given("RUN")] = None
+    resume: Annotated[GivenPath, _given("RUN")] = None
     """Go on with this run folder, or go back to this one of its checkpoints."""
-    name: Annotated[str | None, _given("NAME", "made of the configuration")] = None
+    name: Annotated[GivenText, _given("NAME", "made of the configuration")] = None
     """Name of the run folder."""
     runs_dir: _RunsDir = Path("runs")
     """Where run folders are."""
-    address: Annotated[str | None, _given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
+    address: Annotated[GivenText, _given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
     """Ray cluster to train on."""
     local: _Flag = False
     """Train in this process without Ray: the same numbers."""
@@ -149,11 +150,11 @@ class Evaluate:
     """Run folder."""
     episodes: Annotated[str, _given("E", "20")] = "20"
     """Episodes of each policy."""
-    seed: Annotated[str | None, _given("S", "made of the run's seed")] = None
+    seed: Annotated[GivenText, _given("S", "made of the run's seed")] = None
     """Root of the evaluation's random streams; runs with one seed meet the same demand."""
-    split: Annotated[str | None, _given("train|test", "test, where there is one")] = None
+    split: Annotated[GivenText, _given("train|test", "test, where there is one")] = None
     """Part of the data to play on."""
-    ledger: Annotated[Path | None, _given("FILE")] = None
+    ledger: Annotated[GivenPath, _given("FILE")] = None
     """Write the trained policies' play too, a row per copy, agent and period: .parquet or .csv."""
     verbose: _Flag = False
     """Show where an error arose."""
@@ -248,7 +249,7 @@ class Check:
 
     env: Annotated[str, Positional, _given("ENV")]
     """Environment, family/name."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, _given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
     episodes: Annotated[str, _given("E", "3")] = "3"
     """Episodes to play."""
@@ -281,13 +282,13 @@ class References:
     """Which reference policies."""
     episodes: Annotated[str, _given("E", "20")] = "20"
     """Episodes of each policy."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, _given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
-    seed: Annotated[str | None, _given("S", "drawn and shown")] = None
+    seed: Annotated[GivenText, _given("S", "drawn and shown")] = None
     """Root of all random streams; policies of one table meet the same demand."""
     set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
     """Settings of the environment, e.g. --set jitter=0 horizon=26."""
-    out: Annotated[Path | None, _given("CSV")] = None
+    out: Annotated[GivenPath, _given("CSV")] = None
     """Also write every number into this file."""
     verbose: _Flag = False
     """Show where an error arose."""

@@ -33,7 +33,7 @@ def test_every_script_and_its_options_are_there(line: str) -> None:
     text = (ROOT / script).read_text()
     for word in arguments:
         if word.startswith("--"):
-            name = re.escape(word.removeprefix("--")).replace(r"\-", "[-_]").replace("_", "[-_]")
+            name = re.sub("[-_]", "[-_]", word.removeprefix("--"))
             assert re.search(rf"\b{name}\b", text), f"{script} has no {word}"
 
 
