@@ -13,8 +13,7 @@ from mfmarl.cli import COMMANDS
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")))
 STARTS = r"(?:[A-Z_]+=\S+ )*(?:mfmarl|python|make|ray|sbatch|kubectl|ssh|pip) (?=\S)"
-VARIABLES = {"E": "inventory/market-easy,jitter=0,num_agents=30:discounter", "run": "RUN"}
-"""What pages name by lines of their own, `E=...` and `for run in ...`."""
+MARKET = "inventory/market-easy,jitter=0,num_agents=30:discounter"
 
 
 def documented() -> dict[str, str]:
@@ -34,9 +33,13 @@ def _lines(text: str) -> Iterator[str]:
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     blocks += re.findall(r"^ {4}(\S.*)$", outside, re.MULTILINE)
+    env = ""
     for block in blocks:
         for line in block.replace("\\\n", " ").split("\n"):
-            line = re.sub(r"^for run in \S+; do (.*); done$", r"\1", line)
+            line = re.sub(r"^for run in \S+; do (.*); done$", r"\1", line).replace("$run", "RUN")
+            if assigned := re.match(r"E=(\S+)", line):
+                env = assigned[1]
+            line = line.replace("$E", env)
             if re.match(STARTS, line.strip()):
                 for part in _without_comment(line).split(" && "):
                     yield " ".join(part.rstrip("& ").split())
@@ -55,7 +58,6 @@ def words(line: str) -> list[str]:
     """A line as the arguments that a shell makes of it; `...` is left out."""
     line = re.sub(r"\$\(seq (\d+) (\d+)\)", lambda m: _counted(int(m[1]), int(m[2])), line)
     line = re.sub(r"\$\(seq (\d+)\)", lambda m: _counted(1, int(m[1])), line)
-    line = re.sub(r"\$([A-Za-z]+)", lambda m: VARIABLES[m[1]], line)
     out = shlex.split(line)
     while "=" in out[0]:
         out.pop(0)

@@ -15,7 +15,7 @@ import yaml
 from mfmarl.cli import run_command
 from tests.analysis.small_imitations import make_imitation
 from tests.analysis.small_runs import make_run
-from tests.documented import ROOT, VARIABLES
+from tests.documented import MARKET, ROOT
 
 TINY_RUN = {"num_agents": 6, "num_envs": 2, "num_episodes": 4, "env_options": {"jitter": 0.0, "horizon": 12}}
 TINY_LEARNER = {"hidden": [8], "warmup_population_steps": 16}
@@ -76,8 +76,10 @@ def _sales(path: Path) -> None:
     path.write_text("agent,period,units\n" + "\n".join(rows) + "\n")
 
 
-def _shown(env: str, expert: str, name: str) -> Callable[[Path], None]:
-    return _copied(lambda: _done("demonstrate", "--env", env, "--expert", expert, "--episodes", "2", "--out", name))
+def _shown(env: str, expert: str, name: str, episodes: str = "2") -> Callable[[Path], None]:
+    return _copied(
+        lambda: _done("demonstrate", "--env", env, "--expert", expert, "--episodes", episodes, "--out", name)
+    )
 
 
 def _gail() -> Path:
@@ -120,7 +122,6 @@ def _expert(path: Path) -> None:
     path.write_text("import numpy as np\n\n\ndef expert(observations):\n    return np.zeros(len(observations), int)\n")
 
 
-MARKET = VARIABLES["E"]
 _a_run = _copied(lambda: _run("is", 1))
 STAND_INS: dict[str, Callable[[Path], None]] = {
     **dict.fromkeys(("RUN", "runs/mfq-is-market-easy-n50-s1-0a1b2c", "runs/own", "runs/profile"), _a_run),
@@ -135,7 +136,7 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "PATH": lambda path: _sales(path.with_suffix(".csv")),
     "cartpole.npz": _shown("CartPole-v1", "cartpole", "cartpole.npz"),
     "random.npz": _shown("CartPole-v1", "random", "random.npz"),
-    "lake.npz": _shown("FrozenLake-v1", "optimal", "lake.npz"),
+    "lake.npz": _shown("FrozenLake-v1", "optimal", "lake.npz", "50"),
     "shown.npz": _shown(MARKET, "equilibrium", "shown.npz"),
     "own.npz": _shown(MARKET, "equilibrium", "own.npz"),
     "trained.npz": _shown(MARKET, "equilibrium", "trained.npz"),

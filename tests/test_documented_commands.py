@@ -9,10 +9,10 @@ import pytest
 
 from mfmarl.cli import parse
 from tests.documented import ROOT, documented, words
-from tests.shrunk_commands import FRAGMENTS, NAMES, ON_RAY, TOO_DEAR, reason, run_small, runs_here
+from tests.shrunk_commands import FRAGMENTS, NAMES, ON_RAY, is_dear, reason, run_small, runs_here
 
 OTHERS = ("mfmarl imitate", "mfmarl demonstrate", "mfmarl solve", "mfmarl audit bc", "mfmarl audit dagger")
-OF_RUNS = [line for line in runs_here() if not line.startswith(OTHERS)]
+OF_RUNS = [line for line in runs_here() if not line.startswith(OTHERS) and not is_dear(line)]
 LINES = documented()
 SCRIPTS = [line for line in LINES if re.search(r"python (benchmarks|examples|scripts)/", line)]
 
@@ -40,13 +40,13 @@ def test_every_script_and_its_options_are_there(line: str) -> None:
 def test_every_line_runs_or_says_why_not() -> None:
     for line in LINES:
         assert line.startswith("mfmarl ") or reason(line), f"{LINES[line]}: {line}"
-    assert set(LINES) >= FRAGMENTS | {*ON_RAY} | set(TOO_DEAR)
+    assert set(LINES) >= FRAGMENTS | {*ON_RAY}, "lines that no page has any more"
 
 
 @pytest.mark.parametrize("line", OF_RUNS)
 def test_commands_on_runs(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_small(line, tmp_path) == (1 if "study status" in line else 0)
+    assert run_small(line, tmp_path) == 0
 
 
 @pytest.mark.ray

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.shrunk_commands import run_small, runs_here
+from tests.shrunk_commands import is_dear, run_small, runs_here
 from tests.test_documented_commands import OF_RUNS
 
-OTHERS = [line for line in runs_here() if line not in OF_RUNS]
+OTHERS = [line for line in runs_here() if line not in OF_RUNS and not is_dear(line)]
 
 
 @pytest.mark.parametrize("line", OTHERS)
