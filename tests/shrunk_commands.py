@@ -24,7 +24,7 @@ NOT_RUN = {
     r"(PYTHONPATH=\S+ )?python -m pytest": "tests, which run as such",
     r"python - <<": "a block of Python; tests/envs/mean_field/test_finite.py",
     r"make = ": "a line of Python",
-    r"(OMP_NUM_THREADS=1 )?python (benchmarks|examples|scripts)/": "its options are checked, and its --help runs in soak_commands.py",
+    r"(OMP_NUM_THREADS=1 )?python (benchmarks|examples|scripts)/": "its options are looked up; soak_commands.py runs its --help",
 }
 """What a command starts with -> why it is not run, and what runs the same."""
 FRAGMENTS = {
@@ -75,7 +75,10 @@ RULES: tuple[tuple[str, dict[str, str]], ...] = (
     (r"solve", {"--tol": ".5", "--max-iterations": "30"}),
     (r"demonstrate .*ppo", {"--iterations": "1", "--episodes": "1", "--env": "CartPole-v1"}),
     (r"demonstrate", {"--episodes": "2"}),
-    (r"imitate (magail-coordination)", {"--epochs": "2", "--betas": "0 1", "--seeds": "1 2 3", "--eval-episodes": "50"}),
+    (
+        r"imitate magail-coordination",
+        {"--epochs": "2", "--betas": "0 1", "--seeds": "1 2 3", "--eval-episodes": "50"},
+    ),
     (r"imitate (magail-zero-sum)", {"--epochs": "2", "--seeds": "1 2 3", "--expert-total": "100"}),
     (
         r"imitate (magail-market)",
