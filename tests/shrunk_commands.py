@@ -24,7 +24,7 @@ NOT_RUN = {
     r"(PYTHONPATH=\S+ )?python -m pytest": "tests, which run as such",
     r"python - <<": "a block of Python; tests/envs/mean_field/test_finite.py",
     r"make = ": "a line of Python",
-    r"(OMP_NUM_THREADS=1 )?python (benchmarks|examples|scripts)/": "its options are looked up; soak_commands.py runs its --help",
+    r"(OMP_NUM_THREADS=1 )?python (benchmarks|examples|scripts)/": "options are looked up, --help runs in soak",
 }
 """What a command starts with -> why it is not run, and what runs the same."""
 FRAGMENTS = {
