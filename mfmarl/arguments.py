@@ -6,10 +6,18 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Optional
 
 from tyro.conf import arg
 
 from mfmarl.errors import UserError
+
+# written as `str | None`, an option has tyro import typeguard, asyncio and ssl: half the time of a --help
+GivenText = Optional[str]  # noqa: UP045
+"""An option that may be left out."""
+GivenPath = Optional[Path]  # noqa: UP045
+"""A path that may be left out."""
 
 
 def given(metavar: str | None = None, default: str = "") -> object:

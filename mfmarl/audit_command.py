@@ -9,7 +9,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, say, teller, whole_number
+from mfmarl.arguments import GivenText, given, say, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
@@ -41,13 +41,13 @@ class Audit:
     """Run folder with a checkpoint, or a folder of imitations."""
     exclude: Annotated[str, given("TYPE[,TYPE]|all", "all")] = "all"
     """Exclude only these types, each in turn: the ones that deviators are trained for."""
-    by: Annotated[str | None, given("exact,learned,bound", "all that the game has")] = None
+    by: Annotated[GivenText, given("exact,learned,bound", "all that the game has")] = None
     """Ways to the best response."""
     policy: Annotated[str, given("NAME", "trained")] = "trained"
     """Audit this reference policy in the run's game instead."""
-    split: Annotated[str | None, given("train|test", "what the run was trained on")] = None
+    split: Annotated[GivenText, given("train|test", "what the run was trained on")] = None
     """Part of recorded data, where the game holds some out."""
-    episodes: Annotated[str | None, given("E", "66000, fewer where T > 52")] = None
+    episodes: Annotated[GivenText, given("E", "66000, fewer where T > 52")] = None
     """Episodes that a deviator is trained on, a minute or two on one core; fewer make a looser lower bound. At least
     768, which play together; from the run's own networks it is half as many, of a whole type that learns again a fifth.
     Measuring takes as long whatever is given."""
@@ -57,7 +57,7 @@ class Audit:
     """Also play the profile among 10 to 10,000 agents, and fit the rate at which it comes to the mean field."""
     local: _Flag = False
     """Train deviators one after another in this process, without Ray."""
-    address: Annotated[str | None, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
+    address: Annotated[GivenText, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
     """Ray cluster to train deviators on."""
     insecure: _Flag = False
     """Join another machine's cluster without a token."""

@@ -20,7 +20,7 @@ from typing import Annotated, NoReturn, Protocol
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import flag_of
+from mfmarl.arguments import GivenPath, GivenText, flag_of
 from mfmarl.arguments import given as _given
 from mfmarl.arguments import say as _say
 from mfmarl.arguments import whole_number as _whole_number
@@ -66,11 +66,11 @@ class Evaluate:
     """Run folder."""
     episodes: Annotated[str, _given("E", "20")] = "20"
     """Episodes of each policy."""
-    seed: Annotated[str | None, _given("S", "made of the run's seed")] = None
+    seed: Annotated[GivenText, _given("S", "made of the run's seed")] = None
     """Root of the evaluation's random streams; runs with one seed meet the same demand."""
-    split: Annotated[str | None, _given("train|test", "test, where there is one")] = None
+    split: Annotated[GivenText, _given("train|test", "test, where there is one")] = None
     """Part of the data to play on."""
-    ledger: Annotated[Path | None, _given("FILE")] = None
+    ledger: Annotated[GivenPath, _given("FILE")] = None
     """Write the trained policies' play too, a row per copy, agent and period: .parquet or .csv."""
     verbose: _Flag = False
     """Show where an error arose."""
@@ -165,7 +165,7 @@ class Check:
 
     env: Annotated[str, Positional, _given("ENV")]
     """Environment, family/name."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, _given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
     episodes: Annotated[str, _given("E", "3")] = "3"
     """Episodes to play."""
@@ -198,13 +198,13 @@ class References:
     """Which reference policies."""
     episodes: Annotated[str, _given("E", "20")] = "20"
     """Episodes of each policy."""
-    num_agents: Annotated[str | None, _given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, _given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
-    seed: Annotated[str | None, _given("S", "drawn and shown")] = None
+    seed: Annotated[GivenText, _given("S", "drawn and shown")] = None
     """Root of all random streams; policies of one table meet the same demand."""
     set: Annotated[UseAppendAction[tuple[str, ...]], _given("KEY=VALUE")] = ()
     """Settings of the environment, e.g. --set jitter=0 horizon=26."""
-    out: Annotated[Path | None, _given("CSV")] = None
+    out: Annotated[GivenPath, _given("CSV")] = None
     """Also write every number into this file."""
     verbose: _Flag = False
     """Show where an error arose."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff
 
-from mfmarl.arguments import given, line, number, teller, whole_number
+from mfmarl.arguments import GivenPath, GivenText, given, line, number, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load
 
@@ -39,15 +38,15 @@ class Demonstrate:
     """Who plays, one of the above."""
     episodes: Annotated[str, given("N", "10")] = "10"
     """Episodes to record."""
-    out: Annotated[Path | None, given("FILE.npz")] = None
+    out: Annotated[GivenPath, given("FILE.npz")] = None
     """File of the demonstrations; one that is there is refused."""
-    minari: Annotated[str | None, given("ID")] = None
+    minari: Annotated[GivenText, given("ID")] = None
     """Data set below Minari's folder ($MINARI_DATASETS_PATH or ~/.minari/datasets), such as cartpole/rule-v0."""
     seed: Annotated[str, given("S", "0")] = "0"
     """Root of all random streams."""
     noise: Annotated[str, given("P", "0")] = "0"
     """Probability that an action is drawn from all alike, in place of the expert's."""
-    iterations: Annotated[str | None, given("N", "50")] = None
+    iterations: Annotated[GivenText, given("N", "50")] = None
     """Of ppo: iterations of 2,048 steps that it learns first."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show where an error arose."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import given, line, whole_number
+from mfmarl.arguments import GivenPath, GivenText, given, line, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import IMITATION, JOBS, load, suggestion
 
@@ -43,39 +43,39 @@ class Imitate:
       mfmarl imitate --resume imitations/gail-CartPole-v1
     """
 
-    method: Annotated[str | None, Positional, given("[METHOD]")] = None
+    method: Annotated[GivenText, Positional, given("[METHOD]")] = None
     """How, one of the above."""
-    env: Annotated[str | None, given("ID", "the demonstrations'")] = None
+    env: Annotated[GivenText, given("ID", "the demonstrations'")] = None
     """Environment: any of gymnasium's, or module:Id."""
-    demonstrations: Annotated[str | None, given("FILE.npz|minari:ID")] = None
+    demonstrations: Annotated[GivenText, given("FILE.npz|minari:ID")] = None
     """What the expert did, as `mfmarl demonstrate` records it; of methods that ask, what is known before."""
-    episodes: Annotated[str | None, given("N", "all")] = None
+    episodes: Annotated[GivenText, given("N", "all")] = None
     """The first N episodes of them alone."""
-    every: Annotated[str | None, given("K", "1")] = None
+    every: Annotated[GivenText, given("K", "1")] = None
     """Every K-th step of each episode alone, from a drawn one on: tells methods apart."""
     expert: Annotated[UseAppendAction[tuple[str, ...]], given("EXPERT")] = ()
     """Who is asked; several by giving it several times."""
-    barrier: Annotated[str | None, given("MODULE:FUNCTION")] = None
+    barrier: Annotated[GivenText, given("MODULE:FUNCTION")] = None
     """Of safety_filter: states [n, D] -> h [n], at least 0 where it is safe."""
-    interactions: Annotated[str | None, given("N", "gail, airl 60000; those that ask 5000")] = None
+    interactions: Annotated[GivenText, given("N", "gail, airl 60000; those that ask 5000")] = None
     """Steps of the environment to learn in."""
-    updates: Annotated[str | None, given("N", "bc 10000; maxent_irl 100")] = None
+    updates: Annotated[GivenText, given("N", "bc 10000; maxent_irl 100")] = None
     """Gradient steps of bc, rounds of maxent_irl."""
-    seed: Annotated[str | None, given("S", "0")] = None
+    seed: Annotated[GivenText, given("S", "0")] = None
     """Root of all random streams."""
-    seeds: Annotated[str | None, given("N")] = None
+    seeds: Annotated[GivenText, given("N")] = None
     """Imitate N times, with seeds 0 to N - 1, each in a folder of its own, DIR/s0 and so on."""
-    config: Annotated[Path | None, given("FILE.yaml")] = None
+    config: Annotated[GivenPath, given("FILE.yaml")] = None
     """Differences from the method's defaults."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Any setting of the method, e.g. --set policy_lr=0.003 ppo.epochs=6."""
     settings: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Print the method's settings with defaults and meanings, and do nothing else."""
-    evaluations: Annotated[str | None, given("N", "10")] = None
+    evaluations: Annotated[GivenText, given("N", "10")] = None
     """Moments over training at which the policy is judged, besides the end."""
-    out: Annotated[Path | None, given("DIR", "imitations/METHOD-ENV")] = None
+    out: Annotated[GivenPath, given("DIR", "imitations/METHOD-ENV")] = None
     """Folder; one that has an imitation is refused."""
-    resume: Annotated[Path | None, given("DIR")] = None
+    resume: Annotated[GivenPath, given("DIR")] = None
     """Go on with the imitation, or the several, in this folder."""
     quiet: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Print nothing but the folders."""

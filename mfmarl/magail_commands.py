@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
 from tyro.conf import FlagCreatePairsOff
 
-from mfmarl.arguments import flag_of, given, line, number, teller, whole_number
+from mfmarl.arguments import GivenText, flag_of, given, line, number, teller, whole_number
 from mfmarl.errors import UserError
-from mfmarl.model_text import one_line
 from mfmarl.registry import JOBS, load
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ class MagailCoordination:
     """Values of a signal that the agents share, drawn once an episode."""
     hidden: Annotated[tuple[str, ...], given("WIDTH", "none: tables")] = ()
     """Policies and discriminators are perceptrons with hidden layers of these widths."""
-    lowest_logit: Annotated[str | None, given("D", "not bounded")] = None
+    lowest_logit: Annotated[GivenText, given("D", "not bounded")] = None
     """The discriminators' logits are not below this."""
     policy_init_uniform: _Flag = False
     """Policies begin at 1/2, not beside it."""
@@ -68,7 +66,7 @@ class MagailCoordination:
     """Epochs between two records."""
     outdir: Annotated[Path, given("DIR", "imitations/magail-coordination")] = Path("imitations/magail-coordination")
     """Folder of results and figures."""
-    tag: Annotated[str | None, given("TAG")] = None
+    tag: Annotated[GivenText, given("TAG")] = None
     """Results go into OUTDIR/TAG."""
     save: _Flag = False
     """Also keep the tables of every record (tables.safetensors), and figures as SVG."""
@@ -155,7 +153,7 @@ class MagailZeroSum:
     """One D(s, a_1, a_2); one of them an agent; or D_i(s, a_i)."""
     hidden: Annotated[tuple[str, ...], given("WIDTH", "none: tables")] = ()
     """Policies and discriminators are perceptrons with hidden layers of these widths."""
-    lowest_logit: Annotated[str | None, given("D", "not bounded")] = None
+    lowest_logit: Annotated[GivenText, given("D", "not bounded")] = None
     """The discriminators' logits are not below this."""
     policy_init_uniform: _Flag = False
     """Policies begin uniform, not beside it."""
@@ -163,7 +161,7 @@ class MagailZeroSum:
     """Epochs between two records."""
     outdir: Annotated[Path, given("DIR", "imitations/magail-zero-sum")] = Path("imitations/magail-zero-sum")
     """Folder of results and figures."""
-    tag: Annotated[str | None, given("TAG")] = None
+    tag: Annotated[GivenText, given("TAG")] = None
     """Results go into OUTDIR/TAG."""
     save: _Flag = False
     """Also keep the tables of every record (tables.safetensors), and figures as SVG."""
@@ -213,6 +211,10 @@ def _learning(asked: MagailCoordination | MagailZeroSum) -> dict[str, Any]:
 
 
 def _checked(study: str, given: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from mfmarl.model_text import one_line
+
     model = load(JOBS, f"{study} settings")
     try:
         return model.model_validate(given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, UseAppendAction
 
-from mfmarl.arguments import given, number, teller, whole_number
+from mfmarl.arguments import GivenText, given, number, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.magail_commands import study_folder
 from mfmarl.registry import JOBS, load
@@ -58,7 +58,7 @@ class MagailMarket:
     """Ways of the audit."""
     outdir: Annotated[Path, given("DIR", "imitations/magail-market")] = Path("imitations/magail-market")
     """Folder of results and figures."""
-    tag: Annotated[str | None, given("TAG")] = None
+    tag: Annotated[GivenText, given("TAG")] = None
     """Results go into OUTDIR/TAG."""
     verbose: _Flag = False
     """Show where an error arose."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given
+from mfmarl.arguments import GivenText, given
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load
 
@@ -34,7 +34,7 @@ class Report:
     """Evaluated run folders, imitations, or folders of such; three seeds or more of each method."""
     out: Annotated[Path, given("DIR", "report")] = Path("report")
     """Folder for index.html and the CSV files; of imitations in several environments, for a folder of each."""
-    against: Annotated[str | None, given("METHOD", "mf or bc where it is there, else the first")] = None
+    against: Annotated[GivenText, given("METHOD", "mf or bc where it is there, else the first")] = None
     """The method that all others are compared against, by its name in the report."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show where an error arose."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, line, whole_number
+from mfmarl.arguments import GivenText, given, line, whole_number
 from mfmarl.registry import JOBS, load
 from mfmarl.study_command import jobs_that_fit
 
@@ -38,9 +38,9 @@ class Search:
     """The search: name, base configuration, space."""
     runs_dir: Annotated[Path, given("DIR", "runs")] = Path("runs")
     """Where the search's folder is, DIR/NAME; on a cluster a folder that all nodes see."""
-    jobs: Annotated[str | None, given("J", "as many as processors and memory hold")] = None
+    jobs: Annotated[GivenText, given("J", "as many as processors and memory hold")] = None
     """Runs at a time; more at a time know less of each other."""
-    address: Annotated[str | None, given("HOST:PORT|auto", "processes of this machine")] = None
+    address: Annotated[GivenText, given("HOST:PORT|auto", "processes of this machine")] = None
     """Ray cluster to train on, one task a run."""
     insecure: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Join another machine's cluster without a token."""

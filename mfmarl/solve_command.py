@@ -9,7 +9,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import given, number, whole_number
+from mfmarl.arguments import GivenPath, GivenText, given, number, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load
 
@@ -46,19 +46,19 @@ class Solve:
       mfmarl solve braess --solver control --out optimum
     """
 
-    game: Annotated[str | None, Positional, given("[GAME]")] = None
+    game: Annotated[GivenText, Positional, given("[GAME]")] = None
     """Mean-field game, one of the above."""
-    solver: Annotated[str | None, given("SOLVER", "mirror_prox")] = None
+    solver: Annotated[GivenText, given("SOLVER", "mirror_prox")] = None
     """What solves it, one of the above; games of some kinds are refused by some."""
-    tol: Annotated[str | None, given("E", TOL)] = None
+    tol: Annotated[GivenText, given("E", TOL)] = None
     """Exploitability at which it ends; of control its first-order gap."""
-    max_iterations: Annotated[str | None, given("N", MAX_ITERATIONS)] = None
+    max_iterations: Annotated[GivenText, given("N", MAX_ITERATIONS)] = None
     """Iterations at which it ends in any case, those before --resume included."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Settings of the game, e.g. horizon=40; with the solver's name before them of the solver, mirror_prox.growth=2."""
-    out: Annotated[Path | None, given("DIR", "solutions/GAME")] = None
+    out: Annotated[GivenPath, given("DIR", "solutions/GAME")] = None
     """Folder of the files; one that has a solution is refused."""
-    resume: Annotated[Path | None, given("DIR")] = None
+    resume: Annotated[GivenPath, given("DIR")] = None
     """Go on with the solution in this folder."""
     verbose: Annotated[bool, FlagCreatePairsOff, given()] = False
     """Show where an error arose."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, line, teller, whole_number
+from mfmarl.arguments import GivenText, given, line, teller, whole_number
 from mfmarl.errors import UserError
 from mfmarl.registry import JOBS, load, suggestion
 
@@ -50,9 +50,9 @@ class Study:
     """The study: name, base configuration, grid."""
     runs_dir: Annotated[Path, given("DIR", "runs")] = Path("runs")
     """Where the study's folder is, DIR/NAME; on a cluster a folder that all nodes see."""
-    jobs: Annotated[str | None, given("J", "as many as processors and memory hold")] = None
+    jobs: Annotated[GivenText, given("J", "as many as processors and memory hold")] = None
     """Cells at a time, each in a process of its own; on a cluster its resources decide."""
-    address: Annotated[str | None, given("HOST:PORT|auto", "processes of this machine")] = None
+    address: Annotated[GivenText, given("HOST:PORT|auto", "processes of this machine")] = None
     """Ray cluster to run cells on, one task each."""
     insecure: _Flag = False
     """Join another machine's cluster without a token."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
-from mfmarl.arguments import given, line, printable
+from mfmarl.arguments import GivenPath, GivenText, given, line, printable
 from mfmarl.errors import TrainingFailed, UserError
 from mfmarl.registry import JOBS, load
 
@@ -51,9 +51,9 @@ class Submit:
       mfmarl submit --check study.sbatch
     """
 
-    file: Annotated[Path | None, Positional, given("STUDY.yaml")] = None
+    file: Annotated[GivenPath, Positional, given("STUDY.yaml")] = None
     """The study, as for `mfmarl study`."""
-    address: Annotated[str | None, given("http://HOST:8265")] = None
+    address: Annotated[GivenText, given("http://HOST:8265")] = None
     """The cluster's job server: its dashboard's address."""
     runs_dir: Annotated[Path, given("DIR", "runs")] = Path("runs")
     """Where the study's folder is, DIR/NAME, on every node; absolute for a remote cluster."""
@@ -65,17 +65,17 @@ class Submit:
     """Begin a new job though one succeeded; cells that are done are skipped."""
     insecure: _Flag = False
     """Send to a remote cluster without a token."""
-    kuberay: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    kuberay: Annotated[GivenPath, given("CLUSTER.yaml")] = None
     """Make a RayJob for Kubernetes."""
-    slurm: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    slurm: Annotated[GivenPath, given("CLUSTER.yaml")] = None
     """Make a Slurm batch script."""
-    ray_up: Annotated[Path | None, given("CLUSTER.yaml")] = None
+    ray_up: Annotated[GivenPath, given("CLUSTER.yaml")] = None
     """Make a cluster file of `ray up`."""
-    out: Annotated[Path | None, given("FILE", "printed")] = None
+    out: Annotated[GivenPath, given("FILE", "printed")] = None
     """Write what is made there."""
     place: _Flag = False
     """Hand what is made to the cluster too."""
-    check: Annotated[Path | None, given("FILE")] = None
+    check: Annotated[GivenPath, given("FILE")] = None
     """Check one that you changed."""
     verbose: _Flag = False
     """Show workers' output, and where an error arose."""

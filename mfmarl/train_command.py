@@ -9,7 +9,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction
 
-from mfmarl.arguments import flag_of, given, line
+from mfmarl.arguments import GivenPath, GivenText, flag_of, given, line
 from mfmarl.errors import UserError
 from mfmarl.registry import ALGORITHMS, JOBS, METHODS, load
 
@@ -30,33 +30,33 @@ class Train:
       mfmarl train --resume runs/mfq-is-market-easy-n50-s1-0a1b2c
     """
 
-    config: Annotated[Path | None, Positional, given("[CONFIG]")] = None
+    config: Annotated[GivenPath, Positional, given("[CONFIG]")] = None
     """YAML with differences from the defaults."""
-    method: Annotated[str | None, given("|".join(METHODS), "is")] = None
+    method: Annotated[GivenText, given("|".join(METHODS), "is")] = None
     """How stored steps are corrected for the drift of the others' policies."""
-    algorithm: Annotated[str | None, given("|".join(ALGORITHMS), "mfq")] = None
+    algorithm: Annotated[GivenText, given("|".join(ALGORITHMS), "mfq")] = None
     """What learns; ppo and dqn are RLlib's own, as baselines, and have no method."""
-    env: Annotated[str | None, given("ENV", "inventory/market-easy")] = None
+    env: Annotated[GivenText, given("ENV", "inventory/market-easy")] = None
     """Environment, family/name."""
-    num_agents: Annotated[str | None, given("N", "the environment's own")] = None
+    num_agents: Annotated[GivenText, given("N", "the environment's own")] = None
     """Agents in the population, 2 or more."""
-    num_episodes: Annotated[str | None, given("E", "1000")] = None
+    num_episodes: Annotated[GivenText, given("E", "1000")] = None
     """Episodes to play, all copies together."""
-    seed: Annotated[str | None, given("S", "drawn, shown and stored")] = None
+    seed: Annotated[GivenText, given("S", "drawn, shown and stored")] = None
     """Root of all random streams."""
-    num_env_runners: Annotated[str | None, given("R", "0: in the driver")] = None
+    num_env_runners: Annotated[GivenText, given("R", "0: in the driver")] = None
     """Remote processes that play."""
-    num_learners: Annotated[str | None, given("L", "0: in the driver")] = None
+    num_learners: Annotated[GivenText, given("L", "0: in the driver")] = None
     """Remote processes that learn."""
     set: Annotated[UseAppendAction[tuple[str, ...]], given("KEY=VALUE [KEY=VALUE ...]")] = ()
     """Any configuration key, e.g. --set mfq.discount=0.95 env_options.horizon=26."""
-    resume: Annotated[Path | None, given("RUN")] = None
+    resume: Annotated[GivenPath, given("RUN")] = None
     """Go on with this run folder, or go back to this one of its checkpoints."""
-    name: Annotated[str | None, given("NAME", "made of the configuration")] = None
+    name: Annotated[GivenText, given("NAME", "made of the configuration")] = None
     """Name of the run folder."""
     runs_dir: Annotated[Path, given("DIR", "runs")] = Path("runs")
     """Where run folders are."""
-    address: Annotated[str | None, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
+    address: Annotated[GivenText, given("HOST:PORT|auto", "RAY_ADDRESS, or a Ray of this machine")] = None
     """Ray cluster to train on."""
     insecure: _Flag = False
     """Join another machine's cluster without a token."""

@@ -44,6 +44,12 @@ WITHOUT_TORCH = (
 TORCH_DOORS = ("tensors.py",)
 """Files by whose name it shows that they are torch's side of what works without."""
 FILES = sorted(p for storey in STOREYS for p in (ROOT / storey).rglob("*.py"))
+OTHERS = sorted(p for top in ("tests", "benchmarks", "scripts", "examples") for p in (ROOT / top).rglob("*.py"))
+RUNS_WHAT_IT_READS = (
+    "torch.load", "pd.read_pickle", "pandas.read_pickle", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval",
+    "exec",
+)  # fmt: skip
+"""Calls that run what a file holds, or may."""
 
 
 def test_no_conflict_of_a_merge_is_left() -> None:
@@ -113,6 +119,34 @@ def test_imports_go_down_only(path: Path) -> None:
             assert not name.startswith(WITHOUT_TORCH), f"{name} imports {module}, and must work without"
 
 
+def dangers(text: str) -> list[str]:
+    """Calls in a file's text that may run what they read, and HDF5 files that are opened outside of a `with`."""
+    tree = ast.parse(text)
+    closed = {id(item.context_expr) for with_ in ast.walk(tree) if isinstance(with_, ast.With) for item in with_.items}
+    found = []
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func)
+        pickles = any(
+            key.arg == "allow_pickle" and not (isinstance(key.value, ast.Constant) and key.value.value is False)
+            for key in call.keywords
+        )
+        if name in RUNS_WHAT_IT_READS or pickles or (name == "h5py.File" and id(call) not in closed):
+            found.append(ast.unparse(call))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_nothing_runs_what_it_reads(path: Path) -> None:
+    assert dangers(path.read_text(encoding="utf-8")) == []
+    assert "joblib" not in {module.split(".")[0] for module in imports(path)}
+
+
+def test_dangers_are_seen() -> None:
+    text = "torch.load(x)\nnp.load(x, allow_pickle=True)\neval(x)\nf = h5py.File(x)\nyaml.load(x)\nexec(x)\n"
+    assert len(dangers(text)) == 6
+    assert dangers("with h5py.File(x) as f:\n    net.eval()\nnp.load(x, allow_pickle=False)\n") == []
+
+
 def test_the_import_walker_sees_imports(tmp_path: Path) -> None:
     path = ROOT / "mfmarl" / "not_there.py"
 
@@ -128,11 +162,11 @@ def test_the_import_walker_sees_imports(tmp_path: Path) -> None:
 
 def test_no_file_is_called_by_what_it_is_not() -> None:
     banned = re.compile(r"(utils?|common|misc|helpers?)|.*_(v\d|backup|old|new)")
-    assert [relative(p) for p in FILES if banned.fullmatch(p.stem) or banned.fullmatch(p.parent.name)] == []
+    assert [relative(p) for p in FILES + OTHERS if banned.fullmatch(p.stem) or banned.fullmatch(p.parent.name)] == []
 
 
 def test_no_file_is_long() -> None:
-    assert {relative(p): n for p in FILES if (n := len(p.read_text().splitlines())) > 450} == {}
+    assert {relative(p): n for p in FILES + OTHERS if (n := len(p.read_text().splitlines())) > 450} == {}
 
 
 def test_configuration_and_run_folders_work_without_torch_and_ray() -> None:

@@ -21,6 +21,8 @@ from mfmarl.runs.schema import create_run, mark_complete
 from mfmarl.trainer import make_env
 
 ROOT = Path(__file__).resolve().parents[2]
+HELP_S = 0.5
+"""Of processor time, for any --help."""
 HEAVY = ("torch", "ray", "pandas", "matplotlib", "numba", "scipy", "seaborn", "h5py", "gymnasium", "numpy")
 
 
@@ -64,14 +66,21 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) ->
 
 
 @pytest.mark.parametrize("arguments", [[], *(name.split() for name in COMMANDS)])
-def test_help_is_light_and_shows_examples(arguments: list[str]) -> None:
+def test_help_is_light_quick_and_shows_examples(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom mfmarl.cli import run_command\n"
+        "import sys, time\nfrom mfmarl.cli import run_command\n"
         f"try: run_command({[*arguments, '--help']!r})\n"
         "except SystemExit as e: assert e.code == 0\n"
         f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])\n"
+        "print('CPU', time.process_time())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        # processor time, the best of three: other work on the machine makes it look worse, never better
+        took = float(done.stdout.rpartition("CPU ")[2])
+        if took < HELP_S:
+            break
+    assert took < HELP_S
     assert "HEAVY []" in done.stdout
     if arguments:
         assert "Examples:" in done.stdout

@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -386,29 +384,6 @@ def test_configuration_files(shown: dict[str, Path], tmp_path: Path) -> None:
     assert shipped.config["beta"] == "first", "with .95^i too few states are the learner's own"
     file.write_text("env: FrozenLake-v1\nupdates: 7\n")
     assert plan_of("bc", env=None, seed=0, config=file, demonstrations=str(shown["lake"])).total == 7
-
-
-def test_mistakes_are_told_before_torch_comes(tmp_path: Path) -> None:
-    wrong = [
-        ["imitate", "bc", "--env", "CartPole-v1", "--demonstrations", "no.npz"],
-        ["imitate", "bc", "--demonstrations", "no.npz", "--updates", "0"],
-        ["imitate", "dagger", "--env", "CartPol-v1", "--expert", "cartpole"],
-        ["imitate", "dagger", "--config", "no.yaml", "--expert", "cartpole"],
-        ["demonstrate", "--env", "CartPol-v1", "--expert", "cartpole", "--out", "x.npz"],
-        ["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--out", "x.npz", "--episodes", "0"],
-        ["imitate", "--resume", "no"],
-        ["report", "no"],
-    ]
-    code = (
-        f"import sys\nfrom mfmarl.cli import run_command\nfor words in {wrong!r}:\n    assert run_command(words) == 2\n"
-        "assert not {'torch', 'scipy', 'pandas', 'numba'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("mfmarl: ") == done.stderr.count("\n") == len(wrong)
 
 
 def test_the_environment_is_the_demonstrations_where_none_is_given(
