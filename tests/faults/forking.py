@@ -52,16 +52,6 @@ def workers(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def warm(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run a command here, so that what it compiles and imports is there in every child."""
-    from mfmarl.cli import run_command
-
-    began = time.monotonic()
-    os.chdir(asked["folder"])
-    code = run_command(asked["arguments"])
-    return {"code": code, "killed": 0, "seconds": time.monotonic() - began}
-
-
 def begin(asked: dict[str, Any]) -> int:
     """Fork, and return the child's number."""
     pid = os.fork()
@@ -81,18 +71,18 @@ def begin(asked: dict[str, Any]) -> int:
 def attend(asked: dict[str, Any]) -> dict[str, Any]:
     """Run a command to its end, or to the SIGKILL that comes after `kill_after` seconds.
 
-    With `kill_workers` it is one of its workers that is killed, again and again until the command ends.
+    With `kill_workers` it is one of its workers, so many times, each after uniform(0, `kill_after`).
     """
     began, killed, drawn = time.monotonic(), 0, Random(asked["seed"])
+    wanted, due = asked["kill_workers"], asked["kill_after"]
     pid = begin(asked)
     ended = os.pidfd_open(pid)
-    due = asked["kill_after"]
-    while not select.select([ended], [], [], due)[0]:
-        victims = workers(pid) if asked["kill_workers"] else [pid]
+    while not select.select([ended], [], [], drawn.uniform(0, due) if wanted and due else due)[0]:
+        victims = workers(pid) if wanted else [pid]
         if victims:
             os.kill(drawn.choice(victims), signal.SIGKILL)
             killed += 1
-        if not asked["kill_workers"] or killed == asked["kill_workers"]:
+        if killed >= max(wanted, 1):
             due = None
     os.close(ended)
     _, status = os.waitpid(pid, 0)
@@ -107,9 +97,7 @@ def main() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     for line in sys.stdin:
-        asked = json.loads(line)
-        ended = (warm if asked["warm"] else attend)(asked)
-        os.write(answers, (json.dumps(ended) + "\n").encode())
+        os.write(answers, (json.dumps(attend(json.loads(line))) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mfmarl.runs.checkpoint import checkpoint_paths, latest_checkpoint
+from mfmarl.runs.checkpoint import checkpoint_paths
 from mfmarl.runs.journal import read_journal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +40,16 @@ class Job:
     begin: tuple[str, ...]
     resume: tuple[str, ...]
     folder: str
-    """Of what it makes; where that is not there after a kill, the command begins anew."""
+    """Of what it makes."""
+    begun: str
+    """What is there as soon as one can go on; without it the command begins anew."""
     contents: Callable[[Path], object]
     """All that it left but for times."""
     kept: Callable[[Path], None] = lambda folder: None
     """Asserts what has to hold after each kill."""
     code: int = 0
+    before: Path | None = None
+    """Of what has to be there first; a copy of it."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Constants of modules, "module:NAME" -> value."""
 
@@ -76,18 +82,17 @@ class Nursery:
         kill_after: float | None = None,
         kill_workers: int = 0,
         seed: int = 0,
-        warm: bool = False,
         settings: Mapping[str, Any] | None = None,
     ) -> Ended:
-        """A command in `folder`, killed after so many seconds, or its workers every so many.
+        """A command in `folder`, killed after `kill_after` seconds.
 
-        `warm` runs it in the process that forks: what it compiles is there in all that come after.
+        With `kill_workers` it is so many times one of its workers, each after uniform(0, `kill_after`).
         """
         folder.mkdir(parents=True, exist_ok=True)
         said = folder / "said.txt"
         asked = {
             "arguments": list(arguments), "folder": str(folder), "said": str(said), "kill_after": kill_after,
-            "kill_workers": kill_workers, "seed": seed, "warm": warm, "set": dict(settings or {}),
+            "kill_workers": kill_workers, "seed": seed, "set": dict(settings or {}),
         }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -120,17 +125,18 @@ def killed_until_done(nursery: Nursery, job: Job, folder: Path, kills: int, rng:
     It is done in as many rounds as that takes; each ends with the contents of the undisturbed one.
     """
     for name in ("compiled", "undisturbed"):
-        whole = nursery.run(job.begin, folder / name, settings=job.set, warm=name == "compiled")
+        whole = nursery.run(job.begin, laid(job, folder / name), settings=job.set)
         assert whole.code == job.code, whole.said
     wanted = job.contents(folder / "undisturbed" / job.folder)
+    # the first of the two compiled
     count, after_kill = Count(), False
     while count.kills < kills:
         count.rounds += 1
-        place = folder / f"round_{count.rounds}"
+        place = laid(job, folder / f"round_{count.rounds}")
         made = place / job.folder
         while True:
             due = float(rng.uniform(0, whole.seconds)) if count.kills < kills else None
-            arguments = job.resume if made.exists() else job.begin
+            arguments = job.resume if (place / job.begun).exists() else job.begin
             ended = nursery.run(arguments, place, kill_after=due, settings=job.set)
             assert ended.code in (SIGKILL, job.code), f"after {count.kills} kills {arguments}: {ended.said}"
             count.resumes += after_kill
@@ -144,39 +150,26 @@ def killed_until_done(nursery: Nursery, job: Job, folder: Path, kills: int, rng:
     return count
 
 
+def laid(job: Job, place: Path) -> Path:
+    """A new folder, with what has to be there first."""
+    place.mkdir(parents=True)
+    if job.before is not None:
+        shutil.copytree(job.before, place, dirs_exist_ok=True)
+    return place
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder in memory, where there is such: a process that is killed loses nothing that the system has, and fsync,
+    which takes most of the time on a disk, is held by tests of its own."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
 def lost(run: Path) -> int:
     """Iterations that are done and not saved, where a folder counts them."""
     if not (run / "journal.jsonl").exists():
         return 0
     newest = checkpoint_paths(run)
     return len(read_journal(run)) - (int(newest[-1].name.split("_")[1]) if newest else 0)
-
-
-def run_contents(run: Path) -> object:
-    """Of a training run: its last checkpoint bit for bit, and its journal but for times."""
-    last = latest_checkpoint(run)
-    tensors = {
-        (file, name): (array.dtype.str, array.shape, array.tobytes())
-        for file, arrays in last.tensors.items()
-        for name, array in arrays.items()
-    }
-    lines = [{k: v for k, v in line.items() if k != "time_s"} for line in read_journal(run)]
-    for line in lines:
-        line["metrics"] = {k: v for k, v in line["metrics"].items() if not k.endswith("_s")}
-    assert [line["iteration"] for line in lines] == list(range(1, last.iteration + 1)), "each update counts once"
-    assert not list(run.rglob("*.tmp"))
-    return last.iteration, last.states, tensors, lines
-
-
-def training(algorithm: str, episodes: int = 96, every: int = 2) -> Job:
-    """A run of some hundred iterations, all in one process."""
-    small = ["num_envs=2", f"checkpoint_every={every}", "fragment_length=4"]
-    small += [f"{algorithm}.{x}" for x in ("replay_population_steps=64", "warmup_population_steps=16", "hidden=[8]")]
-    given = ["--env", "games/coordination", "--algorithm", algorithm, "--num-agents", "6", "--seed", "3"]
-    base = ("train", "--local", "--quiet")
-
-    def kept(run: Path) -> None:
-        assert lost(run) <= every + 1
-
-    begin = (*base, "--name", "x", *given, "--num-episodes", str(episodes), "--set", *small)
-    return Job(begin, (*base, "--resume", "runs/x"), "runs/x", run_contents, kept)
