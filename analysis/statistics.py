@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 MIN_RUNS = 3
 BOOTSTRAP_FROM = 10
@@ -212,42 +212,54 @@ def improvement_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Int
     Raises:
         ValueError: for fewer than 3 scores of either, or one that is not finite.
     """
-    a, b = scores_of(x), scores_of(y)
-    _check_level(level)
-    estimate = probability_of_improvement(a, b)
-    low, high = _newcombe(estimate, a.size, b.size, float(stats.norm.ppf((1 + level) / 2)))
-    return Interval(estimate, low, high, a.size + b.size, "Newcombe")
+    return stratified_improvement([(x, y)], level)
 
 
 def stratified_improvement(pairs: Sequence[tuple[ArrayLike, ArrayLike]], level: float = 0.95) -> Interval:
-    """Mean over games of P(X > Y) + P(X = Y) / 2, its interval from the games' own (Zou and Donner 2008).
+    """Mean over games of P(X > Y) + P(X = Y) / 2; its interval is Newcombe's where there is one game.
 
-    Each end is as far from the estimate as the root of the summed squares of the games' own distances. X and Y count as
-    independent; of runs that are paired by seeds the interval is wider than it need be.
+    Of several it solves the same for the mean, as all games' probabilities move together by their logits. The games'
+    variances are then those at estimates, whose own spread makes them small; they are enlarged by what is missing on
+    average. X and Y count as independent; of runs that are paired by seeds the interval is wider than it need be.
 
     Raises:
         ValueError: for no game, fewer than 3 scores of either in one, or one that is not finite.
     """
-    found = [improvement_interval(x, y, level) for x, y in pairs]
-    if not found:
+    _check_level(level)
+    scores = [(scores_of(x), scores_of(y)) for x, y in pairs]
+    if not scores:
         raise ValueError("no games to take the mean over")
-    estimate = float(np.mean([f.estimate for f in found]))
-    below = float(np.sqrt(sum((f.estimate - f.low) ** 2 for f in found))) / len(found)
-    above = float(np.sqrt(sum((f.high - f.estimate) ** 2 for f in found))) / len(found)
-    return Interval(estimate, estimate - below, estimate + above, sum(f.n for f in found), "Newcombe")
+    estimates = np.array([probability_of_improvement(x, y) for x, y in scores])
+    m, n = np.array([(x.size, y.size) for x, y in scores], float).T
+    low, high = _ends(estimates, m, n, float(stats.norm.ppf((1 + level) / 2)))
+    return Interval(float(estimates.mean()), low, high, int((m + n).sum()), "Newcombe")
 
 
-def _newcombe(estimate: float, m: int, n: int, z: float) -> tuple[float, float]:
-    middle = (m + n) / 2 - 1
+def _ends(
+    estimates: NDArray[np.float64], m: NDArray[np.float64], n: NDArray[np.float64], z: float
+) -> tuple[float, float]:
+    """Of the mean of `estimates` [G], of `m` and `n` [G] scores each."""
+    games, mean, pairs = estimates.size, estimates.mean(), m * n
+    # E[p (1 - p)] falls short of theta (1 - theta) by Var(p), (m + n + 1) / (3 m n) of it where theta is 1/2
+    short = (m + n + 1) / (3 * pairs)
+    enlarged = 1 + (1 - 1 / games) * short / (1 - short)
+    # half a pair each way, so that estimates of 0 and 1 have logits
+    start = special.logit((estimates * pairs + 0.5) / (pairs + 1))
 
-    def beyond(theta: float) -> float:
-        # divided by theta (1 - theta), which would be a root of its own at the ends
-        spread = 1 + middle * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return float((estimate - theta) ** 2 / (theta * (1 - theta)) - z * z * spread / (m * n))
+    def mean_at(shift: float) -> float:
+        return float(special.expit(start + shift).mean())
 
-    tiny = 1e-12
-    low = 0.0 if estimate <= tiny else float(optimize.brentq(beyond, tiny, min(estimate, 1 - tiny)))
-    high = 1.0 if estimate >= 1 - tiny else float(optimize.brentq(beyond, max(estimate, tiny), 1 - tiny))
+    def beyond(shift: float) -> float:
+        theta = special.expit(start + shift)
+        spread = 1 + ((m + n) / 2 - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+        variance = enlarged * theta * (1 - theta) * spread / pairs
+        return float((mean - theta.mean()) ** 2 - z * z * variance.sum() / games**2)
+
+    far, tiny = 60.0, 1e-9
+    middle = min(max(mean, tiny), 1 - tiny)
+    centre = float(optimize.brentq(lambda shift: mean_at(shift) - middle, -far, far))
+    low = 0.0 if mean < tiny else mean_at(float(optimize.brentq(beyond, -far, centre)))
+    high = 1.0 if mean > 1 - tiny else mean_at(float(optimize.brentq(beyond, centre, far)))
     return low, high
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeVar, cast
+from types import FunctionType
+from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.caching import UserProvidedCacheLocator
+from numba.core.caching import FunctionCache, UserProvidedCacheLocator
 from numba.core.dispatcher import Dispatcher
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
@@ -22,7 +23,7 @@ def compiled(loop: Loop) -> Loop:
     """`loop` as machine code, the same arithmetic in the same order (no fast-math), so results do not depend on B.
 
     The code is kept in the user's cache, or beside the source; where nothing can be written it is compiled anew in
-    every process, and so is a loop that has compiled ones in its closure: numba names those anew each time.
+    every process, and so is a loop in whose closure is a function of another package, or an array.
     """
     return _compiled(loop, set())
 
@@ -39,17 +40,44 @@ def inlined(loop: Loop) -> Loop:
 
 def _compiled(loop: Loop, fastmath: set[str]) -> Loop:
     options = {"error_model": "numpy", "fastmath": fastmath}
-    folder = _cache_folder(loop.__module__.split(".")[0])
-    inner = [cell.cell_contents for cell in getattr(loop, "__closure__", None) or ()]
-    if folder is None or any(isinstance(value, Dispatcher) for value in inner):
-        return cast(Loop, numba.njit(**options)(loop))
+    package = loop.__module__.split(".")[0]
+    folder, made = _cache_folder(package), numba.njit(**options)(loop)
+    if folder is None or _identity(loop, package) is None:
+        return cast(Loop, made)
     config = numba.config
     before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = folder, f"{PlaceByModule.__module__}.{PlaceByModule.__name__}"
     try:
-        return cast(Loop, numba.njit(cache=True, **options)(loop))
+        made._cache = CacheByIdentity(loop)
     finally:
         config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
+    return cast(Loop, made)
+
+
+Identity = tuple[object, ...]
+
+
+def _identity(loop: Any, package: str) -> Identity | None:
+    """What a loop is by its place in the sources and what it closes over; None where that does not tell it."""
+    if loop.__module__.split(".")[0] != package:
+        return None
+    found: list[object] = [loop.__module__, loop.__qualname__, loop.__code__.co_firstlineno, loop.__code__.co_code]
+    for cell in loop.__closure__ or ():
+        value = cell.cell_contents
+        value = value.py_func if isinstance(value, Dispatcher) else value
+        inner = _identity(value, package) if isinstance(value, FunctionType) else None
+        if inner is None and not isinstance(value, bool | int | float | str | None):
+            return None
+        found.append(inner or (type(value).__name__, repr(value)))
+    return tuple(found)
+
+
+class CacheByIdentity(FunctionCache):
+    """numba's, which names the functions in a closure anew in each process and so never finds a loop with some."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Identity:
+        loop = self._py_func
+        return sig, codegen.magic_tuple(), _identity(loop, loop.__module__.split(".")[0])
 
 
 class PlaceByModule(UserProvidedCacheLocator):

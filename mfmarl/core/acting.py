@@ -15,17 +15,7 @@ from torch import Tensor
 
 from envs.compiled import compiled
 from mfmarl.core.laws import Played
-from mfmarl.core.layers import (
-    CHUNK,
-    Stacked,
-    biases_of,
-    fill,
-    hidden_units,
-    places,
-    through,
-    weights_of,
-    widths_of,
-)
+from mfmarl.core.layers import CHUNK, Stacked, biases_of, outputs, spaces, weights_of, widths_of
 from mfmarl.core.perceptron import arrays, inputs_of
 from mfmarl.core.softmax_rows import draw, expect, tell, tempered
 from mfmarl.core.tiles import COLUMNS, Array, filled
@@ -49,20 +39,13 @@ def _play(
 ) -> None:
     """Networks as for `perceptron.infer`, then `softmax_rows.draw`."""
     widths = widths_of(weights)
-    actions = widths[-1]
-    stride, units = filled(widths[0], COLUMNS), filled(actions, COLUMNS)
-    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    actions, units = widths[-1], filled(widths[-1], COLUMNS)
+    x, hidden, y, place = spaces(widths)
     z, e = np.empty(CHUNK * actions, np.float32), np.empty(CHUNK * actions, np.float32)
-    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
     for k in range(types.shape[0]):
-        low, number = types[k, 0], types[k, 1] - types[k, 0]
         w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
-        total = first.shape[0] // agents * number
-        for begin in range(0, total, CHUNK):
-            rows = min(CHUNK, total - begin)
-            places(agents, low, number, begin, place, rows)
-            fill(x, stride, first, second, place, rows)
-            through(widths, w, b, x, hidden, y, rows)
+        for begin in range(0, first.shape[0] // agents * (types[k, 1] - types[k, 0]), CHUNK):
+            rows = outputs(widths, w, b, agents, types[k], begin, first, second, x, hidden, y, place)
             tempered(y, units, actions, rows, temperature, z, e)
             draw(z, e, actions, rows, epsilon, place, uniform, action, log_prob, entropy, log_probs)
 
@@ -81,20 +64,13 @@ def _laws(
 ) -> None:
     """Networks as for `perceptron.infer`, then `softmax_rows.tell`."""
     widths = widths_of(weights)
-    actions = widths[-1]
-    stride, units = filled(widths[0], COLUMNS), filled(actions, COLUMNS)
-    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    actions, units = widths[-1], filled(widths[-1], COLUMNS)
+    x, hidden, y, place = spaces(widths)
     z, e = np.empty(CHUNK * actions, np.float32), np.empty(CHUNK * actions, np.float32)
-    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
     for k in range(types.shape[0]):
-        low, number = types[k, 0], types[k, 1] - types[k, 0]
         w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
-        total = first.shape[0] // agents * number
-        for begin in range(0, total, CHUNK):
-            rows = min(CHUNK, total - begin)
-            places(agents, low, number, begin, place, rows)
-            fill(x, stride, first, second, place, rows)
-            through(widths, w, b, x, hidden, y, rows)
+        for begin in range(0, first.shape[0] // agents * (types[k, 1] - types[k, 0]), CHUNK):
+            rows = outputs(widths, w, b, agents, types[k], begin, first, second, x, hidden, y, place)
             tell(y, units, actions, rows, temperature, epsilon, place, z, e, log_probs)
 
 
@@ -112,20 +88,13 @@ def _expected(
 ) -> None:
     """Networks as for `perceptron.infer`, then `softmax_rows.expect` of their own outputs."""
     widths = widths_of(weights)
-    actions = widths[-1]
-    stride, units = filled(widths[0], COLUMNS), filled(actions, COLUMNS)
-    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    actions, units = widths[-1], filled(widths[-1], COLUMNS)
+    x, hidden, y, place = spaces(widths)
     z, e = np.empty(CHUNK * actions, np.float32), np.empty(CHUNK * actions, np.float32)
-    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
     for k in range(types.shape[0]):
-        low, number = types[k, 0], types[k, 1] - types[k, 0]
         w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
-        total = first.shape[0] // agents * number
-        for begin in range(0, total, CHUNK):
-            rows = min(CHUNK, total - begin)
-            places(agents, low, number, begin, place, rows)
-            fill(x, stride, first, second, place, rows)
-            through(widths, w, b, x, hidden, y, rows)
+        for begin in range(0, first.shape[0] // agents * (types[k, 1] - types[k, 0]), CHUNK):
+            rows = outputs(widths, w, b, agents, types[k], begin, first, second, x, hidden, y, place)
             tempered(y, units, actions, rows, temperature, z, e)
             expect(e, y, units, actions, rows, epsilon, place, out)
 

@@ -154,6 +154,28 @@ def through(widths: Widths, weights: Array, biases: Array, x: Array, hidden: Arr
 
 
 @compiled
+def spaces(widths: Widths) -> tuple[Array, Array, Array, Places]:
+    """Of a chunk: inputs, the hidden layers' outputs, outputs, and its rows of agents."""
+    stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
+    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
+    return x, np.empty(CHUNK * hidden_units(widths), np.float32), y, np.empty(CHUNK, np.int64)
+
+
+@compiled
+def outputs(
+    widths: Widths, weights: Array, biases: Array, agents: int, types: Places, begin: int, first: Array, second: Array,
+    x: Array, hidden: Array, y: Array, place: Places,
+) -> int:  # fmt: skip
+    """[R, a] and [R, b], agents step by step -> `y` of rows from `begin` on of agents types[0]..types[1]; how many."""
+    low, number = types[0], types[1] - types[0]
+    rows: int = min(CHUNK, first.shape[0] // agents * number - begin)
+    places(agents, low, number, begin, place, rows)
+    fill(x, filled(widths[0], COLUMNS), first, second, place, rows)
+    through(widths, weights, biases, x, hidden, y, rows)
+    return rows
+
+
+@compiled
 def last_inputs(widths: Widths, x: Array, hidden: Array) -> tuple[Array, int, int]:
     """What the last layer reads: (array, where it starts, how far rows lie apart)."""
     stride = filled(widths[-2], COLUMNS)

@@ -22,9 +22,9 @@ from mfmarl.core.layers import (
     back,
     biases_of,
     copy_rows,
-    fill,
     hidden_units,
-    places,
+    outputs,
+    spaces,
     through,
     transposed_of,
     weights_of,
@@ -39,18 +39,12 @@ def _infer(
 ) -> None:
     """[R, a] and [R, b], agents step by step, -> [R, A]: agents types[k, 0]..types[k, 1] through network k."""
     widths = widths_of(weights)
-    stride, units = filled(widths[0], COLUMNS), filled(widths[-1], COLUMNS)
-    x, y = np.zeros(CHUNK * stride, np.float32), np.empty(CHUNK * units, np.float32)
-    hidden, place = np.empty(CHUNK * hidden_units(widths), np.float32), np.empty(CHUNK, np.int64)
+    units = filled(widths[-1], COLUMNS)
+    x, hidden, y, place = spaces(widths)
     for k in range(types.shape[0]):
-        low, number = types[k, 0], types[k, 1] - types[k, 0]
         w, b = weights_of(weights, widths, k), biases_of(biases, widths, k)
-        total = first.shape[0] // agents * number
-        for begin in range(0, total, CHUNK):
-            rows = min(CHUNK, total - begin)
-            places(agents, low, number, begin, place, rows)
-            fill(x, stride, first, second, place, rows)
-            through(widths, w, b, x, hidden, y, rows)
+        for begin in range(0, first.shape[0] // agents * (types[k, 1] - types[k, 0]), CHUNK):
+            rows = outputs(widths, w, b, agents, types[k], begin, first, second, x, hidden, y, place)
             for i in range(rows):
                 for j in range(out.shape[1]):
                     out[place[i], j] = y[i * units + j]

@@ -108,17 +108,17 @@ def test_improvement_intervals_cover_at_their_level(n: int):
     rng = np.random.default_rng(n)
     # X beats Y by one standard deviation of their difference
     truth = stats.norm.cdf(1.0)
-    found = [improvement_interval(rng.normal(2**0.5, 1, n), rng.normal(0, 1, n)) for _ in range(3000)]
+    found = [improvement_interval(rng.normal(2**0.5, 1, n), rng.normal(0, 1, n)) for _ in range(2000)]
     assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97
 
 
-@pytest.mark.parametrize(("games", "n"), [(1, 5), (3, 3), (3, 10), (6, 5)])
+@pytest.mark.parametrize(("games", "n"), [(3, 5), (3, 10), (6, 20), (10, 5)])
 def test_improvement_over_games_covers_at_its_level(games: int, n: int) -> None:
     rng = np.random.default_rng(0)
     shifts = np.linspace(0.0, 1.5, games)
     truth = np.mean(stats.norm.cdf(shifts / 2**0.5))
-    found = [stratified_improvement([(rng.normal(s, 1, n), rng.normal(0, 1, n)) for s in shifts]) for _ in range(1500)]
-    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.985
+    found = [stratified_improvement([(rng.normal(s, 1, n), rng.normal(0, 1, n)) for s in shifts]) for _ in range(1000)]
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97
 
 
 def test_improvement_over_one_game_is_that_games() -> None:

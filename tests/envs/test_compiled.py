@@ -65,6 +65,49 @@ def test_the_same_sources_elsewhere_have_the_same_code(tmp_path: Path) -> None:
     assert hits == [["3.0", "0"], ["3.0", "1"]]
 
 
+MADE = """
+from envs.compiled import compiled, inlined
+from pkg.inner import once, twice
+
+
+def made(inner, times):
+    through = inlined(inner)
+
+    @compiled
+    def loop(x: float) -> float:
+        return times * through(x)
+
+    return loop
+
+
+for inner, times in ((once, 3), (twice, 3), (once, 4), (twice, 5)):
+    loop = made(inner, times)
+    print(loop(1.0), sum(loop.stats.cache_hits.values()), end=" ")
+foreign = made(eval("lambda x: -x", {"__name__": "elsewhere"}), 3)
+print(foreign(1.0), sum(foreign.stats.cache_hits.values()))
+"""
+
+
+def test_loops_are_told_apart_by_what_they_close_over(tmp_path: Path) -> None:
+    """numba by itself would never find them again; a function of no package, whose sources nobody watches, is not."""
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("def once(x):\n    return x\n\n\ndef twice(x):\n    return 2 * x\n")
+    (package / "loops.py").write_text(MADE)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", "import pkg.loops"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        told.append(done.stdout.split())
+    assert [row[0::2] for row in told] == [["3.0", "6.0", "4.0", "10.0", "-3.0"]] * 2
+    assert told[0][1::2] == ["0"] * 5
+    assert told[1][1::2] == ["1", "1", "1", "1", "0"]
+
+
 def test_division_by_zero_is_numpys() -> None:
     @compiling.compiled
     def ratio(a: float, b: float) -> float:

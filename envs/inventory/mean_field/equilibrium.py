@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from envs.inventory.mean_field.best_response import Integers, as_policy, best_response
 from envs.inventory.mean_field.flow import (
+    Evaluated,
     Evaluation,
     Profile,
     evaluate,
@@ -22,11 +23,9 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(Evaluated):
     """A profile found by iteration, with how far it is from what was sought."""
 
-    profile: Profile
-    evaluation: Evaluation
     gaps: Doubles
     """[iterations + 1]: total NashConv before each iteration and at the end, $ per agent."""
     residual: float
@@ -34,16 +33,6 @@ class Solution:
     iterations: int
     converged: bool
     """Whether `residual` is at most the tolerance."""
-
-    @property
-    def values(self) -> Doubles:
-        """[K]: mean discounted profit of each type, $."""
-        return self.evaluation.values
-
-    @property
-    def mean(self) -> float:
-        """Of the population, $."""
-        return self.evaluation.mean
 
 
 def towards(game: MeanFieldMarket, found: Evaluation, actions: Sequence[Integers], weight: float) -> Profile:

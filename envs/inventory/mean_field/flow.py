@@ -71,6 +71,24 @@ class Evaluation:
     """See `Flow.residual`; share-weighted mean."""
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A profile and what it is worth."""
+
+    profile: Profile
+    evaluation: Evaluation
+
+    @property
+    def values(self) -> Doubles:
+        """[K]: mean discounted profit of each type, $."""
+        return self.evaluation.values
+
+    @property
+    def mean(self) -> float:
+        """Of the population, $."""
+        return self.evaluation.mean
+
+
 class Walk:
     """One type on its way through time: `order`, `meet` and `leave` in every period, then `flow`."""
 

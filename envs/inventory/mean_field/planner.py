@@ -13,6 +13,7 @@ from envs.inventory.mean_field.best_response import Integers, as_policy, gaps_of
 from envs.inventory.mean_field.equilibrium import towards
 from envs.inventory.mean_field.field import marginal_prices
 from envs.inventory.mean_field.flow import (
+    Evaluated,
     Evaluation,
     Profile,
     evaluate,
@@ -27,11 +28,9 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Evaluated):
     """The planner's profile and how much better one could be."""
 
-    profile: Profile
-    evaluation: Evaluation
     values_by_iteration: Doubles
     """[iterations + 1]: mean value before each iteration and at the end, $ per agent; never falls."""
     residual: float
@@ -40,16 +39,6 @@ class Plan:
     nash_conv: float
     """What agents gain by leaving the plan one by one, as a share of its mean value."""
     iterations: int
-
-    @property
-    def values(self) -> Doubles:
-        """[K], $."""
-        return self.evaluation.values
-
-    @property
-    def mean(self) -> float:
-        """Of the population, $."""
-        return self.evaluation.mean
 
 
 def planner(game: MeanFieldMarket, *, iterations: int = 120, tol: float = 0.0, start: Profile | None = None) -> Plan:

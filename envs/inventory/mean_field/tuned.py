@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from envs.inventory.mean_field.best_response import nash_conv
 from envs.inventory.mean_field.field import Path, private_prices
 from envs.inventory.mean_field.flow import (
+    Evaluated,
     Evaluation,
     Flow,
-    Profile,
     evaluate,
     evaluate_flows,
     flow,
@@ -49,29 +49,17 @@ MOVES: dict[Rule, list[Pair]] = {
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Evaluated):
     """A tuned rule for every type."""
 
-    profile: Profile
     levels: tuple[Pair, ...]
     """(s, S) of each type, u."""
-    evaluation: Evaluation
     nash_conv: float
     """What agents gain by any other policy, as a share of the mean value."""
     rule_gap: float
     """Most that an agent of any type gains by another rule of the same kind that the search finds, $; tuning for the
     population does not seek to make it 0."""
     sweeps: int
-
-    @property
-    def values(self) -> Doubles:
-        """[K], $."""
-        return self.evaluation.values
-
-    @property
-    def mean(self) -> float:
-        """Of the population, $."""
-        return self.evaluation.mean
 
 
 class _Rules:
@@ -151,7 +139,7 @@ def _start(game: MeanFieldMarket) -> list[Pair]:
 def _result(rules: _Rules, rule: Rule, pairs: Sequence[Pair], sweeps: int) -> Tuned:
     profile = s_S_profile(rules.game, pairs, rules.order)
     found = nash_conv(rules.game, profile)
-    return Tuned(profile, tuple(pairs), found.evaluation, found.share, rules.gap(rule, pairs), sweeps)
+    return Tuned(profile, found.evaluation, tuple(pairs), found.share, rules.gap(rule, pairs), sweeps)
 
 
 def population_tuned(game: MeanFieldMarket, *, rule: Rule = "s_S", sweeps: int = 10) -> Tuned:
