@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from envs.mean_field.protocol import Game
+from mfmarl.runs.files import storing
 from mfmarl.runs.interrupt import ctrl_c
+from mfmarl.runs.lock import hold
 from mfmarl.runs.progress import Progress, duration, short
 from mfmarl.solvers import solve
 from mfmarl.solvers.control import worth
@@ -58,16 +60,18 @@ def solve_into(
     Ctrl-C ends after the iteration under way, and saves.
 
     Raises:
-        UserError: where the problem cannot be built.
+        UserError: where the problem cannot be built, or another process writes to the folder.
         StorageFailed: where the folder takes no file, before anything is solved.
     """
     game, solver = problem.build()
-    take_folder(folder)
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     found = None if resume_from is None else resume_from.solution
     shown = SolveProgress() if progress is None else progress
     lowest = float("inf") if found is None else found.measure
     saved_at, shown_at = time.monotonic(), float("-inf")
-    with closing(shown), ctrl_c() as interrupted:
+    with hold(folder), closing(shown), ctrl_c() as interrupted:
+        take_folder(folder)
         shown.start(max_iterations, f"{problem.game} by {problem.solver}, to {tol:g}")
 
         def tell(point: Point) -> bool:

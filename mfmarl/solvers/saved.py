@@ -59,13 +59,12 @@ def write_solution(folder: Path, game: Game, saved: Saved) -> list[Path]:
 
 
 def take_folder(folder: Path) -> None:
-    """Make the folder, see that it takes a file, and take away what was drawn of a solution that is gone on with.
+    """See that the folder takes a file, and take away what was drawn of a solution that is gone on with.
 
     Raises:
         StorageFailed: where it does not: before the work and not after it.
     """
     with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         for name in DRAWN:
             (folder / name).unlink(missing_ok=True)
     probe = folder / ".solving"

@@ -77,9 +77,7 @@ class Submitted:
 def driver_of(cluster: TwoNodes) -> int:
     """The process that the running job is."""
     (pid,) = (
-        pid
-        for pid in tree(cluster.head.process.pid)
-        if b"\0study\0run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid for pid in tree(cluster.head.process.pid) if b"\0study\0run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
     return pid
 

@@ -24,6 +24,7 @@ from mfmarl.solvers.state_tree import put_together, taken_apart
 from tests.mfmarl.solvers.test_solvers import FIXED_KERNELS
 
 FILES = ["audit.csv", "convergence.png", "flow.gif", "solution.json", "solution.safetensors"]
+"""Printed; the lock lies beside them."""
 
 
 def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
@@ -56,7 +57,7 @@ def test_pictures_of_an_earlier_state_are_taken_away(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("mfmarl.solve.solve", killed)
     assert run_command(["solve", "--resume", str(out), "--max-iterations", "9"]) == 130
-    assert sorted(path.name for path in out.iterdir()) == ["solution.json", "solution.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == ["lock", "solution.json", "solution.safetensors"]
 
 
 def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +67,7 @@ def test_solves_into_a_folder_and_goes_on(tmp_path: Path, capsys: pytest.Capture
     assert run_command([*command, "--max-iterations", "3", "--tol", "0"]) == 1
     printed = capsys.readouterr()
     assert sorted(Path(line).name for line in printed.out.splitlines()) == FILES
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "lock"])
     assert "beach-bar by mirror_prox" in printed.err
     assert "after 3 iterations" in printed.err
     said = json.loads((out / "solution.json").read_text())

@@ -71,7 +71,7 @@ def test_files_of_every_kind(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert run_command(["solve", name, "--set", *given, "--max-iterations", "2", "--out", str(tmp_path)]) == 1
     capsys.readouterr()
     picture = "flow.png" if name == "crowd-1d-stationary" else "flow.gif"
-    there = ["audit.csv", "convergence.png", picture, "solution.json", "solution.safetensors"]
+    there = ["audit.csv", "convergence.png", "lock", picture, "solution.json", "solution.safetensors"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(there)
     assert (tmp_path / picture).read_bytes().startswith(b"GIF89a" if picture == "flow.gif" else b"\x89PNG")
     said = json.loads((tmp_path / "solution.json").read_text())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,3 +223,27 @@ def test_a_writer_killed_at_any_instant_leaves_a_whole_checkpoint(run: Path) -> 
         assert (checkpoint.tensors["b"]["x"] == known).all()
     write(run, known + 1)
     assert not list((run / "checkpoints").glob("*.tmp"))
+
+
+def test_all_is_durable_before_it_takes_its_name(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What SIGKILL cannot show: the system would lose what was not synced where the power fails."""
+    done: list[tuple[str, str]] = []
+    fsync, rename = os.fsync, os.rename
+
+    def syncing(descriptor: int) -> None:
+        done.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        fsync(descriptor)
+
+    def renaming(path: Any, to: Any, **keys: Any) -> None:
+        done.append(("rename", Path(to).name))
+        rename(path, to, **keys)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "rename", renaming)
+    path = write(run)
+    at = done.index(("rename", path.name))
+    synced = [name for _, name in done[:at]]
+    assert set(synced) >= {file.name for file in path.iterdir()}
+    # the folder's own entries after the last of its files, and the one above it after its name is there
+    assert synced[-1] == f"{path.name}.tmp"
+    assert done[at + 1] == ("fsync", "checkpoints")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,3 +219,31 @@ def test_damaged_files_are_refused(run: Path) -> None:
     path.symlink_to(run / "real.h5")
     with pytest.raises(StorageFailed, match="not a regular file"):
         read_evaluation(path)
+
+
+def overwrite_for_ever(run: Path, told: int) -> None:
+    """Evaluations of seeds 1, 2, 3, ..., a byte to `told` when one is whole."""
+    for seed in itertools.count(1):
+        write_evaluation(run, dataclasses.replace(evaluation(), seed=seed))
+        os.write(told, b".")
+
+
+def test_a_writer_killed_at_any_instant_leaves_a_whole_file(run: Path) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                overwrite_for_ever(run, writing)
+            finally:
+                os._exit(1)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as told:
+            assert told.read(1) == b"."
+            time.sleep(float(rng.uniform(0, 0.05)))
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            whole = 1 + len(told.read())
+        # the last had taken its place and was not told of, at most
+        assert read_evaluation(run / EVALUATION).seed - whole in (0, 1)
