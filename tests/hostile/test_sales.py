@@ -121,11 +121,11 @@ def test_what_is_strange_and_sound_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cap", "name"),
     [("MAX_BYTES", "sales.csv"), ("MAX_BYTES", "sales.csv.gz"), ("MAX_CELLS", "sales.csv"),
-     ("MAX_CELLS", "sales.parquet"), ("MAX_UNPACKED", "sales.parquet")],
+     ("MAX_CELLS", "sales.parquet"), ("MAX_COLUMNS", "sales.csv"), ("MAX_UNPACKED", "sales.parquet")],
 )  # fmt: skip
 def test_caps(cap: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = {"sales.csv": GOOD, "sales.csv.gz": gzip.compress(GOOD * 1000), "sales.parquet": parquet()}[name]
     (tmp_path / name).write_bytes(data)
-    monkeypatch.setattr(table_file, cap, 5 if cap != "MAX_BYTES" or name == "sales.csv" else len(data))
-    with pytest.raises(BadTable, match=rf"{name}: .* more than (the )?[0-9]+ (bytes|cells|that are read)"):
+    monkeypatch.setattr(table_file, cap, 2 if cap != "MAX_BYTES" or name == "sales.csv" else len(data))
+    with pytest.raises(BadTable, match=rf"{name}: .* more than (the )?[0-9]+ (bytes|cells|columns|that are read)"):
         read_sales(tmp_path / name)
