@@ -41,7 +41,8 @@ ON_RAY = (
 )
 TOO_DEAR = (
     r"mfmarl (study (run|plan)|search|references|bounds)", r"mfmarl audit (bc|dagger|DIR)", r"mfmarl audit .*--finite",
-    r"mfmarl imitate magail-market", r"mfmarl imitate dagger .*--expert trained", r"mfmarl report (runs|demo/runs)", r"mfmarl train .*10000",
+    r"mfmarl imitate magail-market", r"mfmarl imitate dagger .*--expert trained",
+    r"mfmarl report (runs|demo/runs)", r"mfmarl train .*10000",
     r"mfmarl (train configs/train/demo|evaluate runs/store-83)", r"mfmarl check inventory/(network|market-orange)",
 )  # fmt: skip
 """What a command starts with that takes more than 5 s even small: tests/soak/soak_commands.py runs it."""

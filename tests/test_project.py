@@ -176,6 +176,19 @@ def test_configuration_and_run_folders_work_without_torch_and_ray() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("page", ["reliability", "security"])
+def test_tests_that_pages_name_are_there(page: str) -> None:
+    """`folder/test_x.py::test_y`; a file named [...] is that of the row above."""
+    named = re.findall(r"([\w/]*(?:test|soak)_\w+\.py|\[…\])::(\w+)", (ROOT / "docs" / f"{page}.md").read_text())
+    assert len(named) > 40
+    place = ""
+    for file, name in named:
+        place = place if file == "[…]" else file
+        found = [path for path in (ROOT / "tests").rglob(Path(place).name) if relative(path).endswith(f"/{place}")]
+        assert len(found) == 1, f"{place}: {found}"
+        assert f"def {name}(" in found[0].read_text(), f"{place} has no {name}"
+
+
 def test_conda_gives_the_same_set() -> None:
     told = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, through_pip = told["dependencies"]
