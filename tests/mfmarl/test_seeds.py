@@ -14,7 +14,18 @@ from tests.faults.kinds import run_contents
 from tests.mfmarl.launch.conftest import SMALL, Driven, small_study, unfinish
 
 QUICK = ["num_envs=2", "mfq.hidden=[8]", "mfq.replay_population_steps=128", "mfq.warmup_population_steps=32"]
-TRAIN = ["train", "--local", "--env", "games/coordination", "--num-agents", "4", "--num-episodes", "16", "--set", *QUICK]
+TRAIN = [
+    "train",
+    "--local",
+    "--env",
+    "games/coordination",
+    "--num-agents",
+    "4",
+    "--num-episodes",
+    "16",
+    "--set",
+    *QUICK,
+]
 
 
 def test_a_seed_that_is_not_given_is_drawn_shown_and_stored(

@@ -6,9 +6,11 @@ import os
 from typing import Any
 
 import pytest
-import ray
 
 from mfmarl.rllib import quiet
+
+ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.ray
 
 
 class Slow:
@@ -28,7 +30,7 @@ class Slow:
         self.tried += 1
         if self.left:
             self.left -= 1
-            raise Exception("the node did not start in 30 s")  # noqa: TRY002  # as Ray does
+            raise Exception("the node did not start in 30 s")  # as Ray does
 
     def shutdown(self) -> None:
         self.shut += 1
