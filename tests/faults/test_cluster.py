@@ -172,6 +172,7 @@ def test_without_the_token_nothing_is_answered(cluster: TwoNodes, tmp_path: Path
             cluster.get(path, token=False)
         assert error.value.code == 401
     (wrong := tmp_path / "wrong").write_text("0" * 64)
+    wrong.chmod(0o600)
     token = {"RAY_AUTH_TOKEN_PATH": str(wrong)}
     for environment, told in (
         (cluster.environment, "put the cluster's token into ~/.ray/auth_token (mode 0600) or RAY_AUTH_TOKEN_PATH"),

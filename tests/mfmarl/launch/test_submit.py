@@ -256,6 +256,7 @@ def test_a_token_that_goes_in_the_clear_is_warned_of(
     pytest.importorskip("ray")
     small_study(tmp_path)
     (tmp_path / "token").write_text("0" * 64)
+    (tmp_path / "token").chmod(0o600)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     # Ray's mode is taken back afterwards
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
