@@ -172,8 +172,11 @@ def newest_iteration(run: Path) -> int | None:
     return _iteration_of(paths[-1]) if paths else None
 
 
-def latest_valid(run: Path) -> Checkpoint | None:
+def latest_valid(run: Path, mend: str | None = None) -> Checkpoint | None:
     """The newest checkpoint of a run, or None where it has none yet.
+
+    Args:
+        mend: said of a damaged one, where it is not `--resume` that goes on from another.
 
     Raises:
         StorageFailed: where the newest is damaged; the message says how to go back further, if the user wants to.
@@ -184,8 +187,9 @@ def latest_valid(run: Path) -> Checkpoint | None:
     try:
         return read_checkpoint(paths[-1])
     except StorageFailed as error:
-        older = next((p for p in reversed(paths[:-1]) if _is_whole(p)), None)
-        mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
+        older = next((p for p in reversed(paths[:-1]) if mend is None and _is_whole(p)), None)
+        if mend is None:
+            mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
         raise type(error)(f"{error}; {mend}") from error
 
 

@@ -98,11 +98,17 @@ def _there(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def check_refused(told: Mapping[str, Told], names: Mapping[str, str], may_change: Sequence[str] = ()) -> None:
-    """Each in one line that has its word of `names`, by exit code 2 or 4, and nothing made or changed."""
+def check_refused(
+    told: Mapping[str, Told], names: Mapping[str, str], may_change: Sequence[str] = (), may_say: tuple[str, ...] = ()
+) -> None:
+    """Each in one line that has its word of `names`, by exit code 2 or 4, and nothing made or changed.
+
+    Args:
+        may_say: how lines of progress begin.
+    """
     found = []
     for case, one in told.items():
-        name, lines = names[case], one.err.splitlines()
+        name, lines = names[case], [line for line in one.err.splitlines() if not line.startswith(may_say)]
         changed = [path for path in one.changed if Path(path).name not in may_change]
         if one.escaped:
             found.append(f"{case}: {one.escaped.splitlines()[-1]}")
