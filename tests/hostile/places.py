@@ -82,11 +82,11 @@ def _places(folder: Path) -> Iterator[Place]:
     trained, imitation, magail = (folder / name for name in ("trained", "imitation", "magail"))
     audited, deviating = folder / "audited", folder / "deviating"
     resume, imitate = ["train", "--local", "--resume"], ["imitate", "--quiet", "--resume"]
-    yield Place(trained, "run.json", resume)
+    yield Place(trained, "run.json", resume, sum=False)
     for path in newest(trained).iterdir():
         yield Place(trained, str(path.relative_to(trained)), resume)
     yield Place(folder / "solution", "solution.safetensors", ["solve", "--resume"])
-    yield Place(imitation, "imitation.json", imitate)
+    yield Place(imitation, "imitation.json", imitate, sum=False)
     yield Place(imitation, "agent/agent.safetensors", imitate, cache=True)
     yield Place(magail, "training.safetensors", MAGAIL, cache=True)
     yield Place(magail, "results.json", MAGAIL, sum=False, cache=True)
