@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import mfmarl
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
-from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, unpacking, write_synced
+from mfmarl.runs.files import open_regular, read_capped, storing, sync_folder, to_json, unpacking, write_synced
 
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"
@@ -304,9 +304,12 @@ def _check_words(body: Mapping[str, Any]) -> None:
 def _verified(path: Path, size: int, digest: str) -> bytes:
     if not os.path.lexists(path):
         raise DamagedFile(f"{path} is missing")
+    with open_regular(path) as file:
+        found = os.fstat(file.fileno()).st_size
+    # before it is read: it may be of any size
+    if found != size:
+        raise DamagedFile(f"{path} is damaged: it has {found} bytes, its manifest says {size}")
     data = read_capped(path, MAX_FILE)
-    if len(data) != size:
-        raise DamagedFile(f"{path} is damaged: it has {len(data)} bytes, its manifest says {size}")
     if hashlib.sha256(data).hexdigest() != digest:
         raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit the manifest")
     return data

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,11 +14,17 @@ import pytest
 
 from mfmarl.errors import StorageFailed
 from mfmarl.runs.checkpoint import MANIFEST, read_checkpoint
-from tests.hostile.commands import check_refused, told_by
+from tests.hostile.commands import ROOM, check_refused, told_by
 from tests.hostile.places import AUDIT, Place, make_folders, newest
 
 PROGRESS = ("magail-coordination: ", "learning ", "value")
 """How lines begin that say what is being done."""
+TERABYTE = 1 << 40
+ONE_OF_A_KIND = {
+    "run.json", "manifest.json", "replay.safetensors", "learner.json", "solution.safetensors", "imitation.json",
+    "agent.safetensors", "training.safetensors", "results.json", "audit.json", "done",
+}  # fmt: skip
+"""The files of checkpoints are read in one way."""
 
 
 def cut(data: bytes) -> bytes:
@@ -82,6 +89,22 @@ def test_what_an_audit_keeps_is_made_anew(places: list[Place], tmp_path: Path) -
         one = told[f"{n}"]
         assert (one.code, one.escaped) == (0, ""), f"{place.part}: {one}"
         assert (tmp_path / f"{n}" / place.part).read_bytes() == (place.folder / place.part).read_bytes(), place.part
+
+
+@pytest.mark.parametrize("size", [TERABYTE, 2 * ROOM])
+def test_files_of_more_bytes_than_there_is_memory_for_are_refused(
+    places: list[Place], size: int, tmp_path: Path
+) -> None:
+    commands, names = {}, {}
+    chosen = [one for one in places if Path(one.part).name in ONE_OF_A_KIND or "pieces/played" in one.part]
+    assert {Path(one.part).name for one in chosen} >= ONE_OF_A_KIND
+    for n, place in enumerate(chosen):
+        path = shutil.copytree(place.folder, tmp_path / f"{n}") / place.part
+        # it takes no room on the disk
+        os.truncate(path, size)
+        case = f"{place.folder.name}: {place.part}"
+        commands[case], names[case] = [*place.command, f"{n}"], path.name
+    check_refused(told_by(commands, tmp_path), names, may_change=("lock",), may_say=PROGRESS)
 
 
 def refused_at(good: Path, folder: Path, places: int) -> dict[str, int]:
