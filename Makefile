@@ -2,6 +2,7 @@
 PYTHON = python3
 BIN = .venv/bin
 STAMP = .venv/.installed
+SOAK = $(BIN)/python -m pytest -p tests.soak.figures -o python_files='test_*.py soak_*.py'
 
 .PHONY: install demo test soak bench clean
 
@@ -23,14 +24,14 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist loadfile
-	$(BIN)/python -m pytest -m ray
+	$(BIN)/python -m pytest -m "not ray and not soak" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "ray and not soak"
 
 # kills, faults, fuzzing and memory, bounded (about an hour on 2 cores); what it counts goes into docs/figures/soak.csv
 soak: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracles,soak]'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist loadfile tests/soak/soak_*.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray tests/soak/soak_*.py
+	OMP_NUM_THREADS=1 $(SOAK) -m "soak and not ray" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(SOAK) -m "soak and ray"
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/env_throughput.py

@@ -61,7 +61,7 @@ def test_equals_the_local_trainer_bit_for_bit(runners: int, learners: int) -> No
         distributed.close()
 
 
-@pytest.mark.parametrize("mode", ["levels", "continuous"])
+@pytest.mark.parametrize("mode", ["levels", pytest.param("continuous", marks=pytest.mark.soak)])
 def test_actor_critic_equals_the_local_trainer_bit_for_bit(mode: str) -> None:
     from mfmarl.rllib.trainer import RLlibTrainer
 
