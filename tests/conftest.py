@@ -17,6 +17,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def the_mode_of_rays_tokens_stays() -> Iterator[None]:
+    """What joins a cluster sets it for its process, and a Ray that a later test starts would want a token of it."""
+    before = os.environ.get("RAY_AUTH_MODE")
+    yield
+    if before is None:
+        os.environ.pop("RAY_AUTH_MODE", None)
+    else:
+        os.environ["RAY_AUTH_MODE"] = before
+
+
 @pytest.fixture(scope="session")
 def one_ray() -> Iterator[None]:
     """One Ray for all tests of the session."""

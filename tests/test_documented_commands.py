@@ -50,7 +50,7 @@ def test_commands_on_runs(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("line", ON_RAY)
+@pytest.mark.parametrize("line", [pytest.param(x, marks=pytest.mark.soak if "learners" in x else ()) for x in ON_RAY])
 @pytest.mark.usefixtures("one_ray")
 def test_commands_on_ray(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+DEAR = [pytest.param(name, marks=pytest.mark.soak) for name in ("imitation_tutorial", "magail_failures")]
 
 
 def run(*arguments: str, script: str = "examples/real_demand.py") -> subprocess.CompletedProcess[str]:
@@ -54,7 +55,7 @@ def test_imitation() -> None:
     assert recovered > 0.5, "and .015"
 
 
-@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", "imitation_tutorial", "magail_failures"])
+@pytest.mark.parametrize("name", ["imitation_in_mean_field_games", *DEAR])
 def test_notebook(name: str) -> None:
     notebook = ROOT / "examples" / f"{name}.ipynb"
     before = notebook.read_bytes()

@@ -82,6 +82,7 @@ def driver_of(cluster: TwoNodes) -> int:
     return pid
 
 
+@pytest.mark.soak
 def test_a_killed_node_and_a_killed_driver_lose_nothing(
     cluster: TwoNodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_killed_node_and_a_killed_driver_lose_nothing(
     assert capsys.readouterr().out == "small: 6 cells: 6 done\n"
 
 
+@pytest.mark.soak
 def test_a_job_is_joined_left_and_stopped(cluster: TwoNodes, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(ENDLESS)
     first = Submitted(cluster, tmp_path)
@@ -164,6 +166,7 @@ def test_the_exit_code_is_the_drivers(cluster: TwoNodes, tmp_path: Path) -> None
     assert "failed with exit code 4" in found.err()
 
 
+@pytest.mark.soak
 def test_without_the_token_nothing_is_answered(cluster: TwoNodes, tmp_path: Path) -> None:
     small_study(tmp_path, SIX)
     assert cluster.token.stat().st_mode & 0o777 == 0o600
@@ -186,6 +189,7 @@ def test_without_the_token_nothing_is_answered(cluster: TwoNodes, tmp_path: Path
         assert told in found.err()
 
 
+@pytest.mark.soak
 def test_a_study_run_from_here_shows_the_token_too(cluster: TwoNodes, tmp_path: Path) -> None:
     small_study(tmp_path, SMALL + "resources: {memory_gb: 0.2}\n")
     to = ["--address", f"127.0.0.1:{cluster.gcs}", "--runs-dir", str(tmp_path / "runs")]

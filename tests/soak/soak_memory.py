@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.memory_slope import slope_mb
+from tests.faults.memory_slope import measured_growth_mb
 
 
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
 def test_memory_does_not_grow_with_episodes(
     algorithm: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    slope = slope_mb(tmp_path, algorithm, warm=500, episodes=6000)
+    slope = measured_growth_mb(tmp_path, algorithm, warm=500, episodes=6000)
     record_property("MB per 1000 episodes", round(slope, 3))
     assert slope < 1.0

@@ -144,6 +144,7 @@ searching(read_search(Path("s.yaml")), Path("tiny"), HerePool(), [])
 """
 
 
+@pytest.mark.soak
 def test_killed_in_the_middle_it_ends_as_the_undisturbed_one(tmp_path: Path) -> None:
     text = SEARCH.replace("num_episodes: 8", "num_episodes: 200").replace("trials: 4", "trials: 1")
     search, folder = search_in(tmp_path, text), tmp_path / "tiny"

@@ -68,6 +68,7 @@ def alone(command: str, folder: Path, short: Path) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.soak
 def test_the_slurm_script_does_a_study_and_its_exit_code_is_the_studys(tmp_path: Path, short: Path) -> None:
     text = SMALL.replace("retries: 1", "retries: 0").replace("seed: [1, 2]", "seed: [1]")
     study, runs = small_study(tmp_path, text), tmp_path / "the runs"

@@ -73,7 +73,7 @@ def fails(trainer: Any, told: str) -> None:
     assert time.monotonic() - start < 120
 
 
-@pytest.mark.parametrize("algorithm", ["mfq", "ppo"])
+@pytest.mark.parametrize("algorithm", ["mfq", pytest.param("ppo", marks=pytest.mark.soak)])
 def test_slow_runners_are_waited_for_and_hanging_ones_end_the_run(
     algorithm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +106,7 @@ def test_all_of_rllibs_runners_dead_end_the_run() -> None:
     fails(trainer, "a Ray worker failed .*ActorDiedError")
 
 
+@pytest.mark.soak
 def test_a_runner_that_dies_in_every_sample_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Being restarted is no progress, however often it succeeds."""
     import mfmarl.rllib.algorithm as algorithm

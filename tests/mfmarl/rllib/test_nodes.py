@@ -43,6 +43,7 @@ cluster.shutdown()
 """
 
 
+@pytest.mark.soak
 def test_runners_play_on_both_nodes_and_the_numbers_are_those_of_one_process() -> None:
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, capture_output=True, text=True, check=False)

@@ -62,7 +62,8 @@ def test_equals_the_local_trainer_bit_for_bit(runners: int, learners: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("mode", "runners", "learners"), [("levels", 0, 0), ("levels", 1, 0), ("levels", 2, 1), ("continuous", 2, 1)]
+    ("mode", "runners", "learners"),
+    [("levels", 0, 0), ("levels", 1, 0), ("levels", 2, 1), pytest.param("continuous", 2, 1, marks=pytest.mark.soak)],
 )
 def test_actor_critic_equals_the_local_trainer_bit_for_bit(mode: str, runners: int, learners: int) -> None:
     from mfmarl.rllib.trainer import RLlibTrainer

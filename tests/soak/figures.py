@@ -1,7 +1,7 @@
-"""`make soak`: what the long tests counted goes into docs/figures/soak.csv.
+"""The plugin of `make soak`: what its tests counted goes into docs/figures/soak.csv.
 
-Files here are named soak_*.py, so that pytest collects them only where they are named on the command line. A test notes
-its figures with `record_property(quantity, value)`.
+Files here are named soak_*.py, so that pytest collects them only where it is told to (Makefile); tests of other
+folders take part by the mark `soak`. A test notes its figures with `record_property(quantity, value)`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ FIGURES = Path(__file__).parents[2] / "docs" / "figures" / "soak.csv"
 COLUMNS = ("test", "outcome", "quantity", "value")
 
 _rows: dict[str, list[tuple[str, ...]]] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before -m chooses."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.soak)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
