@@ -92,7 +92,9 @@ def torn(folder: Path) -> list[str]:
     """Files that a reader would find half written, and what is left of temporary ones."""
     found = [str(path.relative_to(folder)) for path in folder.rglob("*.tmp")]
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix in ENDINGS]
-    half = [path for path in files if not path.read_bytes().endswith(ENDINGS[path.suffix])]
+    # a journal without a line is a whole one
+    half = [path for path in files if path.stat().st_size or path.suffix != ".jsonl"]
+    half = [path for path in half if not path.read_bytes().endswith(ENDINGS[path.suffix])]
     return found + [str(path.relative_to(folder)) for path in half]
 
 
