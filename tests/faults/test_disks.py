@@ -17,7 +17,7 @@ from tests.faults.small_disk import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 HALF = 0.5
-"""Of the room that a command takes; the soak has 40 sizes, nothing at all among them."""
+"""Of the room that a command takes; the soak has 20 sizes, nothing at all among them."""
 NEVER_SAME = {
     "imitate": {"x/imitation.json", "x/history.csv"},
     "magail": {"x/results.json"},

@@ -14,7 +14,7 @@ import pytest
 from tests.hostile.conftest import small_run
 from tests.hostile.readers import READERS, good_files
 
-SECONDS = int(os.environ.get("MFMARL_FUZZ_SECONDS", "80"))
+SECONDS = int(os.environ.get("MFMARL_FUZZ_SECONDS", "60"))
 ROOT = Path(__file__).parents[2]
 
 
