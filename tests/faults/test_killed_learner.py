@@ -26,8 +26,9 @@ ITERATIONS = 14
 def begin(name: str, algorithm: str, processes: int) -> list[str]:
     """`processes` runners and learners each, or one learner and no runner."""
     small = [f"{algorithm}.{x}" for x in ("replay_population_steps=64", "warmup_population_steps=8", "hidden=[8]")]
-    small += [f"{algorithm}.batch_population_steps=4", "num_envs=2", "fragment_length=4", f"checkpoint_every={EVERY}"]
-    episodes = ITERATIONS * 8 * processes
+    small += [f"{algorithm}.batch_population_steps=4", "num_envs=2"]
+    small += ["fragment_length=4", "env_options.horizon=4", f"checkpoint_every={EVERY}"]
+    episodes = ITERATIONS * 2 * processes
     given = ("--algorithm", algorithm, "--num-episodes", str(episodes), "--num-learners", str(processes))
     given += ("--num-env-runners", str(processes if processes > 1 else 0))
     return ["train", "--quiet", "--name", name, *GAME, *given, "--set", *small]
@@ -86,4 +87,5 @@ def test_a_killed_learner_costs_no_update(
         assert 0 <= len(read_journal(run)) - latest_checkpoint(run).iteration <= EVERY
         arguments = ["train", "--quiet", "--resume", str(run)]
     assert run_command(arguments) == 0
+    assert wanted[0] == ITERATIONS
     assert run_contents(run) == wanted
