@@ -110,15 +110,17 @@ def write_checkpoint(
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _prune(folder, iteration)
+        prune(run, iteration)
     return target
 
 
-def _prune(folder: Path, iteration: int) -> None:
-    """Keep the last two up to `iteration`; renaming first, so that a half-deleted one is never taken for whole."""
-    paths = checkpoint_paths(folder.parent)
+def prune(run: Path, iteration: int) -> None:
+    """Keep the last two checkpoints up to `iteration`, and nothing that a killed writer left half done."""
+    folder = run / CHECKPOINTS
+    paths = checkpoint_paths(run)
     older = [p for p in paths if _iteration_of(p) <= iteration]
     for path in [*older[:-KEEP], *paths[len(older) :]]:
+        # first, so that a half-deleted one is never taken for whole
         path.rename(folder / f"{path.name}.old.tmp")
     for left_over in folder.glob("*.tmp"):
         shutil.rmtree(left_over, ignore_errors=True)
