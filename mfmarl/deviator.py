@@ -293,6 +293,9 @@ def _save(network: PolicyNetwork, folder: Path) -> None:
     """As `mfmarl export` does."""
     with storing(folder):
         folder.mkdir(exist_ok=True)
+        # of a process that was killed while it wrote; the folder is held
+        for left_over in folder.glob(".*.tmp"):
+            left_over.unlink()
     write_whole(folder / EXPORTED_SHAPE, to_json(network.shape.to_json(), indent=2).encode())
     write_whole(folder / EXPORTED_TENSORS, safetensors.numpy.save(module_arrays(network)))
 
