@@ -172,7 +172,8 @@ class _Work:
         matched = convergence(self.history, agent.config.tol) if plan.method == "maxent_irl" else None
         if matched is not None:
             found["convergence"] = asdict(matched)
-        self.evaluations += last.rows
+        # a process that was killed after judging, and before it said so, has left these rows
+        self.evaluations = [row for row in self.evaluations if not _at(row, agent.counts)] + last.rows
         self.save()
         more = _told(self.given, agent.counts, self.cpu, {**found, "complete": True})
         files.write_words(self.folder, plan, more)
@@ -201,6 +202,10 @@ def _agent(plan: Plan, given: Given, folder: Path) -> tuple[Any, Counts]:
         keys["demonstrations"] = given.demonstrations
     agent = kind.load(folder, **keys) if begun else kind(plan.config, **keys, seed=plan.seed)
     return agent, agent.counts if begun else Counts()
+
+
+def _at(row: Row, counts: Counts) -> bool:
+    return (int(row["interactions"]), int(row["updates"])) == (counts.interactions, counts.updates)
 
 
 def _told(given: Given, counts: Counts, cpu: float, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,10 @@ class RLlibTrainer:
         torch.set_num_threads(1)
         self.config = config
         start_ray(config.num_env_runners + config.num_learners + 2, address, verbose)
+        # RLlib's own default tells of each actor that died in several lines, before our one
+        chosen = MeanFieldConfig.of(config).debugging(log_level="INFO" if verbose else "CRITICAL")
         try:
-            self.algorithm = MeanFieldConfig.of(config).build_algo()
+            self.algorithm = chosen.build_algo()
         except (RayError, IndexError) as error:
             # RLlib looks for the first runner, and where none came up there is none
             raise TrainingFailed(

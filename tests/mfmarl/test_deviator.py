@@ -196,9 +196,14 @@ def test_what_was_stopped_goes_on_bit_for_bit(config: DeviatorConfig, tmp_path: 
 
     with pytest.raises(Stopped):
         train_deviator(subject, 1, tmp_path / "parts", config, told=stop)
+    # as SIGKILL in the writing of the policy does
+    left_over = tmp_path / "parts" / "policy" / ".policy.safetensors.1.tmp"
+    left_over.parent.mkdir()
+    left_over.write_bytes(b"half")
     seen: list[int] = []
     parts = train_deviator(subject, 1, tmp_path / "parts", config, told=seen.append)
     assert 0 < len(seen) < 12
+    assert sorted(path.name for path in parts.iterdir()) == sorted(path.name for path in whole.iterdir())
     for name in ("policy.safetensors", "policy.json"):
         assert (whole / name).read_bytes() == (parts / name).read_bytes()
     # what is finished is not done again

@@ -94,15 +94,22 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(
     monkeypatch.setattr(running, "SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(running, "AT_END", 3)
     monkeypatch.setattr(running, "DURING", 2)
+    rename, written = os.rename, list[object]()
+
+    def counting(*paths: Any) -> None:
+        written.append(paths)
+        rename(*paths)
+
+    monkeypatch.setattr(os, "rename", counting)
     assert run_command(arguments(method, shown, tmp_path / "whole")) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'whole'}\n"
     whole = contents(tmp_path / "whole")
     assert whole["words"]["complete"]
     assert len(whole["history"]) >= 3
     assert {row["acting"] for row in whole["evaluations"]} == {"mode", "sampled"}
-    rename = os.rename
-    for after in (1, 3, 4, 8, 11):
-        # the first is imitation.json; then tables, agent.safetensors, agent.json and imitation.json again and again
+    for after in (1, 3, 4, 8, 11, len(written) - 1):
+        # the first is imitation.json; then tables, agent.safetensors, agent.json and imitation.json again and again;
+        # the last says that all is done
         left, folder = [after], tmp_path / f"killed {after}"
 
         def killing(*paths: Any, left: list[int] = left) -> None:
