@@ -127,8 +127,16 @@ def _tests(compared: Compared[Any], tests: pd.DataFrame, what: str, of: Measure)
     against = label(compared.against)
     head = ["", f"difference{of.unit}", "p", "p corrected", "mark", "effect d", "Cliff's delta"]
     head.append(f"P(beats {against})")
-    caption = f"tests of the paired differences in {of.name} from {against}, {what}; below estimates 95 % intervals"
+    caption = (
+        f"tests of the paired differences in {of.name} from {against}, {what}; below estimates {tests_told(tests)}"
+    )
     return Table(caption, head, rows, f"tests{of.files}.csv", row_keys=keys)
+
+
+def tests_told(tests: pd.DataFrame) -> str:
+    """What is to be said of the intervals of a table of tests: pairs of seeds, and how they were found."""
+    ways, chances = (", ".join(sorted(set(tests[name].dropna()))) for name in ("interval", "probability_interval"))
+    return f"95 % intervals (n = {spanned(tests['n'])} pairs; of differences {ways}, of probabilities {chances})"
 
 
 def _chance(probability: float, low: float, high: float) -> Cell:

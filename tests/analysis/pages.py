@@ -8,6 +8,15 @@ from pathlib import Path
 
 
 @dataclass
+class Caption:
+    """What stands with a figure or a table."""
+
+    text: str = ""
+    csv: str = ""
+    """The table behind it, beside the page."""
+
+
+@dataclass
 class Read:
     """One page."""
 
@@ -17,10 +26,8 @@ class Read:
     code: list[str] = field(default_factory=list)
     """What stands in <script>, and in <style> of figures and page."""
 
-    @property
-    def kinds(self) -> set[tuple[str, str]]:
-        """(element, attribute), and (element, "") of every element."""
-        return {(tag, name) for tag, own in self.elements for name in ("", *own)}
+    captions: list[Caption] = field(default_factory=list)
+    """Of figures and tables."""
 
     @property
     def shown(self) -> str:
@@ -32,12 +39,25 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.page = Read()
+        self._captioned = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.page.elements.append((tag, {name: value or "" for name, value in attrs}))
+        own = {name: value or "" for name, value in attrs}
+        self.page.elements.append((tag, own))
+        if tag in ("caption", "figcaption"):
+            self._captioned = True
+            self.page.captions.append(Caption())
+        if self._captioned and own.get("href", "").endswith(".csv"):
+            self.page.captions[-1].csv = own["href"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("caption", "figcaption"):
+            self._captioned = False
 
     def handle_data(self, data: str) -> None:
         (self.page.code if self.cdata_elem else self.page.words).append(data)
+        if self._captioned:
+            self.page.captions[-1].text += data
 
 
 def read_page(page: Path) -> Read:

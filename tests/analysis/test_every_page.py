@@ -1,4 +1,5 @@
-"""Names that would be elements, scripts, templates or formulas are words on every kind of page."""
+"""Every kind of page: names that would be elements, scripts, templates or formulas are words, and where an interval
+stands, so do n and how it was found."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import analysis.load
@@ -39,12 +41,15 @@ PAGE = (
 FIGURE = "svg metadata rdf:rdf cc:work dc:type dc:date dc:format defs style g path text use rect clippath"
 ELEMENTS = {*PAGE.split(), *FIGURE.split()}
 LEAST = {"study": 20, "game": 100, "imitations": 15, "environment": 55}
+INTERVALS = {"study": 4, "game": 17, "imitations": 2, "environment": 13}
+"""Kind of page -> its figures and tables with intervals."""
 """Kind of page -> how often it shows an evil name, at least."""
+WAYS = r"\b(t|BCa|bootstrap|Newcombe|normal|constant)\b"
 
 
 def audited(run: Path, name: str = EVIL, **more: Any) -> None:
     """An audit that says `name` wherever it has words."""
-    gap = Estimate(2.0, 1.0, 3.0)
+    gap = Estimate(2.0, 1.0, 3.0, 64)
     kinds = tuple(TypeGap(one, 0.5, gap, gap, gap) for one in (name, "large"))
     ways = tuple(Gaps("unilateral gap", by, kinds, (name,)) for by in ("learned", "exact", "bound"))
     test = TwoSample(0.5, 0.1, 0.1, 0.6)
@@ -142,6 +147,19 @@ def test_names_are_words_on_every_kind_of_page(pages: dict[str, Path], kind: str
             elif "<img" in value:
                 assert name in ("data-method", "data-type", "data-env", "value", "aria-label"), (tag, name)
                 assert value.count("<img") == value.count(EVIL) + value.count(FLAT), (tag, name, value)
+
+
+@pytest.mark.parametrize("kind", ["study", "game", "imitations", "environment"])
+def test_where_an_interval_stands_so_do_n_and_how_it_was_found(pages: dict[str, Path], kind: str) -> None:
+    untold, told = [], 0
+    for caption in read_page(pages[kind]).captions:
+        table = pd.read_csv(pages[kind].parent / caption.csv) if caption.csv else pd.DataFrame()
+        has = bool((table["low"] < table["high"]).any()) if "low" in table else False
+        if has or "95 %" in caption.text:
+            told += 1
+            if not (re.search(r"n = [\d]", caption.text) and re.search(WAYS, caption.text)):
+                untold.append(caption.text)
+    assert (untold, told) == ([], INTERVALS[kind])
 
 
 @chromium
