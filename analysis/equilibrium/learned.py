@@ -187,7 +187,7 @@ def measured_gap(
     if tried[best].value <= 0:
         (returns,) = played([], config.evaluation_episodes, "measure")
         base = estimate(returns)
-        zero = TypeGap(type_name, share, base, base, Estimate.exactly(0.0))
+        zero = TypeGap(type_name, share, base, base, Estimate(0.0, 0.0, 0.0, returns.size))
         return LearnedGap(zero, "stay", None, tried, episodes, returns, returns)
     chosen = [one for one in deviators if one[0] == best]
     base_returns, best_returns = played(chosen, config.evaluation_episodes, "measure")

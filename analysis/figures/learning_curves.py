@@ -12,6 +12,7 @@ from scipy import stats
 
 from analysis.figures.curves import draw_curves
 from analysis.figures.style import NARROW, Look, panels
+from analysis.statistics import MIN_RUNS
 
 Along = Literal["env_steps", "agent_steps", "time_s", "iteration"]
 AXES: dict[Along, tuple[str, float]] = {
@@ -26,11 +27,11 @@ def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: str = 
     """Mean and 95 % t interval over seeds of `metric` on a grid of `along`, per method.
 
     Grids begin where the last seed does and end where the first one ends, so that all count at every point, and none is
-    drawn on as a flat line: seeds take unequal time. Of seeds that have a single point in common the table has it alone,
-    of those that have none no row.
+    drawn on as a flat line: seeds take unequal time. Seeds with one point in common have that row alone, those without
+    any have none.
 
-    Returns columns method, `along`, mean, low, high, n, interval: t; constant where all seeds are equal; NaN, as low and
-    high, below 3 seeds.
+    Returns columns method, `along`, mean, low, high, n, interval: t; constant where all seeds are equal; NaN, as low
+    and high, below 3 seeds.
     """
     rows = []
     for method, lines in journal.dropna(subset=[metric]).groupby("method"):
@@ -50,10 +51,10 @@ def over_seeds(journal: pd.DataFrame, metric: str, bins: int = 60, along: str = 
         stacked = np.array(curves)
         n = stacked.shape[0]
         mean = stacked.mean(0)
-        half = (
-            stats.t.ppf(0.975, n - 1) * stacked.std(0, ddof=1) / np.sqrt(n) if n >= 3 else np.full(steps.size, np.nan)
-        )
-        way = ("constant" if (np.ptp(stacked, 0) == 0).all() else "t") if n >= 3 else np.nan
+        half, way = np.full(steps.size, np.nan), None
+        if n >= MIN_RUNS:
+            half = stats.t.ppf(0.975, n - 1) * stacked.std(0, ddof=1) / np.sqrt(n)
+            way = "t" if np.ptp(stacked, 0).any() else "constant"
         band = {"mean": mean, "low": mean - half, "high": mean + half, "n": n, "interval": way}
         rows.append(pd.DataFrame({"method": method, along: steps} | band))
     columns = ["method", along, "mean", "low", "high", "n", "interval"]

@@ -118,8 +118,8 @@ def _answer(found: Sequence[Told], methods: list[str]) -> list[str]:
 
 
 def gap_table(found: Sequence[Told]) -> pd.DataFrame:
-    """method, seed, num_agents, what, by, type, share, base, gap, low, high, episodes; NashConv, where all types are there, as a
-    row of its own, of whose types the fewest episodes stand there."""
+    """method, seed, num_agents, what, by, type, share, base, gap, low, high, episodes; NashConv, where all types are
+    there, as a row of its own with the fewest episodes of a type."""
     rows = []
     for method, seed, audit in found:
         for one in audit.gaps:
@@ -190,7 +190,9 @@ def _apart(section: Section, found: Sequence[Told]) -> None:
     if not rows:
         return
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(deviator beats stayer)"]
-    caption = "base policy against the learned deviator: in states that the deviator visits, and in returns"
+    n = spanned(len(one.base_returns) for _, _, one in _left(found))
+    caption = "base policy against the learned deviator: in states that the deviator visits, and in returns "
+    caption += f"(Kolmogorov-Smirnov and Mann-Whitney over episodes, n = {n})"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
 
 
@@ -233,7 +235,7 @@ def _against_value(section: Section, found: Sequence[Told], methods: list[str], 
 
 
 def _over_episodes(table: pd.DataFrame, *others: str) -> str:
-    """What is to be said of a table's intervals: columns low, high, by, episodes, and those that begin with `others`."""
+    """What is to be said of a table's intervals: columns low, high, by, episodes, and those that begin as `others`."""
     counts: dict[str, set[int]] = {}
     for first in ("", *others):
         sure = table[table[f"{first}low"] < table[f"{first}high"]]

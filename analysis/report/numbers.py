@@ -43,7 +43,7 @@ def p_value(value: float) -> str:
 
 
 def intervals_told(table: pd.DataFrame) -> str:
-    """What is to be said of a table's intervals (columns n, interval): how many scores, and how; or why there are none."""
+    """What is to be said of a table's intervals (columns n, interval): how many seeds and how, or why none."""
     sizes, ways = table.loc[table["n"] > 0, "n"].astype(int), sorted({str(way) for way in table["interval"].dropna()})
     few = bool((sizes < MIN_RUNS).any())
     if not ways:

@@ -157,7 +157,8 @@ def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files
         rows = [Row(str(one["policy"]), one["estimate"], one["low"], one["high"]) for _, one in mine.iterrows()]
         figures.append((forest(rows, looks, name, "normalised score"), {}))
     ways = ", ".join(sorted({str(way) for way in table["interval"].dropna()})) or "none"
-    caption = f"normalised scores of all runs with 95 % intervals, runs resampled within each game (n = {spanned(table['n'])} runs; {ways})"
+    caption = "normalised scores of all runs with 95 % intervals, runs resampled within each game "
+    caption += f"(n = {spanned(table['n'])} runs; {ways})"
     section.figures.append(
         side_by_side(figures, "across", "Aggregates of normalised scores, by method", f"{caption}.", "across.csv")
     )
@@ -220,8 +221,8 @@ def improvement_section(games: Sequence[GameResult], looks: Mapping[str, Look], 
             "improvement",
             f"Probability that a run of a method beats one of {against}, a mean over games",
             f"Probability that a run of the method earns more than one of {against} on the same game, a mean over "
-            f"games, with 95 % intervals (n = {spanned(table['n'])} runs of both; {ways}). At .5 neither is better; it says "
-            "nothing of how much better.",
+            f"games, with 95 % intervals (n = {spanned(table['n'])} runs of both; {ways}). At .5 neither is better; "
+            "it says nothing of how much better.",
             "improvement.csv",
         )
     )

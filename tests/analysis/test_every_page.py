@@ -41,9 +41,9 @@ PAGE = (
 FIGURE = "svg metadata rdf:rdf cc:work dc:type dc:date dc:format defs style g path text use rect clippath"
 ELEMENTS = {*PAGE.split(), *FIGURE.split()}
 LEAST = {"study": 20, "game": 100, "imitations": 15, "environment": 55}
+"""Kind of page -> how often it shows an evil name, at least."""
 INTERVALS = {"study": 4, "game": 17, "imitations": 2, "environment": 13}
 """Kind of page -> its figures and tables with intervals."""
-"""Kind of page -> how often it shows an evil name, at least."""
 WAYS = r"\b(t|BCa|bootstrap|Newcombe|normal|constant)\b"
 
 
