@@ -13,10 +13,10 @@ from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
 from analysis.figures.style import label
 from analysis.figures.value_and_gap import value_and_gap
+from analysis.interval_words import spanned
 from analysis.load import Study
 from analysis.report.equilibria import Told, add_equilibria
 from analysis.report.finite_agents import add_finite
-from analysis.report.numbers import spanned
 from analysis.report.parts import Cell, Section, Table, drawing
 from mfmarl.runs.checkpoint import newest_iteration
 

@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
+from analysis.interval_words import spanned
 from analysis.report.comparison import Compared
 from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged
-from analysis.report.numbers import counted, gap, listed, p_value, spanned
+from analysis.report.numbers import counted, gap, listed, p_value
 from analysis.report.parts import Cell, Section, Table, side_by_side
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS

@@ -7,9 +7,9 @@ import pandas as pd
 from analysis.figures.drift import drift
 from analysis.figures.style import label
 from analysis.figures.weights import HEAVIEST, LEAST, TRUSTED, diagnosed, weights
+from analysis.interval_words import intervals_told
 from analysis.load import Study
 from analysis.report.comparison import Comparison
-from analysis.report.numbers import intervals_told
 from analysis.report.parts import Cell, Section, Table, drawing, side_by_side
 
 DIAGNOSTICS = {

@@ -9,8 +9,8 @@ import pandas as pd
 from analysis.equilibrium.rates import Rate, in_words
 from analysis.figures.finite_agents import finite_agents
 from analysis.figures.style import label
+from analysis.interval_words import spanned
 from analysis.report.equilibria import Told
-from analysis.report.numbers import spanned
 from analysis.report.parts import Cell, Section, Table, drawing
 
 

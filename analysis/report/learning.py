@@ -6,8 +6,9 @@ import pandas as pd
 
 from analysis.figures.learning_curves import learning_curves
 from analysis.figures.style import label
+from analysis.interval_words import intervals_told
 from analysis.report.comparison import Comparison
-from analysis.report.numbers import intervals_told, listed
+from analysis.report.numbers import listed
 from analysis.report.parts import Section, side_by_side
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -42,24 +41,9 @@ def p_value(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:.3g}" if value >= 0.001 else "< .001"
 
 
-def intervals_told(table: pd.DataFrame) -> str:
-    """What is to be said of a table's intervals (columns n, interval): how many seeds and how, or why none."""
-    sizes, ways = table.loc[table["n"] > 0, "n"].astype(int), sorted({str(way) for way in table["interval"].dropna()})
-    few = bool((sizes < MIN_RUNS).any())
-    if not ways:
-        return f"no intervals{f': {spanned(sizes)} seeds are too few, {MIN_RUNS} give one' * few}"
-    return f"95 % intervals (n = {spanned(sizes)}; {', '.join(ways)}{f'; below {MIN_RUNS} seeds none' * few})"
-
-
 def listed(names: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def spanned(numbers: Iterable[int]) -> str:
-    """3, or 3 to 10."""
-    known = sorted(numbers)
-    return str(known[0]) if known[0] == known[-1] else f"{known[0]} to {known[-1]}"
 
 
 def counted(count: int, noun: str) -> str:

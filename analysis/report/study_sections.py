@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import Look, label
+from analysis.interval_words import spanned
 from analysis.report.across import across_improvement, across_table, shared
 from analysis.report.aggregates import NAMES
 from analysis.report.differences import MARKS, tests_told
 from analysis.report.game_result import GameResult
 from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.normalised import WORDS
-from analysis.report.numbers import estimate, gap, listed, p_value, spanned
+from analysis.report.numbers import estimate, gap, listed, p_value
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words

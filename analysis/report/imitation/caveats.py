@@ -10,9 +10,10 @@ import pandas as pd
 
 from analysis.figures.style import label
 from analysis.imitations import EXPERT, RANDOM, Imitation, Imitations
+from analysis.interval_words import intervals_told
 from analysis.report.comparison import Compared
 from analysis.report.interval_row import COLUMNS, interval_row
-from analysis.report.numbers import estimate, intervals_told, listed, number
+from analysis.report.numbers import estimate, listed, number
 from analysis.report.parts import Cell, Section, Table
 from analysis.statistics import MIN_RUNS
 from mfmarl.imitation.return_range import SHARE, return_range

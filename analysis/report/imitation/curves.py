@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from analysis.figures.imitation_curves import ALONG, Along, imitation_curves, return_limits
 from analysis.figures.learning_curves import over_seeds
 from analysis.imitations import Imitations
+from analysis.interval_words import intervals_told
 from analysis.report.comparison import Compared
 from analysis.report.interval_row import interval_row
-from analysis.report.numbers import intervals_told, listed
+from analysis.report.numbers import listed
 from analysis.report.parts import Keys, Section, side_by_side
 from mfmarl.imitation.return_range import ANY, Range, return_range
 

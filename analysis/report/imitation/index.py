@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.figures.style import label
 from analysis.imitations import EXPERT, RANDOM
-from analysis.report.numbers import counted, estimate, intervals_told, listed, number
+from analysis.interval_words import intervals_told
+from analysis.report.numbers import counted, estimate, listed, number
 from analysis.report.parts import Cell, Section, Table
 from analysis.report.render import Page, policy_filter, write_page
 
