@@ -14,7 +14,7 @@ def intervals_told(table: pd.DataFrame) -> str:
     sizes, ways = table.loc[table["n"] > 0, "n"].astype(int), sorted({str(way) for way in table["interval"].dropna()})
     few = bool((sizes < MIN_RUNS).any())
     if not ways:
-        return f"no intervals{f': {spanned(sizes)} seeds are too few, {MIN_RUNS} give one' * few}"
+        return f"no intervals{f' (n = {spanned(sizes)}; {MIN_RUNS} seeds give one)' * few}"
     return f"95 % intervals (n = {spanned(sizes)}; {', '.join(ways)}{f'; below {MIN_RUNS} seeds none' * few})"
 
 
