@@ -135,7 +135,8 @@ def _alpha(row: NDArray[np.float64]) -> str:
 def gap_intervals(table: pd.DataFrame, of: str = "NIG") -> pd.DataFrame:
     """Mean and 95 % interval over seeds of what `mfmarl.imitation.population.nig_against_samples` found.
 
-    Columns learner, samples, mean, low, high, n, interval: t, clipped nowhere; constant where seeds are equal; NaN below 3.
+    Columns learner, samples, mean, low, high, n, interval: t, clipped nowhere; constant where seeds are equal;
+    NaN below 3.
     """
     rows = []
     for (learner, samples), mine in table.groupby(["learner", "samples"], sort=False):

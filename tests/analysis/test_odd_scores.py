@@ -168,7 +168,7 @@ def test_curves_run_over_what_all_seeds_have() -> None:
         "unequal": "t", "one": None, "equal": "constant", "point": "t"
     }  # fmt: skip
     bands_of = table.assign(width=table["high"] - table["low"]).groupby("method")["width"].max()
-    assert (bands_of["equal"], bool(np.isnan(bands_of["one"]))) == (0.0, True)
+    assert (bands_of["equal"], bool(np.isnan(bands_of["one"]))) == (pytest.approx(0), True)
     assert table.set_index("method").loc["point", "mean"] == pytest.approx((2 + 3 + 5) / 3)
 
 
