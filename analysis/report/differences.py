@@ -156,7 +156,7 @@ def _matrix(section: Section, compared: Compared[Any], files: dict[str, pd.DataF
     section.tables.append(
         Table(
             f"P(a run of the row beats a run of the column) by {of.name}, ties counted half; below it the 95 % "
-            f"interval ({ways}, n = {compared.seeds})",
+            f"interval ({ways}, n = {spanned(table['n'])})",
             ["row beats column", *map(label, names)],
             rows,
             f"improvement{of.files}.csv",

@@ -19,8 +19,11 @@ from analysis.equilibrium.audit_file import audit_path, read_audit, write_audit
 from analysis.figures.forest import Row, forest
 from analysis.figures.gaps import gaps
 from analysis.figures.imitation_curves import imitation_curves
+from analysis.figures.imitation_samples import imitation_samples
 from analysis.figures.intervals import intervals
 from analysis.figures.learning_curves import AXES, learning_curves, over_seeds
+from analysis.figures.magail_interactive import magail_interactive
+from analysis.figures.magail_mixture import magail_mixture
 from analysis.figures.style import looks
 from analysis.figures.violins import violins
 from analysis.imitations import imitations_in, load_imitations
@@ -211,6 +214,25 @@ def test_violins_and_bands_of_few_and_equal_seeds() -> None:
     assert intervals_told(found) == "95 % intervals (n = 1 to 3; t; below 3 seeds none)"
     with pytest.raises(ValueError, match="score 1 is nan"):
         spread([1.0, np.nan, 2.0], 10.0)
+
+
+def test_figures_outside_of_pages_say_n_and_how() -> None:
+    rows = [
+        {"method": m, "expert": "one", "queries": q, "epoch": q, "mean": 2.0 + q} for m in "ab" for q in range(1, 4)
+    ]
+    table = pd.DataFrame(rows).assign(low=1.0, high=9.0, n=16, interval="BCa")
+    samples = [
+        {"learner": "BC", "samples": m, "seed": seed, "NIG": 1.0 + seed * m} for m in (1, 10) for seed in range(3)
+    ]
+    told = {
+        "95 % intervals (n = 16; BCa)": [
+            magail_interactive({"a game": table}), magail_mixture(table, {"one": 0.1}, 0.05)
+        ],
+        "95 % intervals (n = 3; t)": [imitation_samples({"a game": pd.DataFrame(samples)})],
+    }  # fmt: skip
+    for words, figures in told.items():
+        for figure in figures:
+            assert figure.get_supxlabel().replace("\n", " ") == f"Means over seeds, {words}."
 
 
 def test_exact_gaps_have_no_bar_and_say_so() -> None:
