@@ -8,13 +8,14 @@ SOAK = $(BIN)/python -m pytest -p tests.soak.figures -o python_files='test_*.py 
 
 install: $(STAMP)
 
-# one pip command, so that the constraints hold for every package it picks, the build of torch included
+# one pip command, so that the constraints hold for every package it picks, the build of torch included; Python compiles
+# what is imported, once, which is little of what is there
 $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "mfmarl needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "installing into .venv (some minutes, once)"
 	@$(PYTHON) -m venv .venv || { echo "the module venv is missing: install python3-venv" >&2; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracles]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[test,oracles]'
 	@touch $(STAMP)
 
 # trains on the embedded data, evaluates, and writes demo/report/index.html; run again, it goes on where it stopped

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -29,12 +28,12 @@ from mfmarl.core.importance_config import ImportanceConfig
 from mfmarl.deviation import CLOCK, DeviationEnv, Potential, Units
 from mfmarl.deviator_config import DeviatorConfig
 from mfmarl.deviator_networks import copy_network, fold, level_values
-from mfmarl.errors import UserError
+from mfmarl.finished_deviator import POLICY, check_same, finished, write_finished
 from mfmarl.network import LawName, NetworkShape, PolicyNetwork
-from mfmarl.policy import EXPORTED_SHAPE, EXPORTED_TENSORS, module_arrays
+from mfmarl.policy import module_arrays
 from mfmarl.rollout import PopulationBatch, Rollout
 from mfmarl.runs.checkpoint import CHECKPOINTS, latest_valid, write_checkpoint
-from mfmarl.runs.files import read_capped, storing, to_json, unpacking, write_whole
+from mfmarl.runs.files import storing, unpacking
 from mfmarl.runs.lock import hold
 from mfmarl.seeding import stream
 from mfmarl.subject import Start, Staying, Subject, Who, staying
@@ -49,8 +48,7 @@ from mfmarl.trainer import (
     unpack_pending,
 )
 
-POLICY, DONE = "policy", "done"
-MAX_DONE = 64
+MEND = "move its folder away, and the same command goes on from the checkpoint before, or begins anew"
 RULES = 6
 """Counted up where deviators are trained in another way, so that those of the old one are not gone on with."""
 
@@ -248,12 +246,11 @@ def train_deviator(
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with hold(folder):
-        if (folder / DONE).exists():
-            _check_same(folder, read_capped(folder / DONE, MAX_DONE).decode(), hashed)
+        if finished(folder, hashed):
             return folder / POLICY
-        checkpoint = latest_valid(folder)
+        checkpoint = latest_valid(folder, MEND)
         if checkpoint is not None:
-            _check_same(folder, checkpoint.config_hash, hashed)
+            check_same(folder, checkpoint.config_hash, hashed)
         trainer = DeviatorTrainer(subject, kind, who, start, config)
         if checkpoint is not None:
             with unpacking(f"checkpoint {checkpoint.iteration} of {folder}", "cannot be gone on from"):
@@ -263,19 +260,10 @@ def train_deviator(
             told(trainer.learner.episodes)
             if trainer.learner.iteration % config.checkpoint_every == 0 and not trainer.done:
                 write_checkpoint(folder, trainer.learner.iteration, *trainer.get_state(), hashed)
-        _save(trainer.policy(), folder / POLICY)
-        write_whole(folder / DONE, hashed.encode())
+        write_finished(trainer.policy(), folder, hashed)
         # nothing goes on from them any more, and they hold the replay
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return folder / POLICY
-
-
-def _check_same(folder: Path, begun: str, now: str) -> None:
-    if begun != now:
-        raise UserError(
-            f"{folder} holds a deviator of other settings ({begun}, these are {now}); give another folder, or take "
-            "that one away"
-        )
 
 
 def _hash(subject: Subject, config: DeviatorConfig, kind: int, who: Who, start: Start) -> str:
@@ -287,13 +275,3 @@ def _hash(subject: Subject, config: DeviatorConfig, kind: int, who: Who, start: 
         for array in module_arrays(subject.trained.network).values():
             found.update(array.tobytes())
     return found.hexdigest()[:12]
-
-
-def _save(network: PolicyNetwork, folder: Path) -> None:
-    """As `mfmarl export` does."""
-    with storing(folder):
-        folder.mkdir(exist_ok=True)
-    write_whole(folder / EXPORTED_SHAPE, to_json(network.shape.to_json(), indent=2).encode())
-    write_whole(folder / EXPORTED_TENSORS, safetensors.numpy.save(module_arrays(network)))
-
-

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
-from mfmarl.runs.checkpoint import Checkpoint, write_checkpoint
+from mfmarl.runs.checkpoint import Checkpoint, prune, write_checkpoint
 from mfmarl.runs.files import unpacking
 from mfmarl.runs.journal import JOURNAL, Journal, last_line, truncate_after
 from mfmarl.runs.lock import hold
@@ -183,6 +183,9 @@ def _train(
         journal.sync()
         if saved != iteration:
             write_checkpoint(run, iteration, *trainer.get_state(), hashed)
+        else:
+            # a kill may have come between the last checkpoint and the removal of the oldest
+            prune(run, iteration)
         mark_complete(run, iteration)
     progress.end(f"{run.name}: complete after {iteration} iterations; next: mfmarl evaluate {run}")
     return run

@@ -16,11 +16,15 @@ NOT_RUN = {
     r"pip install": "downloads",
     r"(RAY_AUTH_MODE=token )?ray ": "a cluster's own: tests/mfmarl/launch/test_ray_up.py, test_slurm_run.py",
     r"kubectl |ssh ": "another machine",
-    r"mfmarl .*--kuberay .*--place": "kubectl: tests/mfmarl/launch/test_kuberay.py",
-    r"mfmarl submit .*--address": "a job server: tests/mfmarl/launch/test_submit.py",
-    r"mfmarl train .*--address": "a cluster: tests/mfmarl/rllib/test_rllib.py",
-    r"mfmarl study run .*--address": "a cluster: tests/mfmarl/rllib",
-    r"mfmarl search .*--address": "a cluster: tests/mfmarl/rllib",
+    r"mfmarl .*--kuberay .*--place": "kubectl: tests/mfmarl/launch/"
+    "test_kuberay.py::test_placing_hands_it_over_and_makes_the_secret_once",
+    r"mfmarl submit .*--address": "a job server: tests/faults/test_cluster.py::test_a_job_is_joined_left_and_stopped",
+    r"mfmarl train .*--address": "a cluster: tests/mfmarl/rllib/"
+    "test_nodes.py::test_runners_play_on_both_nodes_and_the_numbers_are_those_of_one_process",
+    r"mfmarl study run .*--address": "a cluster: tests/faults/"
+    "test_cluster.py::test_a_study_run_from_here_shows_the_token_too",
+    r"mfmarl search .*--address": "a cluster: tests/mfmarl/launch/"
+    "test_search.py::test_on_a_cluster_runs_are_tasks_and_their_scores_the_same",
     r"(PYTHONPATH=\S+ )?python -m pytest": "tests, which run as such",
     r"python - <<": "a block of Python; tests/envs/mean_field/test_finite.py",
     r"make = ": "a line of Python",

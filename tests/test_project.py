@@ -176,15 +176,19 @@ def test_configuration_and_run_folders_work_without_torch_and_ray() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("page", ["reliability", "security"])
-def test_tests_that_pages_name_are_there(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "least"), [("docs/reliability.md", 40), ("docs/security.md", 40), ("tests/shrunk_commands.py", 3)]
+)
+def test_tests_that_pages_name_are_there(page: str, least: int) -> None:
     """`folder/test_x.py::test_y`; a file named [...] is that of the row above."""
-    named = re.findall(r"([\w/]*(?:test|soak)_\w+\.py|\[…\])::(\w+)", (ROOT / "docs" / f"{page}.md").read_text())
-    assert len(named) > 40
+    named = re.findall(r"([\w/]*(?:test|soak)_\w+\.py|\[…\])::(\w+)", (ROOT / page).read_text())
+    assert len(named) > least
     place = ""
     for file, name in named:
         place = place if file == "[…]" else file
-        found = [path for path in (ROOT / "tests").rglob(Path(place).name) if relative(path).endswith(f"/{place}")]
+        found = [
+            path for path in (ROOT / "tests").rglob(Path(place).name) if f"/{relative(path)}".endswith(f"/{place}")
+        ]
         assert len(found) == 1, f"{place}: {found}"
         assert f"def {name}(" in found[0].read_text(), f"{place} has no {name}"
 
@@ -196,6 +200,11 @@ def test_conda_gives_the_same_set() -> None:
     assert through_pip == {"pip": ["-c constraints.txt", "-e .[test,oracles]"]}
     assert PROJECT["requires-python"] == ">=3.11"
     assert "-c constraints.txt -e '.[test,oracles]'" in (ROOT / "Makefile").read_text()
+
+
+def test_ray_comes_with_its_job_server() -> None:
+    """`ray[rllib]` alone has none."""
+    assert [one for one in PROJECT["dependencies"] if one.startswith("ray")] == ["ray[default,rllib]"]
 
 
 def test_constraints_are_exact_and_whole() -> None:

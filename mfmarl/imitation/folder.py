@@ -95,7 +95,7 @@ def imitations_in(folder: Path) -> list[Path]:
     with storing(folder, "cannot read"):
         found = sorted(one.parent for depth in ("*", "*/*") for one in folder.glob(f"{depth}/{WORDS}"))
     if not found:
-        raise UserError(f"{folder} has no imitation; `mfmarl imitate` makes one")
+        raise UserError(f"{folder} has no imitation ({WORDS}); `mfmarl imitate` makes one")
     return found
 
 

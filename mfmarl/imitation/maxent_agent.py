@@ -29,7 +29,7 @@ from mfmarl.imitation.result import Counts, Result
 from mfmarl.imitation.rollout import Collector, MakeEnv
 from mfmarl.imitation.saved import read_agent, reading, words_of, write_agent
 from mfmarl.imitation.settings import SpacesConfig, at_least_one, checked
-from mfmarl.imitation.soft_values import Array, soft_values
+from mfmarl.imitation.soft_values import Array, Unsettled, soft_values
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.imitation.survival import random_actions
 from mfmarl.imitation.tabular_model import TabularModel, counted, expert_occupancy, model_of, numbers
@@ -166,7 +166,7 @@ class MaxEntIRLAgent:
             callback: is given each update's row of the history; it may save the agent.
 
         Raises:
-            UserError: for fewer than 1, or where the agent has no demonstrations.
+            UserError: for fewer than 1, where the agent has no demonstrations, or so few that rewards grow without end.
         """
         at_least_one(updates, "updates")
         if self.demonstrations is None:
@@ -179,10 +179,16 @@ class MaxEntIRLAgent:
         )
         history: list[dict[str, Any]] = []
         while self.counts.updates < updates and not self.ended:
-            found = minimize(
-                likely.loss, self.theta, jac=True, method="L-BFGS-B",
-                options={"maxiter": config.round, "ftol": 0.0, "gtol": config.tol},
-            )  # fmt: skip
+            try:
+                found = minimize(
+                    likely.loss, self.theta, jac=True, method="L-BFGS-B",
+                    options={"maxiter": config.round, "ftol": 0.0, "gtol": config.tol},
+                )  # fmt: skip
+            except Unsettled as error:
+                raise UserError(
+                    f"maxent_irl: {error}, as where few steps are shown; show more episodes, or set weight_decay "
+                    f"higher, to 1e-3 or more (it is {config.weight_decay:g})"
+                ) from error
             slope = float(np.abs(found.jac).max())
             self.ended = slope <= config.tol or np.array_equal(found.x, self.theta)
             self.theta = found.x

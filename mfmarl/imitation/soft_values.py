@@ -15,6 +15,10 @@ ROUNDING = 1e-13
 """Share of the largest value below which a change is rounding."""
 
 
+class Unsettled(UserError):
+    """Rewards are so large that rounding keeps values from settling."""
+
+
 @dataclass(frozen=True)
 class SoftValues:
     """Of the best policy."""
@@ -35,8 +39,8 @@ def soft_values(transitions: Array, rewards: Array, discount: float, max_iterati
         rewards: r[S, A], or r[S] of states alone.
 
     Raises:
-        UserError: for shapes that do not fit, rows of P that are no laws, a discount outside [0, 1), or rewards
-            so large that rounding keeps values from settling.
+        UserError: for shapes that do not fit, rows of P that are no laws, or a discount outside [0, 1).
+        Unsettled: for rewards that are too large.
     """
     states, actions = _shape(transitions)
     if rewards.shape not in ((states,), (states, actions)):
@@ -57,7 +61,10 @@ def soft_values(transitions: Array, rewards: Array, discount: float, max_iterati
             break
     else:
         moved = np.abs(V - before).max()
-        raise UserError(f"soft_values: values still move by {moved:.3g} after {max_iterations} policies")
+        raise Unsettled(
+            f"soft values of rewards up to {np.abs(paid).max():.3g} still move by {moved:.3g} after {max_iterations} "
+            "policies: they are too large"
+        )
     Q = paid + discount * transitions @ V
     V = logsumexp(Q, axis=1)
     return SoftValues(V, Q, np.exp(Q - V[:, None]))

@@ -54,6 +54,27 @@ def notes_of(folder: Path, digest: str) -> Path:
     return folder / NOTES / digest
 
 
+def make_notes(notes: Path) -> None:
+    """Make it, but not the study's folder, which is there unless it was moved away.
+
+    Raises:
+        StorageFailed: where it cannot be made.
+    """
+    with storing(notes):
+        for path in (notes.parent, notes):
+            path.mkdir(exist_ok=True)
+
+
+def check_there(folder: Path) -> None:
+    """Refuse to go on where the study's folder was moved away: all that is left would be done again elsewhere.
+
+    Raises:
+        StorageFailed: says so.
+    """
+    with storing(folder):
+        folder.stat()
+
+
 def state_of(folder: Path, cell: Cell) -> CellState:
     """What the cell is in the study's folder."""
     run, notes = folder / cell.digest, notes_of(folder, cell.digest)
@@ -107,8 +128,7 @@ def write_failure(notes: Path, error: str, trace: str = "") -> None:
     """
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     told = {"error": error, "traceback": trace[-100_000:], "when": when}
-    with storing(notes):
-        notes.mkdir(parents=True, exist_ok=True)
+    make_notes(notes)
     write_whole(notes / FAILED, to_json(told, indent=1).encode() + b"\n")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mfmarl.errors import StorageFailed
-from mfmarl.launch.cell_state import notes_of, state_of, write_failure
+from mfmarl.launch.cell_state import check_there, notes_of, state_of, write_failure
 from mfmarl.launch.local_pool import Pool
 from mfmarl.launch.study import Cell, Study
 from mfmarl.launch.work import Job, Outcome
@@ -80,7 +80,7 @@ def drive(
         told: gets a line now and then, and one for each cell that ends.
 
     Raises:
-        StorageFailed: where the folder cannot be made.
+        StorageFailed: where the folder cannot be made, or is moved away meanwhile.
     """
     with storing(folder, "cannot make"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +107,8 @@ def drive(
             if outcome.kind == "busy":
                 resting.append((time.monotonic() + BUSY_S, cell.digest))
                 continue
+            if outcome.kind == "failed":
+                check_there(folder)
             attempts[cell.digest] += 1
             again = outcome.kind == "failed" and outcome.again and attempts[cell.digest] <= study.config.retries
             if again:

@@ -10,11 +10,13 @@ from typing import Protocol
 
 from mfmarl.config import config_hash
 from mfmarl.errors import StorageFailed, UserError
+from mfmarl.launch.cell_state import check_there
 from mfmarl.launch.drive import SECONDS_BETWEEN_LINES
 from mfmarl.launch.local_pool import Pool
 from mfmarl.launch.search_config import Point, Search
 from mfmarl.launch.trials import Trial, best_of, new_trial, same, score_of, shown, write_trials
 from mfmarl.launch.work import Job, Outcome
+from mfmarl.runs.files import storing
 from mfmarl.runs.journal import last_line
 
 MAX_REPEATS = 200
@@ -69,7 +71,7 @@ class SearchDriver:
         """Do what is left of the search; a trial that fails is told of and does not stop the others.
 
         Raises:
-            StorageFailed: where the folder does not take the table of trials.
+            StorageFailed: where the folder does not take the table of trials, or is moved away meanwhile.
         """
         config = self.search.config
         for trial in self.trials:
@@ -79,6 +81,8 @@ class SearchDriver:
         done = sum(trial.score is not None for trial in self.trials)
         begun = len(self.trials) - done
         self.told(f"{config.name}: {done} of {config.trials} trials are done, {begun} to go on with")
+        with storing(self.folder, "cannot make"):
+            self.folder.mkdir(parents=True, exist_ok=True)
         write_trials(self.search, self.folder, self.trials)
         shown_at = time.monotonic()
         while True:
@@ -139,6 +143,7 @@ class SearchDriver:
             if trial.score is not None:
                 self._finish(trial)
             return
+        check_there(self.folder)
         self._attempts[outcome.digest] += 1
         if outcome.again and self._attempts[outcome.digest] <= self.search.config.retries and not trial.error:
             self.told(f"trial {trial.number}, seed {seed} failed, will be tried again: {error}")

@@ -16,7 +16,7 @@ from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, UserError
 from mfmarl.launch.search_config import Point, Search, setting
 from mfmarl.launch.templates import yaml_text
-from mfmarl.runs.files import read_capped, storing, write_whole
+from mfmarl.runs.files import read_capped, write_whole
 from mfmarl.runs.schema import COMPLETE, RUN, RunInfo, open_run
 from mfmarl.runs.store import EVALUATION, read_evaluation
 
@@ -174,8 +174,6 @@ def write_trials(search: Search, folder: Path, trials: Sequence[Trial]) -> None:
         state = "failed" if trial.error else "running" if trial.score is None else "done"
         scores = [_number(trial.score), *(_number(trial.scores.get(seed)) for seed in seeds)]
         writer.writerow([trial.number, state, *_texts(search, trial.point), *scores, trial.error])
-    with storing(folder, "cannot make"):
-        folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / TRIALS, table.getvalue().encode())
     best = best_of(search, trials)
     if best is not None:

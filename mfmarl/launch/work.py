@@ -1,6 +1,6 @@
 """One cell's work: train it, or go on with it, then evaluate it; and the process that does cells one after another.
 
-    python -m mfmarl.launch.work    # reads a job a line, answers an outcome a line, and dies with whom it answers
+python -m mfmarl.launch.work    # reads a job a line, answers an outcome a line, and dies with whom it answers
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from mfmarl.config import TrainConfig, config_from, config_hash
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
-from mfmarl.launch.cell_state import forget_failure, notes_of, write_failure
+from mfmarl.launch.cell_state import forget_failure, make_notes, notes_of, write_failure
 from mfmarl.registry import JOBS, load
 from mfmarl.runs.checkpoint import checkpoint_paths, read_checkpoint
 from mfmarl.runs.files import storing
@@ -62,8 +62,7 @@ def do_cell(job: Job) -> Outcome:
     notes = notes_of(folder, job.digest)
     with ExitStack() as stack:
         try:
-            with storing(notes):
-                notes.mkdir(parents=True, exist_ok=True)
+            make_notes(notes)
             try:
                 stack.enter_context(hold(notes))
             except UserError as error:

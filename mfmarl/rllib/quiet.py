@@ -21,7 +21,7 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         address: of the cluster to join; without it that of RAY_ADDRESS, as Ray's own tools do.
 
     Raises:
-        UserError: for an address at which no cluster answers.
+        UserError: for an address at which no cluster answers, and a token that is refused (which is told at once).
         ConnectionError: where Ray could not be started, with what was tried.
     """
     address = address or os.environ.get("RAY_ADDRESS")
@@ -55,17 +55,30 @@ def start_ray(num_cpus: int | None = None, address: str | None = None, verbose: 
         except Exception as error:
             # a node that is slow to start raises a bare Exception
             ray.shutdown()
-            if address is not None:
-                told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if _refused(error):
+                place = "Ray" if address is None else f"the Ray cluster at {address}"
                 raise UserError(
-                    f"no Ray cluster to join at {address}: {told}; where it asks for a token, put that into "
-                    "~/.ray/auth_token or RAY_AUTH_TOKEN"
+                    f"{place} refuses this machine's token: {told}; put the cluster's into ~/.ray/auth_token "
+                    "(mode 0600) or RAY_AUTH_TOKEN_PATH"
                 ) from error
+            if attempt == 2 and address is not None:
+                raise UserError(f"no Ray cluster to join at {address} in three attempts: {told}; is it up?") from error
             if attempt == 2:
                 raise ConnectionError(
                     f"Ray did not start in three attempts ({error}); is the machine overloaded?"
                 ) from error
             time.sleep(2.0 * (attempt + 1))
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether it was for a token that is missing or wrong, where another attempt is of no use."""
+    while error is not None:
+        # `ray.init` tells the error below in the text of another
+        if "AuthenticationError" in f"{type(error).__name__} {error}":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def hush() -> None:

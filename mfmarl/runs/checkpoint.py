@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import mfmarl
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
-from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, unpacking, write_synced
+from mfmarl.runs.files import open_regular, read_capped, storing, sync_folder, to_json, unpacking, write_synced
 
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"
@@ -110,15 +110,17 @@ def write_checkpoint(
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _prune(folder, iteration)
+        prune(run, iteration)
     return target
 
 
-def _prune(folder: Path, iteration: int) -> None:
-    """Keep the last two up to `iteration`; renaming first, so that a half-deleted one is never taken for whole."""
-    paths = checkpoint_paths(folder.parent)
+def prune(run: Path, iteration: int) -> None:
+    """Keep the last two checkpoints up to `iteration`, and nothing that a killed writer left half done."""
+    folder = run / CHECKPOINTS
+    paths = checkpoint_paths(run)
     older = [p for p in paths if _iteration_of(p) <= iteration]
     for path in [*older[:-KEEP], *paths[len(older) :]]:
+        # first, so that a half-deleted one is never taken for whole
         path.rename(folder / f"{path.name}.old.tmp")
     for left_over in folder.glob("*.tmp"):
         shutil.rmtree(left_over, ignore_errors=True)
@@ -172,8 +174,11 @@ def newest_iteration(run: Path) -> int | None:
     return _iteration_of(paths[-1]) if paths else None
 
 
-def latest_valid(run: Path) -> Checkpoint | None:
+def latest_valid(run: Path, mend: str | None = None) -> Checkpoint | None:
     """The newest checkpoint of a run, or None where it has none yet.
+
+    Args:
+        mend: said of a damaged one, where it is not `--resume` that goes on from another.
 
     Raises:
         StorageFailed: where the newest is damaged; the message says how to go back further, if the user wants to.
@@ -184,8 +189,9 @@ def latest_valid(run: Path) -> Checkpoint | None:
     try:
         return read_checkpoint(paths[-1])
     except StorageFailed as error:
-        older = next((p for p in reversed(paths[:-1]) if _is_whole(p)), None)
-        mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
+        older = next((p for p in reversed(paths[:-1]) if mend is None and _is_whole(p)), None)
+        if mend is None:
+            mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
         raise type(error)(f"{error}; {mend}") from error
 
 
@@ -300,9 +306,12 @@ def _check_words(body: Mapping[str, Any]) -> None:
 def _verified(path: Path, size: int, digest: str) -> bytes:
     if not os.path.lexists(path):
         raise DamagedFile(f"{path} is missing")
+    with open_regular(path) as file:
+        found = os.fstat(file.fileno()).st_size
+    # before it is read: it may be of any size
+    if found != size:
+        raise DamagedFile(f"{path} is damaged: it has {found} bytes, its manifest says {size}")
     data = read_capped(path, MAX_FILE)
-    if len(data) != size:
-        raise DamagedFile(f"{path} is damaged: it has {len(data)} bytes, its manifest says {size}")
     if hashlib.sha256(data).hexdigest() != digest:
         raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit the manifest")
     return data

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from envs.unpacking import plain_reason
+from envs.unpacking import MEMORY, plain_reason
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
 
 _REMEDY = {
@@ -128,7 +128,12 @@ def read_capped(path: Path, limit: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise StorageFailed(f"{path} has {size} bytes, more than the {limit} that it may have")
-        return file.read(size)
+        try:
+            if size > MEMORY:
+                raise MemoryError
+            return file.read(size)
+        except MemoryError:
+            raise StorageFailed(f"{path} has {size} bytes, more than there is memory for") from None
 
 
 @contextmanager

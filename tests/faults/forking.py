@@ -6,6 +6,8 @@ seconds, so that hundreds can be killed.
 
 from __future__ import annotations
 
+import ctypes
+import faulthandler
 import importlib
 import json
 import os
@@ -30,6 +32,10 @@ IMPORTED = (
     # what an optimiser imports when it is made
     "torch._dynamo",
 )
+LONGEST_S = 180.0
+"""No command of the tests takes as long; one that does hangs, tells where, and is killed."""
+HUNG = 75
+PR_SET_PDEATHSIG = 1
 
 
 def child(asked: dict[str, Any]) -> int:
@@ -40,6 +46,7 @@ def child(asked: dict[str, Any]) -> int:
     said = os.open(asked["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for number in (1, 2):
         os.dup2(said, number)
+    faulthandler.dump_traceback_later(LONGEST_S - 10)
     for place, value in asked["set"].items():
         module, name = place.split(":")
         setattr(importlib.import_module(module), name, value)
@@ -59,6 +66,8 @@ def begin(asked: dict[str, Any]) -> int:
         return pid
     code = 70
     try:
+        # it goes with its parent
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         code = child(asked)
     except BaseException:
         traceback.print_exc()
@@ -69,16 +78,21 @@ def begin(asked: dict[str, Any]) -> int:
 
 
 def attend(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run a command to its end, or to the SIGKILL that comes after `kill_after` seconds.
+    """Run a command to its end, or to the SIGKILL that comes after `kill_after` seconds; `HUNG` where it has none.
 
     With `kill_workers` it is one of its workers, so many times, each after uniform(0, `kill_after`).
     """
     began, killed, drawn = time.monotonic(), 0, Random(asked["seed"])
     wanted, due = asked["kill_workers"], asked["kill_after"]
     pid = begin(asked)
-    ended = os.pidfd_open(pid)
-    while not select.select([ended], [], [], drawn.uniform(0, due) if wanted and due else due)[0]:
-        victims = workers(pid) if wanted else [pid]
+    ended, hung = os.pidfd_open(pid), False
+    while not hung:
+        left = max(0.0, began + LONGEST_S - time.monotonic())
+        wait = left if due is None else min(left, drawn.uniform(0, due) if wanted else due)
+        if select.select([ended], [], [], wait)[0]:
+            break
+        hung = wait == left
+        victims = workers(pid) if wanted and not hung else [pid]
         if victims:
             os.kill(drawn.choice(victims), signal.SIGKILL)
             killed += 1
@@ -86,7 +100,7 @@ def attend(asked: dict[str, Any]) -> dict[str, Any]:
             due = None
     os.close(ended)
     _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
+    code = HUNG if hung else os.waitstatus_to_exitcode(status)
     return {"code": code, "killed": killed, "seconds": time.monotonic() - began}
 
 

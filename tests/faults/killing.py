@@ -98,15 +98,20 @@ class Nursery:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()), said=said.read_text() if said.exists() else "")
+        answer = self._process.stdout.readline()
+        assert answer, f"what forks ended by itself, with {self._process.wait()}"
+        return Ended(**json.loads(answer), said=said.read_text() if said.exists() else "")
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(60)
-        self._process.stdout.close()
+        try:
+            self._process.wait(10)
+        finally:
+            self._process.kill()
+            self._process.stdout.close()
 
 
 @contextmanager

@@ -64,7 +64,7 @@ CASES = {
     "solve": Case(
         ["solve", "left-right", "--out", "x"],
         ["solve", "--resume", "x"],
-        "x/solution.json",
+        "x/solution.safetensors",
     ),
     "study run": _same(["study", "run", f"{OUTSIDE}/small.yaml"]),
     "audit": _same(["audit", "x", "--by", "exact"], "x"),

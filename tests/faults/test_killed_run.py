@@ -9,8 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from mfmarl.runs.checkpoint import checkpoint_paths, latest_checkpoint
+from mfmarl.config import TrainConfig
+from mfmarl.runs.checkpoint import CHECKPOINTS, checkpoint_paths, latest_checkpoint
 from mfmarl.runs.journal import read_journal
+from mfmarl.runs.schema import COMPLETE
+from mfmarl.train import train
+from tests.hostile.conftest import SMALL, small_run
 
 ROOT = Path(__file__).resolve().parents[2]
 ITERATIONS = 64
@@ -101,3 +105,16 @@ def test_a_run_folder_that_vanishes_is_told(tmp_path: Path) -> None:
     assert told.count("\n") == 1
     assert "was the folder moved or deleted" in told or "is gone" in told
     assert not run.exists()
+
+
+def test_what_a_kill_at_the_last_checkpoint_left_is_removed(tmp_path: Path) -> None:
+    """Nothing is left to train then, and no further checkpoint that would tidy up."""
+    run = small_run(tmp_path)
+    (run / COMPLETE).unlink()
+    before = checkpoint_paths(run)
+    half_deleted = run / CHECKPOINTS / "ckpt_000001.old.tmp"
+    half_deleted.mkdir()
+    (half_deleted / "replay.safetensors").write_bytes(b"x")
+    assert train(TrainConfig.model_validate(SMALL), tmp_path, backend="local", resume=run) == run
+    assert (run / COMPLETE).exists()
+    assert sorted((run / CHECKPOINTS).iterdir()) == before

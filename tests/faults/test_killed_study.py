@@ -49,13 +49,20 @@ def checkpoints(study: Study, folder: Path) -> int:
     return sum(int(path.name.split("_")[1]) for paths in newest for path in paths)
 
 
-def test_a_driver_killed_again_and_again_ends_as_the_undisturbed_one(tmp_path: Path) -> None:
-    study, folder = small_study(tmp_path, LONG), tmp_path / "runs" / "small"
+@pytest.mark.parametrize(
+    ("seeds", "starts"), [([1, 2], [2, 1]), pytest.param([1, 2, 3, 4, 5, 6], [2, 1, 2, 1, 2], marks=pytest.mark.soak)]
+)
+def test_a_driver_killed_again_and_again_ends_as_the_undisturbed_one(
+    seeds: list[int], starts: list[int], tmp_path: Path
+) -> None:
+    """Started with so many processes, and killed, each time."""
+    study, folder = small_study(tmp_path, LONG.replace("seed: [1, 2]", f"seed: {seeds}")), tmp_path / "runs" / "small"
+    assert len(study.cells) == 2 * len(seeds)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     workers: set[int] = set()
-    for processes in ("2", "1"):
+    for processes in starts:
         before = checkpoints(study, folder)
-        command = [sys.executable, "-c", DRIVER, processes]
+        command = [sys.executable, "-c", DRIVER, str(processes)]
         with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as child:
             until(lambda before=before: checkpoints(study, folder) > before + 20, child)
             workers |= {who.pid for cell in study.cells if (who := holder(notes_of(folder, cell.digest)))}

@@ -88,21 +88,28 @@ def _one(arguments: Sequence[str], folder: Path) -> dict[str, object]:
     return {"code": code, "err": err.getvalue(), "escaped": escaped, "changed": changed}
 
 
-def _there(folder: Path) -> dict[str, tuple[int, int]]:
-    """Of everything below a folder what it is, and a sum of what is in it."""
+def _there(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Of everything below a folder what it is, its size, and a sum of what is in it, where that can be read."""
     found = {}
     for path in folder.rglob("*"):
-        mode = path.lstat().st_mode
-        held = path.read_bytes() if stat.S_ISREG(mode) else b""
-        found[path.relative_to(folder).as_posix()] = (mode, zlib.crc32(held))
+        status = path.lstat()
+        read = stat.S_ISREG(status.st_mode) and status.st_size < ROOM // 4
+        held = path.read_bytes() if read else b""
+        found[path.relative_to(folder).as_posix()] = (status.st_mode, status.st_size, zlib.crc32(held))
     return found
 
 
-def check_refused(told: Mapping[str, Told], names: Mapping[str, str], may_change: Sequence[str] = ()) -> None:
-    """Each in one line that has its word of `names`, by exit code 2 or 4, and nothing made or changed."""
+def check_refused(
+    told: Mapping[str, Told], names: Mapping[str, str], may_change: Sequence[str] = (), may_say: tuple[str, ...] = ()
+) -> None:
+    """Each in one line that has its word of `names`, by exit code 2 or 4, and nothing made or changed.
+
+    Args:
+        may_say: how lines of progress begin.
+    """
     found = []
     for case, one in told.items():
-        name, lines = names[case], one.err.splitlines()
+        name, lines = names[case], [line for line in one.err.splitlines() if not line.startswith(may_say)]
         changed = [path for path in one.changed if Path(path).name not in may_change]
         if one.escaped:
             found.append(f"{case}: {one.escaped.splitlines()[-1]}")

@@ -1,88 +1,110 @@
 """Each file of real runs cut short, deleted, or with a byte flipped: refused by its name, by the command that reads it.
 
-`tests/soak/soak_damage.py` does the same at 200 places of each file of a checkpoint.
+`tests/soak/soak_damage.py` does the same at more places of each file.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from mfmarl.cli import run_command
 from mfmarl.errors import StorageFailed
-from mfmarl.runs.checkpoint import CHECKPOINTS, MANIFEST, read_checkpoint
-from tests.hostile.commands import check_refused, told_by
+from mfmarl.runs.checkpoint import MANIFEST, read_checkpoint
+from tests.hostile.commands import ROOM, check_refused, told_by
+from tests.hostile.places import AUDIT, Place, make_folders, newest
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "cut": lambda path: cut(path, 2),
-    "without its last byte": lambda path: cut(path, 1),
-    "deleted": Path.unlink,
-    "flipped": lambda path: flip(path, path.stat().st_size // 2),
-}
-
-
-def cut(path: Path, by: int) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2] if by > 1 else data[:-1])
+PROGRESS = ("magail-coordination: ", "learning ", "value")
+"""How lines begin that say what is being done."""
+TERABYTE = 1 << 40
+ONE_OF_A_KIND = {
+    "run.json", "manifest.json", "replay.safetensors", "learner.json", "solution.safetensors", "imitation.json",
+    "agent.safetensors", "training.safetensors", "results.json", "audit.json", "done",
+}  # fmt: skip
+"""The files of checkpoints are read in one way."""
 
 
-def flip(path: Path, at: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[at] ^= 0x10
-    path.write_bytes(data)
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
 
 
-def newest(run: Path) -> Path:
-    return max((run / CHECKPOINTS).iterdir())
+def flipped(data: bytes, at: int, by: int = 0x10) -> bytes:
+    return data[:at] + bytes([data[at] ^ by]) + data[at + 1 :]
+
+
+def damages(place: Place, places: int = 1) -> dict[str, Callable[[bytes], bytes] | None]:
+    """How a file is damaged so that it is to be refused; None is deleted."""
+    found: dict[str, Callable[[bytes], bytes] | None] = {"cut": cut}
+    if not place.cache:
+        found["deleted"] = None
+    if not place.sum:
+        return found | {"of another first byte": lambda data: flipped(data, 0)}
+    for i in range(places):
+        at = (i + 0.5) / places
+        found[f"flipped at {at:.4f}"] = lambda data, at=at: flipped(data, int(at * len(data)))
+    return found
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A solution, and an imitation that is not complete."""
-    folder = tmp_path_factory.mktemp("others")
-    solve = ["solve", "left-right", "--max-iterations", "3", "--tol", "0", "--out", str(folder / "solution")]
-    assert run_command(solve) == 1
-    shown, imitation = str(folder / "shown.npz"), folder / "imitation"
-    assert (
-        run_command(["demonstrate", "--env", "CartPole-v1", "--expert", "cartpole", "--episodes", "1", "--out", shown])
-        == 0
-    )
-    imitate = ["imitate", "bc", "--demonstrations", shown, "--updates", "5", "--evaluations", "0", "--quiet"]
-    assert run_command([*imitate, "--set", "hidden_dims=[4]", "--out", str(imitation)]) == 0
-    words = json.loads((imitation / "imitation.json").read_text())
-    (imitation / "imitation.json").write_text(json.dumps(words | {"complete": False}))
-    return folder
+def places(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Place]]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield make_folders(tmp_path_factory.mktemp("folders"), good, monkeypatch)
 
 
-def test_every_file_is_refused_by_its_name(good: Path, others: Path, tmp_path: Path) -> None:
+def check_damaged(places: Sequence[Place], folder: Path, flips: int) -> int:
+    """Every file in every way: all refused by name. How many that were."""
+    done = 0
+    for n, place in enumerate(places):
+        commands, names = {}, {}
+        for m, (how, damage) in enumerate(damages(place, flips).items()):
+            copy = folder / f"{n}" / f"{m}"
+            shutil.copytree(place.folder, copy)
+            path = copy / place.part
+            path.unlink() if damage is None else path.write_bytes(damage(path.read_bytes()))
+            case = f"{place.folder.name}: {place.part} {how}"
+            commands[case], names[case] = [*place.command, copy.name], path.name
+        # the lock's file stays
+        check_refused(told_by(commands, folder / f"{n}"), names, may_change=("lock",), may_say=PROGRESS)
+        shutil.rmtree(folder / f"{n}")
+        done += len(commands)
+    return done
+
+
+def test_every_file_is_refused_by_its_name(places: list[Place], tmp_path: Path) -> None:
+    assert check_damaged(places, tmp_path, 1) > 100
+
+
+def test_what_an_audit_keeps_is_made_anew(places: list[Place], tmp_path: Path) -> None:
+    """Pieces and deviators that were deleted, and an audit.json that was cut: the same again."""
+    kept = [place for place in places if place.part.startswith("audit/") and place.cache]
+    for n, place in enumerate(kept):
+        path = shutil.copytree(place.folder, tmp_path / f"{n}") / place.part
+        path.write_bytes(cut(path.read_bytes())) if path.name == "audit.json" else path.unlink()
+    told = told_by({f"{n}": [*AUDIT, f"{n}"] for n in range(len(kept))}, tmp_path)
+    assert {place.part.split("/")[1] for place in kept} == {"pieces", "audit.json", "deviators"}
+    for n, place in enumerate(kept):
+        one = told[f"{n}"]
+        assert (one.code, one.escaped) == (0, ""), f"{place.part}: {one}"
+        assert (tmp_path / f"{n}" / place.part).read_bytes() == (place.folder / place.part).read_bytes(), place.part
+
+
+@pytest.mark.parametrize("size", [TERABYTE, 2 * ROOM])
+def test_files_of_more_bytes_than_there_is_memory_for_are_refused(
+    places: list[Place], size: int, tmp_path: Path
+) -> None:
     commands, names = {}, {}
-    shutil.copytree(others, tmp_path / "others")
-    parts = ["run.json", *(f"{CHECKPOINTS}/{newest(good).name}/{path.name}" for path in newest(good).iterdir())]
-    places = [
-        *((good, part, ["train", "--local", "--resume"]) for part in parts),
-        (others / "solution", "solution.safetensors", ["solve", "--resume"]),
-        (others / "imitation", "imitation.json", ["imitate", "--quiet", "--resume"]),
-        (others / "imitation", "agent/agent.safetensors", ["imitate", "--quiet", "--resume"]),
-    ]
-    for folder, part, command in places:
-        for how, damage in DAMAGES.items():
-            # the last byte is a line end; and an imitation without an agent begins anew, to the same end
-            if (part, how) in (("run.json", "without its last byte"), ("agent/agent.safetensors", "deleted")):
-                continue
-            copy = tmp_path / f"{folder.name}-{part.replace('/', '-')}-{how.split()[0]}"
-            shutil.copytree(folder, copy)
-            (copy / "complete.json").unlink(missing_ok=True)
-            (copy / "evaluation.h5").unlink(missing_ok=True)
-            damage(copy / part)
-            case = f"{part} {how}"
-            commands[case], names[case] = [*command, copy.name], Path(part).name
-    # the lock's file stays
-    check_refused(told_by(commands, tmp_path), names, may_change=("lock",))
-    assert len(commands) > 40
+    chosen = [one for one in places if Path(one.part).name in ONE_OF_A_KIND or "pieces/played" in one.part]
+    assert {Path(one.part).name for one in chosen} >= ONE_OF_A_KIND
+    for n, place in enumerate(chosen):
+        path = shutil.copytree(place.folder, tmp_path / f"{n}") / place.part
+        # it takes no room on the disk
+        os.truncate(path, size)
+        case = f"{place.folder.name}: {place.part}"
+        commands[case], names[case] = [*place.command, f"{n}"], path.name
+    check_refused(told_by(commands, tmp_path), names, may_change=("lock",), may_say=PROGRESS)
 
 
 def refused_at(good: Path, folder: Path, places: int) -> dict[str, int]:

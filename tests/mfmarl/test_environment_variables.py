@@ -22,7 +22,9 @@ WHOLE = {
     "mfmarl/launch/local_pool.py", "scripts/demo.py", "benchmarks/easy_seeds.py", "benchmarks/env_throughput.py",
 }  # fmt: skip
 """Files that hand all variables to a process they start, and do nothing else with them."""
-COMMANDS = ("train", "imitate", "solve", "study run", "report", "demonstrate", "export", "evaluate")
+COMMANDS = ("train", "imitate", "solve", "study run", "report", "demonstrate", "export", "evaluate", "audit",
+            "magail")  # fmt: skip
+ZERO_SUM = ["imitate", "magail-zero-sum", "--seeds", "1", "--epochs", "20", "--rollout_episodes", "20", "--outdir", "y"]
 ONE_BY_ONE = ("get", "pop", "setdefault", "update")
 
 
@@ -54,6 +56,7 @@ def test_no_command_writes_or_says_them(
         loud = [*(word for word in case.given if word != "--quiet"), "--verbose"]
         given = loud if name in ("train", "study run") else case.given
         assert run_command(given) == 0, name
+    assert run_command(ZERO_SUM) == 0
     printed = capfd.readouterr()
     assert len(printed.err) > 200
     assert secret not in printed.out + printed.err

@@ -1,4 +1,4 @@
-"""SIGKILL at 100 random instants of training: every start after one goes on, and all ends are the undisturbed ones."""
+"""SIGKILL at 200 random instants: every start after one goes on, and all ends are those of undisturbed ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults import kinds
 from tests.faults.killing import Count, Job, Nursery, in_memory, killed_until_done, nursery
+from tests.mfmarl.launch.conftest import small_study
 
 Noting = Callable[[str, object], None]
 
@@ -42,3 +43,36 @@ def killed(forks: Nursery, job: Job, folder: Path, kills: int, record_property: 
 def test_train(forks: Nursery, folder: Path, algorithm: str, record_property: Noting) -> None:
     count = killed(forks, kinds.training(algorithm), folder, 50, record_property)
     record_property("most iterations lost, saved every 2", count.most_lost)
+
+
+def test_audit(forks: Nursery, folder: Path, record_property: Noting) -> None:
+    killed(forks, kinds.audit(forks, folder / "before"), folder, 30, record_property)
+
+
+def test_solve(forks: Nursery, folder: Path, record_property: Noting) -> None:
+    killed(forks, kinds.solution(), folder, 10, record_property)
+
+
+@pytest.mark.parametrize("method", ["bc", "gail"])
+def test_imitate(forks: Nursery, folder: Path, method: str, record_property: Noting) -> None:
+    killed(forks, kinds.imitation(forks, folder / "before", method), folder, 5, record_property)
+
+
+def test_study(forks: Nursery, folder: Path, record_property: Noting) -> None:
+    """25 times the driver, whose workers go with it, and 25 times a worker, whose cell is tried again."""
+    before = folder / "before"
+    before.mkdir()
+    job = kinds.study(small_study(before, kinds.STUDY), before)
+    killed(forks, job, folder, 25, record_property)
+    wanted, workers, rounds = job.contents(folder / "killed" / "undisturbed" / job.folder), 0, 0
+    while workers < 25:
+        rounds += 1
+        place = folder / f"workers_{rounds}"
+        place.mkdir()
+        small_study(place, kinds.STUDY)
+        ended = forks.run(job.begin, place, kill_after=10.0, kill_workers=25 - workers, seed=rounds)
+        assert ended.code == 0, ended.said
+        workers += ended.killed
+        assert job.contents(place / job.folder) == wanted
+    record_property("workers killed", workers)
+    record_property("studies they were of, all equal", rounds)

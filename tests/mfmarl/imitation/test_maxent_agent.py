@@ -172,6 +172,15 @@ def bad(config: dict[str, Any], *given: Any, **more: Any) -> None:
     MaxEntIRLAgent(LAKE | config, *given, **more)
 
 
+def test_too_few_steps_name_the_mend() -> None:
+    played = episodes("FrozenLake-v1", expert_of("optimal", "FrozenLake-v1", 0), 2, 0)
+    few = Demonstrations.from_episodes(played, spaces_of("FrozenLake-v1"), "FrozenLake-v1")
+    told = r"^maxent_irl: soft values .* show more episodes, or set weight_decay higher, .* \(it is 0.0001\)$"
+    with pytest.raises(UserError, match=told):
+        MaxEntIRLAgent(LAKE, "FrozenLake-v1", few).train(20)
+    assert MaxEntIRLAgent(LAKE | {"weight_decay": 1e-3}, "FrozenLake-v1", few).train(20).history[-1]["slope"] < 1e-5
+
+
 def test_wrong_settings(lake: Demonstrations) -> None:
     with pytest.raises(UserError, match="discount: got 1"):
         bad({"discount": 1})

@@ -61,12 +61,15 @@ def test_equals_the_local_trainer_bit_for_bit(runners: int, learners: int) -> No
         distributed.close()
 
 
-@pytest.mark.parametrize("mode", ["levels", pytest.param("continuous", marks=pytest.mark.soak)])
-def test_actor_critic_equals_the_local_trainer_bit_for_bit(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "runners", "learners"),
+    [("levels", 0, 0), ("levels", 1, 0), ("levels", 2, 1), pytest.param("continuous", 2, 1, marks=pytest.mark.soak)],
+)
+def test_actor_critic_equals_the_local_trainer_bit_for_bit(mode: str, runners: int, learners: int) -> None:
     from mfmarl.rllib.trainer import RLlibTrainer
 
     options = {"action_mode": mode}
-    chosen = config(algorithm="mfac", num_env_runners=2, num_learners=1, method="is", env_options=options)
+    chosen = config(algorithm="mfac", num_env_runners=runners, num_learners=learners, method="is", env_options=options)
     local, distributed = LocalTrainer(chosen), RLlibTrainer(chosen)
     try:
         for _ in range(4):
