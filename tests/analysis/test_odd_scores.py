@@ -16,6 +16,9 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from analysis.equilibrium.audit_file import audit_path, read_audit, write_audit
+from analysis.equilibrium.gaps import Gaps, TypeGap
+from analysis.equilibrium.learned import estimate
+from analysis.equilibrium.relaxed import estimated
 from analysis.figures.forest import Row, forest
 from analysis.figures.gaps import gaps
 from analysis.figures.imitation_curves import imitation_curves
@@ -233,6 +236,17 @@ def test_figures_outside_of_pages_say_n_and_how() -> None:
     for words, figures in told.items():
         for figure in figures:
             assert figure.get_supxlabel().replace("\n", " ") == f"Means over seeds, {words}."
+
+
+def test_audits_keep_over_how_many_episodes_a_number_is(tmp_path: Path) -> None:
+    learned, bound = estimate(np.arange(4.0)), estimated(np.arange(10.0).reshape(5, 2))
+    assert (learned.episodes, bound.episodes) == (4, 5)
+    kinds = [TypeGap(name, 0.5, gap, gap, gap) for name, gap in (("a", learned), ("b", bound))]
+    whole = audit(LOW, gaps=(Gaps("unilateral gap", "learned", tuple(kinds)),))
+    (tmp_path / "audit").mkdir()
+    write_audit(tmp_path, whole)
+    table = gap_table([("is", 1, read_audit(tmp_path))])
+    assert dict(zip(table["type"], table["episodes"], strict=True)) == {"a": 4, "b": 5, "NashConv": 4}
 
 
 def test_exact_gaps_have_no_bar_and_say_so() -> None:
