@@ -135,13 +135,15 @@ def _alpha(row: NDArray[np.float64]) -> str:
 def gap_intervals(table: pd.DataFrame, of: str = "NIG") -> pd.DataFrame:
     """Mean and 95 % interval over seeds of what `mfmarl.imitation.population.nig_against_samples` found.
 
-    Columns learner, samples, mean, low, high, n: t intervals, clipped nowhere; NaN below 3 seeds.
+    Columns learner, samples, mean, low, high, n, interval: t, clipped nowhere; constant where seeds are equal;
+    NaN below 3.
     """
     rows = []
     for (learner, samples), mine in table.groupby(["learner", "samples"], sort=False):
         mean, low, high = _t_interval(mine[of].to_numpy(float))
-        rows.append((learner, samples, mean, low, high, len(mine)))
-    return pd.DataFrame(rows, columns=["learner", "samples", "mean", "low", "high", "n"])
+        way = None if len(mine) < MIN_RUNS else "t" if low < high else "constant"
+        rows.append((learner, samples, mean, low, high, len(mine), way))
+    return pd.DataFrame(rows, columns=["learner", "samples", "mean", "low", "high", "n", "interval"])
 
 
 def gap_differences(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:

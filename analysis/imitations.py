@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +35,8 @@ NEEDED = (*COUNTS, "acting", "episode", "return")
 class Spread(BaseModel):
     """A mean over episodes of one run, with its interval."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     mean: float
     low: float | None = None
     high: float | None = None
@@ -56,7 +59,7 @@ class Converged(BaseModel):
 class Record(BaseModel):
     """imitation.json."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True, allow_inf_nan=False)
 
     schema_number: Literal[1] = Field(alias="schema")
     method: str
@@ -139,7 +142,12 @@ def read_imitation(folder: Path) -> Imitation:
     if missing:
         raise DamagedFile(f"{folder / EVALUATIONS}: no column {missing[0]!r}; want {', '.join(NEEDED)}")
     with unpacking(folder / EVALUATIONS):
-        evaluations[[*COUNTS, "episode", "return"]].astype(float)
+        numbers = evaluations[[*COUNTS, "episode", "return"]].astype(float)
+    # a mean would go over the others as if it were not there
+    if len(bad := np.argwhere(~np.isfinite(numbers.to_numpy()))):
+        row, column = bad[0]
+        what = "count" if (name := numbers.columns[column]) in COUNTS else name
+        raise DamagedFile(f"{folder / EVALUATIONS}: row {row + 2} has a {what} that is no number")
     history = _table(folder / HISTORY) if (folder / HISTORY).exists() else pd.DataFrame()
     return Imitation(folder, record, evaluations, history)
 

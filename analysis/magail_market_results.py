@@ -18,8 +18,9 @@ from rich.table import Table
 
 from analysis.figures.intervals import intervals
 from analysis.figures.order_shares import order_shares
-from analysis.figures.style import label, looks
+from analysis.figures.style import label, looks, note_below
 from analysis.imitation_audit import EXPERT
+from analysis.interval_words import intervals_told
 from analysis.statistics import MIN_RUNS, interval, paired_difference
 from mfmarl.errors import DamagedFile
 from mfmarl.imitation.magail.study_folder import RESULTS, finish
@@ -117,18 +118,19 @@ def with_imitation_gap(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns method, by, type, figure, estimate, low, high, n: 95 % intervals over seeds, of three or more."""
+    """Columns method, by, type, figure, estimate, low, high, n, interval (how it was found): 95 % intervals over seeds,
+    of three or more."""
     found = []
     for key, mine in rows.groupby(["method", "by", "type", "figure"], sort=False):
         values = mine["value"].to_numpy(float)
-        low = high = float("nan")
+        low, high, way = float("nan"), float("nan"), None
         if len(values) >= MIN_RUNS:
             span = interval(values)
             # nobody loses by a best response
             least = 0.0 if key[3] in ("gap", "NashConv") else -math.inf
-            low, high = max(span.low, least), span.high
-        found.append((*key, float(values.mean()), low, high, len(values)))
-    return pd.DataFrame(found, columns=["method", "by", "type", "figure", "estimate", "low", "high", "n"])
+            low, high, way = max(span.low, least), span.high, span.method
+        found.append((*key, float(values.mean()), low, high, len(values), way))
+    return pd.DataFrame(found, columns=["method", "by", "type", "figure", "estimate", "low", "high", "n", "interval"])
 
 
 def less_cloning(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -151,6 +153,7 @@ def gaps_by_type(means: pd.DataFrame, by: str) -> Figure:
     figure = intervals(table, metric, METHODS, of)
     marks = [Line2D([], [], color=of[m].colour, marker=of[m].marker, markersize=3.6, label=label(m)) for m in METHODS]
     figure.legend(handles=marks, loc="outside upper left", ncols=len(METHODS), frameon=False)
+    note_below(figure, f"Means over seeds, {intervals_told(table)}; hollow marks have none.")
     return figure
 
 

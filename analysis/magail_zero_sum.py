@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from analysis.figures.magail_choices import magail_choices
 from analysis.figures.magail_samples import magail_samples
 from analysis.figures.written import write_figures
+from analysis.interval_words import intervals_told
 from analysis.magail_results import spread
 from analysis.magail_zero_sum_rows import bands, curves, history, left_open
 from analysis.magail_zero_sum_table import CURVES, HISTORY, MEASURES, OPEN, STUDY, TABLES, Words, files_of
@@ -89,7 +90,7 @@ def figures_of(found: ZeroSumStudy) -> dict[str, Figure]:
     lowest = float(min(logits.min() for logits in found.history.logits))
     several = "1 seed" if len(settings.seeds) == 1 else f"{len(settings.seeds)} seeds"
     title = f"MAGAIL and BC, expert who always plays {settings.expert_action}, {several}"
-    lines = f"Mean{'' if len(settings.seeds) < 3 else ' and 95 % band'} over seeds. "
+    lines = f"Mean over seeds, {intervals_told(pd.concat(table.values()))}. "
     bars = "Bars: mean over seeds, of the most samples; dots: seeds; lines: the way through training. "
     drawn = f"MAGAIL draws {settings.batch_size} steps an epoch from a seed's {settings.expert_total:,}, for "
     trained = f"{settings.epochs:,} epochs of {settings.rollout_episodes} rollouts; BC sees the first so many. "

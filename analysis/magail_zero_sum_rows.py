@@ -49,7 +49,7 @@ def history(found: ZeroSumStudy) -> pd.DataFrame:
 
 
 def bands(rows: pd.DataFrame, measure: str, most: float) -> pd.DataFrame:
-    """Columns method (with its fallback), samples, mean, sd, low, high, interval: a measure of `curves` over seeds.
+    """Columns method (with its fallback), samples, mean, sd, low, high, n, interval: a measure of `curves` over seeds.
 
     Args:
         most: the greatest that the measure can be.
@@ -59,7 +59,7 @@ def bands(rows: pd.DataFrame, measure: str, most: float) -> pd.DataFrame:
         over = spread(mine[measure].tolist(), most)
         out.append(
             {"method": method, "samples": samples, "mean": over.mean, "sd": over.sd, "low": over.low,
-             "high": over.high, "interval": over.method}
+             "high": over.high, "n": len(mine), "interval": over.method}
         )  # fmt: skip
     return pd.DataFrame(out).astype({"low": float, "high": float, "sd": float})
 

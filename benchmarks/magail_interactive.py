@@ -60,13 +60,16 @@ def main() -> None:
             spent = time.process_time() - began
             for k in [0, *np.unique(np.geomspace(1, given.rounds, 60).astype(int))]:
                 found = interval(history.nash_conv[k])
-                rows.append((words, int(history.queries[k]), found.estimate, found.low, found.high))
+                rows.append(
+                    (words, int(history.queries[k]), found.estimate, found.low, found.high, found.n, found.method)
+                )
             told = [
                 f"{history.queries[k]}: {history.nash_conv[k].mean():.3f}"
                 for k in np.unique(np.geomspace(1, given.rounds, 6).astype(int))
             ]
             print(f"  {words:45} {'  '.join(told)}   worst seed {history.nash_conv[-1].max():.3f}; {spent:.1f} CPU s")
-        tables[name] = pd.DataFrame(rows, columns=["method", "queries", "mean", "low", "high"])
+        columns = ["method", "queries", "mean", "low", "high", "n", "interval"]
+        tables[name] = pd.DataFrame(rows, columns=columns)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     whole = pd.concat([table.assign(game=name) for name, table in tables.items()], ignore_index=True)
     with replacing(given.out) as temporary:

@@ -129,9 +129,11 @@ def main() -> None:
             if asked.figure and name in SHOWN:
                 for epoch, of_runs in zip(history.epochs, distances, strict=True):
                     found = interval(of_runs).within((0, 1))
-                    curves.append((expert, name, int(epoch), found.estimate, found.low, found.high))
+                    of = (found.estimate, found.low, found.high, found.n, found.method)
+                    curves.append((expert, name, int(epoch), *of))
     if asked.figure:
-        table = pd.DataFrame(curves, columns=["expert", "method", "epoch", "mean", "low", "high"])
+        columns = ["expert", "method", "epoch", "mean", "low", "high", "n", "interval"]
+        table = pd.DataFrame(curves, columns=columns)
         with replacing(asked.figure) as temporary:
             magail_mixture(table, limits, NEAR).savefig(temporary, format="png", dpi=110)
 

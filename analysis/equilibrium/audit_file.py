@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from analysis.equilibrium.distances import PolicyDistance, TwoSample
 from analysis.equilibrium.gaps import By, Estimate, Gaps, What, out_of_order
@@ -71,6 +71,8 @@ class Absent:
     why: str
 
 
+# holds for the parts too: a number that is none would be drawn as nothing
+@with_config(ConfigDict(allow_inf_nan=False))
 @dataclass(frozen=True)
 class Audit:
     """How far the policies of a run are from an equilibrium."""

@@ -8,7 +8,7 @@ lets all agents of a type re-learn together: a coalition, and another number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import numpy as np
@@ -34,11 +34,14 @@ class ImpossibleGap(TrainingFailed):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over independent episodes with its 95 % interval; exact numbers have none: low = value = high."""
+    """A mean over independent episodes with its 95 % interval, Student's t; exact numbers have none: low = value =
+    high."""
 
     value: float
     low: float
     high: float
+    episodes: int = field(default=0, compare=False)
+    """n of the interval; 0 where there is none, or where an older version wrote it."""
 
     @classmethod
     def exactly(cls, value: float) -> Estimate:
@@ -97,7 +100,7 @@ class Gaps:
             float(np.linalg.norm(shares * halves, order))
             for halves in (gaps[:, 0] - gaps[:, 1], gaps[:, 2] - gaps[:, 0])
         )
-        return Estimate(value, value - below, value + above)
+        return Estimate(value, value - below, value + above, min(one.gap.episodes for one in self.types))
 
 
 def check_gaps(gaps: Gaps, tolerance: float = 1e-6) -> Gaps:

@@ -76,9 +76,7 @@ class Turns:
         return self.agents * self.copies * self.turns
 
 
-def turns_of(
-    subject: Subject, type_name: str, who: Who, config: DeviatorConfig, start: Start = "fresh"
-) -> Turns:
+def turns_of(subject: Subject, type_name: str, who: Who, config: DeviatorConfig, start: Start = "fresh") -> Turns:
     """How a deviator of a type is trained by `config`.
 
     Raises:
@@ -109,7 +107,7 @@ def estimate(values: Doubles) -> Estimate:
         raise ValueError(f"an interval needs 2 values or more; got {values.size}")
     mean = float(values.mean())
     half = float(stats.t.ppf(0.975, values.size - 1) * values.std(ddof=1) / values.size**0.5)
-    return Estimate(mean, mean - half, mean + half)
+    return Estimate(mean, mean - half, mean + half, values.size)
 
 
 def paired_returns(
@@ -189,7 +187,7 @@ def measured_gap(
     if tried[best].value <= 0:
         (returns,) = played([], config.evaluation_episodes, "measure")
         base = estimate(returns)
-        zero = TypeGap(type_name, share, base, base, Estimate.exactly(0.0))
+        zero = TypeGap(type_name, share, base, base, Estimate(0.0, 0.0, 0.0, returns.size))
         return LearnedGap(zero, "stay", None, tried, episodes, returns, returns)
     chosen = [one for one in deviators if one[0] == best]
     base_returns, best_returns = played(chosen, config.evaluation_episodes, "measure")
@@ -346,9 +344,7 @@ def learned_gaps(
         address=address,
         told=lambda done: told(f"training {each}: {done}"),
     )
-    policies = {
-        name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names
-    }
+    policies = {name: {start: trained[parts[name, start].name] for start in starts(subject)} for name in names}
     told(f"measuring {len(names)} {each} on {_measures(config)}")
     found = run_pieces(
         {

@@ -70,7 +70,7 @@ def estimated(rows: Doubles, sampled_from: int | None = None) -> Estimate:
         spread = float(stats.t.ppf(0.975, agents - 1) * rows.mean(0).std(ddof=1) * np.sqrt(missing / agents))
         half = float(np.hypot(half, spread))
     value = float(rows.mean())
-    return Estimate(value, value - half, value + half)
+    return Estimate(value, value - half, value + half, episodes)
 
 
 def paired_gap(name: str, share: float, base: Doubles, best: Doubles, sampled_from: int | None = None) -> TypeGap:

@@ -23,9 +23,11 @@ def draw_curves(
         lines, look = table[table["method"] == method], looks[method]
         x = lines[along].to_numpy(float) / scale
         style = "steps-post" if step else "default"
+        # a line of one point is none
+        marker = look.marker if len(lines) == 1 else ""
         drawn = axis.plot(
             x, lines["mean"], color=look.colour, label=label(method), linewidth=1.6, linestyle=look.line,
-            drawstyle=style,
+            drawstyle=style, marker=marker,
         )  # fmt: skip
         band = axis.fill_between(
             x, lines["low"].to_numpy(float), lines["high"].to_numpy(float), color=look.colour, alpha=alpha,

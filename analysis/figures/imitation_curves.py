@@ -42,7 +42,8 @@ def imitation_curves(
     alone = table[table["method"].isin(points.index[points == 1])]
     for _, row in alone.iterrows():
         look = looks[str(row["method"])]
-        known = bool(np.isfinite(row["low"]))
+        # where all seeds are equal nothing is known of the spread
+        known = bool(row["low"] < row["high"])
         bars = np.array([[row["mean"] - row["low"]], [row["high"] - row["mean"]]]) if known else None
         drawn = axis.errorbar(
             [row["x"]], [row["mean"]], yerr=bars, fmt=look.marker, markersize=5, color=look.colour,

@@ -10,8 +10,9 @@ from matplotlib.ticker import NullLocator
 
 from analysis.figures.curves import draw_curves
 from analysis.figures.imitation_gap import NIG
-from analysis.figures.style import NARROW, WIDE, legend_above, looks, panels
+from analysis.figures.style import NARROW, WIDE, legend_above, looks, note_below, panels
 from analysis.imitation_gap import gap_intervals
+from analysis.interval_words import intervals_told
 
 
 def imitation_samples(tables: Mapping[str, pd.DataFrame]) -> Figure:
@@ -22,8 +23,9 @@ def imitation_samples(tables: Mapping[str, pd.DataFrame]) -> Figure:
     columns = 2 if len(tables) == 4 else min(3, len(tables))
     width = NARROW if columns == 1 else WIDE
     figure, axes = panels(-(-len(tables) // columns), columns, width=width, height=2.8)
+    found = {title: gap_intervals(table).rename(columns={"learner": "method"}) for title, table in tables.items()}
     for axis, (title, table) in zip(axes, tables.items(), strict=False):
-        bands = gap_intervals(table).rename(columns={"learner": "method"})
+        bands = found[title]
         # what is exactly the expert has no place on a logarithmic axis; the table has it
         seen = bands[bands["mean"] > 0]
         draw_curves(axis, seen, looks(list(dict.fromkeys(table["learner"]))), "samples")
@@ -39,4 +41,5 @@ def imitation_samples(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_ylabel(NIG)
     # a panel in which all learners have a line
     legend_above(figure, max(axes, key=lambda axis: len(axis.get_legend_handles_labels()[0])), 3)
+    note_below(figure, f"Means over seeds, {intervals_told(pd.concat(found.values()))}.")
     return figure

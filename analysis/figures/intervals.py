@@ -29,7 +29,8 @@ def intervals(table: pd.DataFrame, metric: str, policies: Sequence[str], looks: 
         y, look = np.arange(len(names)) + offset, looks[policy]
         x = mine["estimate"].to_numpy(float)
         low, high = x - mine["low"].to_numpy(float), mine["high"].to_numpy(float) - x
-        known = np.isfinite(low) & np.isfinite(high)
+        # where all seeds are equal nothing is known of the spread
+        known = np.isfinite(low) & np.isfinite(high) & (low + high > 0)
         for mine, face in ((known, look.colour), (~known, "white")):
             drawn = axis.errorbar(
                 x[mine], y[mine], xerr=np.vstack([low, high])[:, mine].clip(0) if face != "white" else None,

@@ -8,14 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.curves import draw_curves
-from analysis.figures.style import NARROW, WIDE, legend_above, looks, panels
+from analysis.figures.style import NARROW, WIDE, legend_above, looks, note_below, panels
+from analysis.interval_words import intervals_told
 
 
 def magail_interactive(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel for each game: NashConv, a line and a 95 % band for each way to ask; logarithmic where it is never 0.
 
     Args:
-        tables: rows of method, queries, mean, low, high.
+        tables: rows of method, queries, mean, low, high, n, interval.
     """
     columns = min(2, len(tables))
     width = NARROW if columns == 1 else WIDE
@@ -35,4 +36,5 @@ def magail_interactive(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for axis in axes[::columns]:
         axis.set_ylabel("NashConv (0: equilibrium)")
     legend_above(figure, axes[0], 2)
+    note_below(figure, f"Means over seeds, {intervals_told(pd.concat(tables.values()))}.")
     return figure

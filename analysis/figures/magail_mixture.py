@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.curves import draw_curves
-from analysis.figures.style import NARROW, WIDE, legend_above, looks, panels
+from analysis.figures.style import NARROW, WIDE, legend_above, looks, note_below, panels
+from analysis.interval_words import intervals_told
 
 LEVEL = "#7A7A7A"
 
@@ -17,7 +18,7 @@ def magail_mixture(table: pd.DataFrame, limits: Mapping[str, float], near: float
     """A panel for each expert: the JS distance, a mean with its 95 % band for each method.
 
     Args:
-        table: rows of expert, method, epoch, mean, low, high.
+        table: rows of expert, method, epoch, mean, low, high, n, interval.
         limits: of each expert, the least distance that independent agents come to.
         near: drawn as a level too.
     """
@@ -36,4 +37,5 @@ def magail_mixture(table: pd.DataFrame, limits: Mapping[str, float], near: float
         axis.locator_params(axis="x", nbins=4)
     axes[0].set_ylabel("JS distance from the expert")
     legend_above(figure, axes[0], 3)
+    note_below(figure, f"Means over seeds, {intervals_told(table)}.")
     return figure

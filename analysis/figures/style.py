@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -135,13 +136,27 @@ def svg(figure: Figure, prefix: str) -> str:
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    # matplotlib has escaped the names
-    text = re.sub(rf'\bid="{MARKED}(\w+) ([^"]*)"', r'data-\1="\2"', text)
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'(xlink:href="#|href="#|url\(#)', rf"\g<1>{prefix}-", text)
-    # a hundredth of a point is enough for a line, and half as long as what matplotlib writes
-    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
+    # of elements alone: words between them stay as they are, and matplotlib has escaped the names
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r'([\w:-]+)="([^"]*)"', partial(_attribute, prefix), tag[0]), text)
     # the page scales it
     for name in ("width", "height"):
         text = re.sub(rf'(<svg[^>]*?) {name}="[^"]*"', r"\1", text, count=1)
     return text
+
+
+def _attribute(prefix: str, found: re.Match[str]) -> str:
+    """An attribute of matplotlib's SVG as it stands on the page."""
+    name, value = found.groups()
+    if name == "id" and value.startswith(MARKED):
+        kind, _, who = value.removeprefix(MARKED).partition(" ")
+        return f'data-{kind}="{who}"'
+    if name == "id":
+        value = f"{prefix}-{value}"
+    elif name in ("href", "xlink:href"):
+        value = re.sub("^#", f"#{prefix}-", value)
+    elif name == "d":
+        # a hundredth of a point is enough for a line, and half as long as what matplotlib writes
+        value = re.sub(r"(\.\d\d)\d+", r"\1", value)
+    else:
+        value = value.replace("url(#", f"url(#{prefix}-")
+    return f'{name}="{value}"'

@@ -13,6 +13,7 @@ from analysis.figures.deviator_density import deviator_density
 from analysis.figures.gaps import gaps
 from analysis.figures.style import label
 from analysis.figures.value_and_gap import value_and_gap
+from analysis.interval_words import spanned
 from analysis.load import Study
 from analysis.report.equilibria import Told, add_equilibria
 from analysis.report.finite_agents import add_finite
@@ -55,7 +56,7 @@ def audit_section(study: Study, runs: Sequence[Path], files: dict[str, pd.DataFr
                 gaps(mine, methods),
                 "gaps",
                 "Best-response gaps by type and method",
-                "Gap by type and seed; bars are 95 % intervals over episodes. "
+                f"Gap by type and seed; bars are {_over_episodes(mine)}. "
                 + " ".join(f"{by.capitalize()}: {CERTIFIES[by]}." for by in WAYS if by in set(mine["by"]))
                 + (" A learned mark at 0 without a bar is of no deviator that gained: ≥ 0." if none.any() else ""),
                 "audit_gaps.csv",
@@ -117,8 +118,8 @@ def _answer(found: Sequence[Told], methods: list[str]) -> list[str]:
 
 
 def gap_table(found: Sequence[Told]) -> pd.DataFrame:
-    """method, seed, num_agents, what, by, type, share, base, gap, low, high; NashConv, where all types are there, as a
-    row of its own."""
+    """method, seed, num_agents, what, by, type, share, base, gap, low, high, episodes; NashConv, where all types are
+    there, as a row of its own with the fewest episodes of a type."""
     rows = []
     for method, seed, audit in found:
         for one in audit.gaps:
@@ -127,8 +128,8 @@ def gap_table(found: Sequence[Told]) -> pd.DataFrame:
                 kinds.append((WHOLE, 1.0, audit.value.value, one.nash_conv))
             for name, share, base, gap in kinds:
                 where = (method, seed, audit.num_agents, one.what, one.by)
-                rows.append((*where, name, share, base, gap.value, gap.low, gap.high))
-    heads = ["method", "seed", "num_agents", "what", "by", "type", "share", "base", "gap", "low", "high"]
+                rows.append((*where, name, share, base, gap.value, gap.low, gap.high, gap.episodes))
+    heads = ["method", "seed", "num_agents", "what", "by", "type", "share", "base", "gap", "low", "high", "episodes"]
     return pd.DataFrame(rows, columns=heads)
 
 
@@ -189,7 +190,9 @@ def _apart(section: Section, found: Sequence[Told]) -> None:
     if not rows:
         return
     head = ["", "type", "KL, nats", "2-Wasserstein, u", "KS of returns", "P(deviator beats stayer)"]
-    caption = "base policy against the learned deviator: in states that the deviator visits, and in returns"
+    n = spanned(len(one.base_returns) for _, _, one in _left(found))
+    caption = "base policy against the learned deviator: in states that the deviator visits, and in returns "
+    caption += f"(Kolmogorov-Smirnov and Mann-Whitney over episodes, n = {n})"
     section.tables.append(Table(caption, head, rows, words=(0, 1)))
 
 
@@ -197,9 +200,7 @@ def _p(value: float) -> str:
     return f"p {value:.2g}" if value >= 0.001 else "p < .001"
 
 
-def _against_value(
-    section: Section, found: Sequence[Told], methods: list[str], files: dict[str, pd.DataFrame]
-) -> None:
+def _against_value(section: Section, found: Sequence[Told], methods: list[str], files: dict[str, pd.DataFrame]) -> None:
     rows: list[tuple[object, ...]] = []
     lines: dict[str, tuple[str, float, float]] = {}
     for method, seed, audit in found:
@@ -208,12 +209,14 @@ def _against_value(
         learned, exact, bound = audit.nash_conv
         by, shown = next((n, e) for n, e in (("exact", exact), ("learned", learned), ("bound", bound)) if e is not None)
         v = audit.value
-        rows.append((method, seed, v.value, v.low, v.high, shown.value, shown.low, shown.high, by))
+        counts = (v.episodes, shown.episodes)
+        rows.append((method, seed, v.value, v.low, v.high, shown.value, shown.low, shown.high, by, *counts))
         lines |= {line.name: (line.name, line.value, line.nash_conv) for line in audit.lines}
     # a single mark is held against nothing
     if len(rows) + len(lines) < 2:
         return
     heads = ["method", "seed", "value", "value_low", "value_high", "nash_conv", "low", "high", "by"]
+    heads += ["value_episodes", "episodes"]
     table = files["audit_values.csv"] = pd.DataFrame(rows, columns=heads)
     drawn = files["audit_lines.csv"] = pd.DataFrame(lines.values(), columns=["name", "value", "nash_conv"])
     told = "Squares are the exact mean field's equilibrium and planner." if len(drawn) else (
@@ -224,11 +227,25 @@ def _against_value(
             value_and_gap(table, drawn, methods),
             "value-gap",
             "Mean return against NashConv",
-            f"A mark a run: NashConv ({', '.join(sorted(set(table['by'])))}) and mean return with 95 % intervals over "
-            f"episodes. {told}",
+            f"A mark a run: NashConv ({', '.join(sorted(set(table['by'])))}) and mean return with "
+            f"{_over_episodes(table.assign(value_by='mean return'), 'value_')}. {told}",
             "audit_values.csv",
         )
     )
+
+
+def _over_episodes(table: pd.DataFrame, *others: str) -> str:
+    """What is to be said of a table's intervals: columns low, high, by, episodes, and those that begin as `others`."""
+    counts: dict[str, set[int]] = {}
+    for first in ("", *others):
+        sure = table[table[f"{first}low"] < table[f"{first}high"]]
+        for by, mine in sure.groupby(f"{first}by", sort=False):
+            counts[str(by)] = set(mine[f"{first}episodes"])
+    if not counts:
+        return "no intervals, as numbers are exact"
+    told = [f"{by} n = {spanned(n - {0})}" for by, n in counts.items() if n - {0}]
+    told += ["of older audits n was not kept"] if any(0 in n for n in counts.values()) else []
+    return f"95 % t intervals over episodes ({'; '.join(told)})"
 
 
 def _interval(value: float, low: float, high: float, by: By) -> Cell:
@@ -259,7 +276,7 @@ def _gaps_shown(table: pd.DataFrame) -> Table:
                 cells.append(cell)
             rows.append(cells)
     return Table(
-        "gaps, $ per agent and episode (share of the value); below it the 95 % interval over episodes",
+        f"gaps, $ per agent and episode (share of the value); below it {_over_episodes(table)}",
         ["", "type", "value, $", *ways],
         rows,
         "audit_gaps.csv",
@@ -268,7 +285,7 @@ def _gaps_shown(table: pd.DataFrame) -> Table:
 
 
 def _type_deviations(table: pd.DataFrame) -> Table:
-    caption = "type deviation: all agents of a type re-learn together, the other types frozen; $ per agent"
+    caption = "type deviation: all agents of a type re-learn together, the other types frozen; $ per agent, below it "
     rows = [
         [
             Cell(label(row["method"]), f"seed {row['seed']}"),
@@ -278,7 +295,9 @@ def _type_deviations(table: pd.DataFrame) -> Table:
         ]
         for _, row in table.iterrows()
     ]
-    return Table(caption, ["", "type", "value, $", "change, $"], rows, "audit_gaps.csv", words=(0, 1))
+    return Table(
+        caption + _over_episodes(table), ["", "type", "value, $", "change, $"], rows, "audit_gaps.csv", words=(0, 1)
+    )
 
 
 def _left_out(section: Section, found: Sequence[Told], files: dict[str, pd.DataFrame]) -> None:

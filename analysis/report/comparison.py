@@ -10,8 +10,8 @@ from typing import Generic, Protocol, TypeVar
 import pandas as pd
 
 from analysis.figures.style import Look, looks
+from analysis.interval_words import spanned
 from analysis.load import Study
-from analysis.report.numbers import spanned
 from analysis.statistics import BOOTSTRAP_FROM, MIN_RUNS
 from mfmarl.errors import UserError
 from mfmarl.registry import suggestion

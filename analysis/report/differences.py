@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import label
+from analysis.interval_words import spanned
 from analysis.report.comparison import Compared
 from analysis.report.comparisons import LEVEL, Differences, improvement_table, judged
-from analysis.report.numbers import counted, gap, listed, p_value, spanned
+from analysis.report.numbers import counted, gap, listed, p_value
 from analysis.report.parts import Cell, Section, Table, side_by_side
 from analysis.report.tables import ALL
 from analysis.statistics import MIN_RUNS
@@ -127,8 +128,16 @@ def _tests(compared: Compared[Any], tests: pd.DataFrame, what: str, of: Measure)
     against = label(compared.against)
     head = ["", f"difference{of.unit}", "p", "p corrected", "mark", "effect d", "Cliff's delta"]
     head.append(f"P(beats {against})")
-    caption = f"tests of the paired differences in {of.name} from {against}, {what}; below estimates 95 % intervals"
+    caption = (
+        f"tests of the paired differences in {of.name} from {against}, {what}; below estimates {tests_told(tests)}"
+    )
     return Table(caption, head, rows, f"tests{of.files}.csv", row_keys=keys)
+
+
+def tests_told(tests: pd.DataFrame) -> str:
+    """What is to be said of the intervals of a table of tests: pairs of seeds, and how they were found."""
+    ways, chances = (", ".join(sorted(set(tests[name].dropna()))) for name in ("interval", "probability_interval"))
+    return f"95 % intervals (n = {spanned(tests['n'])} pairs; of differences {ways}, of probabilities {chances})"
 
 
 def _chance(probability: float, low: float, high: float) -> Cell:
@@ -147,7 +156,7 @@ def _matrix(section: Section, compared: Compared[Any], files: dict[str, pd.DataF
     section.tables.append(
         Table(
             f"P(a run of the row beats a run of the column) by {of.name}, ties counted half; below it the 95 % "
-            f"interval ({ways}, n = {compared.seeds})",
+            f"interval ({ways}, n = {spanned(table['n'])})",
             ["row beats column", *map(label, names)],
             rows,
             f"improvement{of.files}.csv",

@@ -7,10 +7,10 @@ import pandas as pd
 from analysis.figures.drift import drift
 from analysis.figures.style import label
 from analysis.figures.weights import HEAVIEST, LEAST, TRUSTED, diagnosed, weights
+from analysis.interval_words import intervals_told
 from analysis.load import Study
 from analysis.report.comparison import Comparison
 from analysis.report.parts import Cell, Section, Table, drawing, side_by_side
-from analysis.statistics import MIN_RUNS
 
 DIAGNOSTICS = {
     "ess": "ESS / n",
@@ -27,9 +27,7 @@ def weighted(study: Study) -> list[str]:
     """The methods that weigh stored steps, and took gradient steps with them."""
     known = study.journal["ess"].notna() if "ess" in study.journal else pd.Series(False, study.journal.index)
     taken = set(study.journal.loc[known, "method"])
-    return sorted(
-        {name for name, run in zip(study.labels, study.runs, strict=True) if run.config.corrected} & taken
-    )
+    return sorted({name for name, run in zip(study.labels, study.runs, strict=True) if run.config.corrected} & taken)
 
 
 def weight_table(study: Study) -> pd.DataFrame:
@@ -71,14 +69,13 @@ def drift_section(compared: Comparison, files: dict[str, pd.DataFrame]) -> Secti
     others = [label(m) for m in study.methods if m not in methods]
     if others:
         section.text.append(f"Without weights: {', '.join(others)}.")
-    certain = min(compared.counts.values()) >= MIN_RUNS
     section.figures.append(
         side_by_side(
             [(figure, {}) for figure in figures],
             "drift",
             "Drift of the mean action and effective sample size while learning",
-            f"Means over seeds{f' with 95 % t intervals (n = {compared.seeds})' if certain else ''}. Drift is total "
-            "variation between the action histograms of the drawn replay and of the newest fragments.",
+            f"Means over seeds, with {intervals_told(files['drift.csv'])}. Drift is total variation between the action "
+            "histograms of the drawn replay and of the newest fragments.",
             "drift.csv",
             study.methods,
         )

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.equilibrium.rates import Rate, in_words
 from analysis.figures.finite_agents import finite_agents
 from analysis.figures.style import label
+from analysis.interval_words import spanned
 from analysis.report.equilibria import Told
 from analysis.report.parts import Cell, Section, Table, drawing
 
@@ -40,8 +41,8 @@ def add_finite(section: Section, found: Sequence[Told], files: dict[str, pd.Data
             "finite",
             "Distance of the value among N agents from its limit, over N",
             "The policies played by N agents who are alike within their type, against the value among infinitely many "
-            "in the same shares, with 95 % intervals over episodes: a bar to the bottom holds 0. Lines are fitted to "
-            "all N, weighted with the errors.",
+            f"in the same shares, with 95 % normal intervals over episodes (n = {spanned(table['copies'])}): a bar to "
+            "the bottom holds 0. Lines are fitted to all N, weighted with the errors.",
             "audit_finite.csv",
         )
     )

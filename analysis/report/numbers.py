@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -45,12 +44,6 @@ def p_value(value: float) -> str:
 def listed(names: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def spanned(numbers: Iterable[int]) -> str:
-    """3, or 3 to 10."""
-    known = sorted(numbers)
-    return str(known[0]) if known[0] == known[-1] else f"{known[0]} to {known[-1]}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.figures.style import label, looks
+from analysis.interval_words import spanned
 from analysis.labels import labels
 from analysis.load import load_study
 from analysis.report.comparison import Comparison, reference_of
 from analysis.report.comparisons import differences_of
 from analysis.report.game_result import GameResult, game_result
-from analysis.report.numbers import counted, listed, spanned
+from analysis.report.numbers import counted, listed
 from analysis.report.page import write_game
 from analysis.report.parts import Section
 from analysis.report.render import Choice, Filter, Page, named_filter, policy_filter, write_page

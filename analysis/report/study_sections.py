@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 
 from analysis.figures.forest import Row, forest
 from analysis.figures.style import Look, label
+from analysis.interval_words import spanned
 from analysis.report.across import across_improvement, across_table, shared
 from analysis.report.aggregates import NAMES
-from analysis.report.differences import MARKS
+from analysis.report.differences import MARKS, tests_told
 from analysis.report.game_result import GameResult
 from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.normalised import WORDS
-from analysis.report.numbers import estimate, gap, listed, p_value, spanned
+from analysis.report.numbers import estimate, gap, listed, p_value
 from analysis.report.parts import Cell, Keys, Section, Table, side_by_side
 from analysis.report.profiles import add_profiles, profile_table
 from analysis.report.study_tests import family_words
@@ -140,7 +141,7 @@ def _tests(tests: pd.DataFrame) -> Table:
     head = ["", "difference, $ / period", "p", "p in its game", "p in the study", "mark", "effect d"]
     head.append(f"P(beats {against})")
     caption = f"tests of the paired differences in profit from {against}, p corrected over the game and over the "
-    return Table(caption + "study; below estimates 95 % intervals", head, rows, "tests.csv", row_keys=keys)
+    return Table(caption + f"study; below estimates {tests_told(tests)}", head, rows, "tests.csv", row_keys=keys)
 
 
 def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files: Files) -> Section:
@@ -157,7 +158,8 @@ def across_section(games: Sequence[GameResult], looks: Mapping[str, Look], files
         rows = [Row(str(one["policy"]), one["estimate"], one["low"], one["high"]) for _, one in mine.iterrows()]
         figures.append((forest(rows, looks, name, "normalised score"), {}))
     ways = ", ".join(sorted({str(way) for way in table["interval"].dropna()})) or "none"
-    caption = f"normalised scores of all runs with 95 % intervals, runs resampled within each game ({ways})"
+    caption = "normalised scores of all runs with 95 % intervals, runs resampled within each game "
+    caption += f"(n = {spanned(table['n'])} runs; {ways})"
     section.figures.append(
         side_by_side(figures, "across", "Aggregates of normalised scores, by method", f"{caption}.", "across.csv")
     )
@@ -220,8 +222,8 @@ def improvement_section(games: Sequence[GameResult], looks: Mapping[str, Look], 
             "improvement",
             f"Probability that a run of a method beats one of {against}, a mean over games",
             f"Probability that a run of the method earns more than one of {against} on the same game, a mean over "
-            f"games, with 95 % intervals ({ways}). At .5 neither is better; it says "
-            "nothing of how much better.",
+            f"games, with 95 % intervals (n = {spanned(table['n'])} runs of both; {ways}). At .5 neither is better; "
+            "it says nothing of how much better.",
             "improvement.csv",
         )
     )

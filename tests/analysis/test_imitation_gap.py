@@ -126,7 +126,7 @@ def test_intervals_over_seeds_by_hand() -> None:
     found = gap_intervals(sampled([1.0, 2.0, 3.0], [5.0, 5.0, 5.0])).set_index("learner")
     half = 4.302653 / np.sqrt(3)
     assert found.loc["BC"].tolist()[1:4] == pytest.approx([2, 2 - half, 2 + half], abs=1e-6)
-    assert found.loc["MFC-ADV"].tolist()[1:] == [5, 5, 5, 3]
+    assert found.loc["MFC-ADV"].tolist()[1:] == [5, 5, 5, 3, "constant"]
     assert gap_intervals(sampled([1.0, 2.0], [1.0, 2.0]))["low"].isna().all()
 
 

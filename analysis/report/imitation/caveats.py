@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.figures.style import label
 from analysis.imitations import EXPERT, RANDOM, Imitation, Imitations
+from analysis.interval_words import intervals_told
 from analysis.report.comparison import Compared
 from analysis.report.interval_row import COLUMNS, interval_row
 from analysis.report.numbers import estimate, listed, number
@@ -61,7 +62,7 @@ def _probe(section: Section, study: Imitations, levels: Mapping[str, float], fil
         for m in methods
     ]
     known = ", ".join(f"{name} {number(level)}" for name, level in levels.items())
-    caption = f"return after imitating random play{f' ({known})' if known else ''}; below it the 95 % interval"
+    caption = f"return after imitating random play{f' ({known})' if known else ''}; below it {intervals_told(table)}"
     section.tables.append(Table(caption, ["", "likeliest actions", "sampled actions"], body, "probe.csv"))
     if EXPERT in levels and RANDOM in levels:
         half = (levels[EXPERT] + levels[RANDOM]) / 2
@@ -88,15 +89,14 @@ def _leak(section: Section, study: Imitations, files: dict[str, pd.DataFrame]) -
         "told apart without error). Where they differ, a discriminator may tell who plays without looking at what is "
         "done."
     )
-    body = [
-        [
-            Cell(label(str(m))),
-            *(_known(pd.Series(interval_row(one[key].dropna().to_numpy(float), within=SHARE))) for key in APART),
-        ]
-        for m, one in table.groupby("method", sort=False)
-    ]
+    found_by = {
+        str(method): [interval_row(one[key].dropna().to_numpy(float), within=SHARE) for key in APART]
+        for method, one in table.groupby("method", sort=False)
+    }
+    body = [[Cell(label(m)), *(_known(pd.Series(one)) for one in both)] for m, both in found_by.items()]
+    told_of = intervals_told(pd.DataFrame([one for both in found_by.values() for one in both]).reindex(columns=COLUMNS))
     head = ["", *APART.values()]
-    section.tables.append(Table("at the end of training; below it the 95 % interval", head, body, "leak.csv"))
+    section.tables.append(Table(f"at the end of training; below it {told_of}", head, body, "leak.csv"))
     told = Counter(str(row["method"]) for row in found if row["lengths_apart"] == 1.0)
     for method, count in told.items():
         section.answer.append(

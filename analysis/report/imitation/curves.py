@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from analysis.figures.imitation_curves import ALONG, Along, imitation_curves, return_limits
 from analysis.figures.learning_curves import over_seeds
 from analysis.imitations import Imitations
+from analysis.interval_words import intervals_told
 from analysis.report.comparison import Compared
 from analysis.report.interval_row import interval_row
 from analysis.report.numbers import listed
@@ -63,8 +64,8 @@ def curves_section(
                     figures,
                     f"learning-{acting}",
                     f"Return of {words} actions against {listed(list(moving))}, by method",
-                    f"Return of {words} actions: mean over seeds with 95 % interval (hollow marks and lines without a "
-                    f"band have none; n = {compared.seeds}). "
+                    f"Return of {words} actions: mean over seeds with {intervals_told(pd.concat(found.values()))}; "
+                    "hollow marks and lines without a band have none. "
                     + "Against demonstrations, the end of training by their number. "
                     * ("demonstrations" in moving)
                     + "A method whose count stands still is a mark at its end. Level lines: "
@@ -75,13 +76,14 @@ def curves_section(
                 )
             )
     if tables:
-        columns = ["acting", "along", "method", "x", "mean", "low", "high", "n"]
+        columns = ["acting", "along", "method", "x", "mean", "low", "high", "n", "interval"]
         files["learning_curves.csv"] = pd.concat(tables, ignore_index=True)[columns]
     return section
 
 
 def curve_table(curves: pd.DataFrame, along: Along, within: Range = ANY) -> pd.DataFrame:
-    """Mean and 95 % interval over seeds: method, x, mean, low, high, n, of rows method, seed, `along`, updates, return.
+    """Mean and 95 % interval over seeds: method, x, mean, low, high, n, interval (how it was found), of rows method,
+    seed, `along`, updates, return.
 
     Against demonstrations, which a run has all at once, the last return of each run, by their number; else every
     evaluation on the way, or the last where the count stands still. Intervals are cut to `within`.
@@ -98,6 +100,7 @@ def curve_table(curves: pd.DataFrame, along: Along, within: Range = ANY) -> pd.D
     for (method, x), runs in last[~last["method"].isin(moving)].groupby(["method", along]):
         found = interval_row(runs["return"].to_numpy(float), within=within)
         low, high = (found.get(end, np.nan) for end in ("low", "high"))
-        rows.append({"method": method, "x": x, "mean": found["estimate"], "low": low, "high": high, "n": len(runs)})
-    tables.append(pd.DataFrame(rows, columns=["method", "x", "mean", "low", "high", "n"]))
+        row = {"method": method, "x": x, "mean": found["estimate"], "low": low, "high": high}
+        rows.append(row | {"n": len(runs), "interval": found.get("interval")})
+    tables.append(pd.DataFrame(rows, columns=["method", "x", "mean", "low", "high", "n", "interval"]))
     return pd.concat([table for table in tables if len(table)], ignore_index=True)

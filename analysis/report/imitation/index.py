@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.figures.style import label
 from analysis.imitations import EXPERT, RANDOM
+from analysis.interval_words import intervals_told
 from analysis.report.numbers import counted, estimate, listed, number
 from analysis.report.parts import Cell, Section, Table
 from analysis.report.render import Page, policy_filter, write_page
@@ -62,8 +63,9 @@ def _table(results: Sequence[EnvResult], methods: Sequence[str], metric: str, wo
         known = [Cell(number(one.levels[name])) if name in one.levels else Cell("–") for name in (EXPERT, RANDOM)]
         cells = [estimate(mine.loc[method]) if method in mine.index else Cell("–") for method in methods]
         rows.append([Cell(one.env, link=f"{one.folder}/index.html"), *known, *cells])
+    every = pd.concat([one.table[one.table["metric"] == metric] for one in results])
     return Table(
-        f"return of {words}: means over seeds, below them 95 % intervals",
+        f"return of {words}: means over seeds, below them {intervals_told(every)}",
         ["", EXPERT, RANDOM, *map(label, methods)],
         rows,
         "returns.csv",

@@ -19,7 +19,7 @@ from analysis.report.imitation.curves import curves_section
 from analysis.report.imitation.index import EnvResult, write_index
 from analysis.report.imitation.results import interval_table, metrics_section, returns_section, runs_section
 from analysis.report.numbers import counted, listed, number
-from analysis.report.render import Page, policy_filter, write_page
+from analysis.report.render import TABLES, Page, policy_filter, write_page
 from mfmarl.errors import UserError
 
 USUAL = "bc"
@@ -52,14 +52,29 @@ def write_imitations(folders: Sequence[Path], out: Path, against: str | None = N
     if against is not None:
         reference_of(methods, against)
     several, results = len(found) > 1, []
+    below = folders_of(list(found))
     for env, study in found.items():
         named = against if against in study.methods else None
         usual = next((method for method in study.methods if method.split()[0] == USUAL), USUAL)
         compared = Compared(study, reference_of(study.methods, named, usual))
-        folder = re.sub(r"[^A-Za-z0-9._+-]", "-", env) if several else ""
-        results.append(_write(compared, len(left_out), out, folder))
+        results.append(_write(compared, len(left_out), out, below[env] if several else ""))
     index = [write_index(results, out)] if several else []
     return index + [one.page for one in results]
+
+
+def folders_of(envs: Sequence[str]) -> dict[str, str]:
+    """Environment -> the folder of its page: one name inside of the report's folder, no two alike."""
+    named: dict[str, str] = {}
+    taken = {TABLES, "index.html", "returns.csv"}
+    for env in envs:
+        plain = re.sub(r"[^A-Za-z0-9._+-]", "-", env)[:60].lstrip(".") or "environment"
+        name, number = plain, 2
+        # some disks hold a and A for one
+        while name.casefold() in taken:
+            name, number = f"{plain}-{number}", number + 1
+        taken.add(name.casefold())
+        named[env] = name
+    return named
 
 
 def _write(compared: Compared[Imitations], left_out: int, out: Path, folder: str) -> EnvResult:
@@ -88,7 +103,7 @@ def _write(compared: Compared[Imitations], left_out: int, out: Path, folder: str
         f"{listed([label(method) for method in study.methods])} on {study.env}",
         f"{counted(len(study.runs), 'imitation')} of {compared.seeds} seeds a method{few}. A score is one run's mean "
         "over its last evaluation's episodes; intervals are over seeds.",
-        [*_level_words(compared, table, levels), *words, *caveats.answer],
+        [*_level_words(table, levels), *words, *caveats.answer],
         sections,
         [policy_filter(compared.policies)],
         parent="../index.html" if folder else "",
@@ -101,7 +116,7 @@ def _of(of: Measure, compared: Compared[Imitations], said: list[str]) -> list[st
     return [f"By {of.name}: {said[0]}", *said[1:]] if said and compared.others else said
 
 
-def _level_words(compared: Compared[Imitations], table: pd.DataFrame, levels: Mapping[str, float]) -> list[str]:
+def _level_words(table: pd.DataFrame, levels: Mapping[str, float]) -> list[str]:
     """What the best returns, beside expert and random play."""
     mine = table[(table["metric"] == "return_mode") & (table["n"] > 0)]
     if mine.empty:
