@@ -26,9 +26,6 @@ def write_finished(network: PolicyNetwork, folder: Path, settings: str) -> None:
     """
     with storing(folder):
         (folder / POLICY).mkdir(exist_ok=True)
-        # of a process that was killed while it wrote; the folder is held
-        for left_over in (folder / POLICY).glob(".*.tmp"):
-            left_over.unlink()
     shape = to_json(network.shape.to_json(), indent=2).encode()
     tensors = safetensors.numpy.save(module_arrays(network))
     for (name, _), data in zip(FILES, (shape, tensors), strict=True):

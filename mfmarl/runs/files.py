@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import stat
@@ -71,14 +72,16 @@ def write_synced(path: Path, data: bytes) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to build the file at; it takes `path`'s place, durably, at the end.
 
-    Where building fails, `path` stays as it was and nothing is left behind.
+    Where building fails, `path` stays as it was and nothing is left behind; what a killed one left goes next time.
 
     Raises:
         StorageFailed: where the folder takes no file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storing(path):
-        temporary.unlink(missing_ok=True)
+        for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            if not _is_alive(left_over.name.split(".")[-2]) or left_over == temporary:
+                left_over.unlink(missing_ok=True)
         try:
             yield temporary
             descriptor = os.open(temporary, os.O_RDWR)
@@ -92,6 +95,16 @@ def replacing(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -196,8 +196,8 @@ def test_what_was_stopped_goes_on_bit_for_bit(config: DeviatorConfig, tmp_path: 
 
     with pytest.raises(Stopped):
         train_deviator(subject, 1, tmp_path / "parts", config, told=stop)
-    # as SIGKILL in the writing of the policy does
-    left_over = tmp_path / "parts" / "policy" / ".policy.safetensors.1.tmp"
+    # as SIGKILL in the writing of the policy does; no process ever has this number
+    left_over = tmp_path / "parts" / "policy" / ".policy.safetensors.4194305.tmp"
     left_over.parent.mkdir()
     left_over.write_bytes(b"half")
     seen: list[int] = []
