@@ -13,7 +13,7 @@ from tests.faults.killing import Count, Job, Nursery, in_memory, killed_until_do
 from tests.mfmarl.launch.conftest import small_study
 
 Noting = Callable[[str, object], None]
-AT_ONCE = 5
+AT_ONCE, WORKERS = 5, 10
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def killed(forks: Nursery, job: Job, folder: Path, kills: int, record_property: 
 
 @pytest.mark.parametrize("algorithm", ["mfq", "mfac"])
 def test_train(forks: Nursery, folder: Path, algorithm: str, record_property: Noting) -> None:
-    count = killed(forks, kinds.training(algorithm), folder, 50, record_property)
+    count = killed(forks, kinds.training(algorithm), folder, 60, record_property)
     record_property("most iterations lost, saved every 2", count.most_lost)
 
 
@@ -51,7 +51,7 @@ def test_audit(forks: Nursery, folder: Path, record_property: Noting) -> None:
 
 
 def test_solve(forks: Nursery, folder: Path, record_property: Noting) -> None:
-    killed(forks, kinds.solution(), folder, 10, record_property)
+    killed(forks, kinds.solution(), folder, 15, record_property)
 
 
 @pytest.mark.parametrize("method", ["bc", "gail"])
@@ -60,19 +60,19 @@ def test_imitate(forks: Nursery, folder: Path, method: str, record_property: Not
 
 
 def test_study(forks: Nursery, folder: Path, record_property: Noting) -> None:
-    """25 times the driver, whose workers go with it, and 25 times a worker, whose cell is tried again."""
+    """15 times the driver, whose workers go with it, and 10 times a worker, whose cell is tried again."""
     before = folder / "before"
     before.mkdir()
     job = kinds.study(small_study(before, kinds.STUDY), before)
-    killed(forks, job, folder, 25, record_property)
+    killed(forks, job, folder, 15, record_property)
     wanted, workers, rounds = job.contents(folder / "killed" / "undisturbed" / job.folder), 0, 0
-    while workers < 25:
+    while workers < WORKERS:
         rounds += 1
         place = folder / f"workers_{rounds}"
         place.mkdir()
         small_study(place, kinds.STUDY)
         # no more in one study: a worker has seconds of imports before it comes to its cell, and is killed in them too
-        asked = min(AT_ONCE, 25 - workers)
+        asked = min(AT_ONCE, WORKERS - workers)
         ended = forks.run(job.begin, place, kill_after=10.0, kill_workers=asked, seed=rounds)
         assert ended.code == 0, ended.said
         assert 0 < ended.killed <= asked
