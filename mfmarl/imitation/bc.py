@@ -198,9 +198,6 @@ class BCAgent:
             if number == REPORT or done == updates - 1:
                 self.counts = self.counts.plus(updates=number)
                 history.append({**asdict(self.counts), "loss": float(total) / number})
-                if not math.isfinite(history[-1]["loss"]):
-                    at = f"update {self.counts.updates}"
-                    raise TrainingFailed(f"the loss is {history[-1]['loss']} at {at}: lower learning_rate")
                 total, number = torch.zeros(()), 0
                 if callback is not None:
                     # who is called may play the policy, or save it
@@ -223,6 +220,10 @@ class BCAgent:
             self.optimiser.zero_grad(set_to_none=True)
             loss = self.loss(rows, actions, weights)
             loss.backward()  # type: ignore[no-untyped-call]
+        if not math.isfinite(loss.item()):
+            taken = next((int(state["step"]) for state in self.optimiser.state.values()), 0)
+            at = f"gradient step {taken + 1}"
+            raise TrainingFailed(f"the loss is {loss.item()} in {at}, which was not taken: lower learning_rate")
         self.optimiser.step()
         return loss.detach()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
+from mfmarl.errors import TrainingFailed
 from mfmarl.imitation.adversarial_config import AdversarialConfig
 from mfmarl.imitation.discriminator import Discriminator, discriminator_loss, gradient_penalty
 from mfmarl.imitation.steps import Steps
@@ -32,6 +35,10 @@ def discriminator_step(
     if config.gradient_penalty:
         figures["gradient_penalty"] = gradient_penalty(discriminator, theirs, own, generator, discriminator.flags)
         loss = loss + config.gradient_penalty * figures["gradient_penalty"]
+    if not math.isfinite(loss.item()):
+        raise TrainingFailed(
+            f"the discriminator's loss is {loss.item()}; its step was not taken: lower discriminator_lr"
+        )
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from mfmarl.core.policy_gradient import clipped_surrogate, kl_estimate, value_loss
 from mfmarl.core.vtrace import VTrace, vtrace
+from mfmarl.errors import TrainingFailed
 from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.networks import Activation, Actor, Critic
 from mfmarl.imitation.rollout import Rollout
@@ -115,7 +117,12 @@ class PPO:
                     loss = loss - config.entropy * law.entropy().mean()
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.parameters, config.max_grad_norm, foreach=True)
+                norm = torch.nn.utils.clip_grad_norm_(self.parameters, config.max_grad_norm, foreach=True)
+                if not math.isfinite(norm.item()):
+                    raise TrainingFailed(
+                        f"the gradient of PPO's step {self.updates + 1} is not finite; it was not taken: lower "
+                        "policy_lr, or ppo.reward_scale"
+                    )
                 self.optimiser.step()
                 self.updates += 1
                 if epoch == config.epochs - 1:

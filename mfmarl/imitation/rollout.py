@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mfmarl.errors import TrainingFailed
 from mfmarl.imitation.demonstrations import Episode
 from mfmarl.imitation.environments import MakeEnv as MakeEnv
 from mfmarl.imitation.environments import maker
@@ -66,7 +67,7 @@ class Collector:
     """Environments that go on where they were; ended ones begin anew within the same step."""
 
     def __init__(self, env: str | MakeEnv, num_envs: int, seed: int) -> None:
-        self.envs = side_by_side(env, num_envs, seed)
+        self.envs, self._seed = side_by_side(env, num_envs, seed), seed
         self.spaces = Spaces.of(self.envs.single_observation_space, self.envs.single_action_space)
         found: Any = self.envs.reset()[0]
         self.states: NDArray[np.float32] = np.asarray(found, np.float32)
@@ -74,7 +75,11 @@ class Collector:
         """Steps of single environments so far."""
 
     def collect(self, act: Act, steps: int) -> Rollout:
-        """Play `steps` steps in every environment."""
+        """Play `steps` steps in every environment.
+
+        Raises:
+            TrainingFailed: where one gives a reward or observation that is not finite; names it, its step and seed.
+        """
         B, D = self.states.shape
         states, after = np.empty((steps, B, D), np.float32), np.empty((steps, B, D), np.float32)
         rewards = np.empty((steps, B))
@@ -88,9 +93,21 @@ class Collector:
             after[t] = found
             for b in np.flatnonzero(terminated[t] | truncated[t]):
                 after[t, b] = info["final_obs"][b]
+            if not (np.isfinite(rewards[t]).all() and np.isfinite(after[t]).all() and np.isfinite(found).all()):
+                self._refuse(rewards[t], np.concatenate([after[t], np.asarray(found, np.float32)], 1), t)
             self.states = np.asarray(found, np.float32)
         self.interactions += steps * B
         return Rollout(states, np.stack(actions), rewards, after, terminated, truncated)
+
+    def _refuse(self, rewards: NDArray[Any], observations: NDArray[Any], t: int) -> NoReturn:
+        paid = np.isfinite(rewards)
+        b = int(np.flatnonzero(~(paid & np.isfinite(observations).all(1)))[0])
+        given = "an observation that is no number" if paid[b] else f"the reward {rewards[b]}"
+        step = self.interactions // len(rewards) + t + 1
+        raise TrainingFailed(
+            f"environment {b} (seed {self._seed}) gave {given} in step {step}, want finite numbers; nothing was "
+            "learned from it: mend the environment"
+        )
 
     @property
     def places(self) -> list[Place]:

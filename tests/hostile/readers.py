@@ -28,6 +28,8 @@ from mfmarl.runs.schema import open_run, summarise
 from mfmarl.runs.sealed import write_sealed
 from mfmarl.runs.store import read_evaluation
 
+ROOT = Path(__file__).parents[2]
+
 TELLS = (UserError, StorageFailed, BadTable)
 """What a reader may raise."""
 
@@ -131,7 +133,7 @@ READERS: dict[str, Reader] = {
 def good_files(name: str, folder: Path, run: Path) -> list[bytes]:
     """What a reader takes; `run` is an evaluated run, and what a reader needs beside its bytes comes into `folder`."""
     if name == "configuration":
-        return [path.read_bytes() for path in sorted(Path("configs").rglob("*.yaml"))]
+        return [path.read_bytes() for path in sorted((ROOT / "configs").rglob("*.yaml"))]
     if name == "sales_table":
         rows = {"agent": ["a", "b"] * 3, "period": [1, 1, 2, 2, 3, 3], "units": range(6), "price": [1.5, 2] * 3}
         frame, out = pd.DataFrame(rows), io.BytesIO()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,14 @@ def edited(data: bytes, edits: list[tuple[int, int, bytes, str]]) -> bytes:
             taken = {"put": 0, "replace": len(held), "cut": size, "double": size}[how]
             data = data[:at] + put + data[at + taken :]
     return data
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """Ends the process, and says where it was."""
+    faulthandler.dump_traceback_later(240, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -61,13 +61,18 @@ def test_an_evaluation_half_way_changes_nothing(
     assert run_contents(run) == run_contents(whole)
 
 
+def contents_of(folders: list[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_further_method_leaves_all_other_cells_as_they_are(tmp_path: Path) -> None:
     study, folder = small_study(tmp_path, SMALL.replace("[mf, is]", "[mf]")), tmp_path / "small"
     assert Driven(study, folder).failed == {}
-    before = {path: path.read_bytes() for cell in study.cells for path in (folder / cell.digest).rglob("*.*")}
+    cells = [folder / cell.digest for cell in study.cells]
+    before = contents_of(cells)
     assert len(before) > 2 * 5
     more = small_study(tmp_path)
     driven = Driven(more, folder)
     assert driven.failed == {}
     assert driven.begun == [cell.digest for cell in more.cells if cell.config.method == "is"]
-    assert {path: path.read_bytes() for path in before} == before
+    assert contents_of(cells) == before

@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.when == "call":
+    # what was skipped, or failed before or after its call, is no row of an earlier time either
+    if report.when == "call" or report.outcome != "passed":
         test = report.nodeid.rsplit("/", 1)[-1]
         counted = [*report.user_properties, ("seconds", round(report.duration))]
         _rows[test] = [(test, report.outcome, quantity, str(value)) for quantity, value in counted]

@@ -27,7 +27,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_reader_ends_with_a_result_or_a_line(
     name: str, run: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    pytest.importorskip("atheris")
     folder, corpus, left = tmp_path / "folder", tmp_path / "corpus", tmp_path / "left"
     for each in (folder, corpus, left):
         each.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from mfmarl.core.losses import weighted_mean
+from mfmarl.errors import TrainingFailed
 from mfmarl.imitation.batches import Batches
 from mfmarl.imitation.discriminator import Inputs
 from mfmarl.imitation.networks import RunningNorm
@@ -153,6 +155,9 @@ class EnsembleWorld:
             each = (0.5 * ((target[some] - mean) * torch.exp(-log_std)).square() + log_std).sum(-1)
             weight = weights[:, some]
             loss = torch.stack([weighted_mean(e, w + 1e-9) for e, w in zip(each, weight, strict=True)]).sum()
+            if not math.isfinite(loss.item()):
+                told = f"the world's loss is {loss.item()}; its step was not taken"
+                raise TrainingFailed(f"{told}: lower world.learning_rate")
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()

@@ -12,6 +12,7 @@ from mfmarl.config import TrainConfig, config_from
 from mfmarl.errors import TrainingFailed
 
 ray = pytest.importorskip("ray")
+pulse = pytest.importorskip("mfmarl.rllib.pulse")
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
 
 SMALL: dict[str, Any] = {
@@ -87,6 +88,11 @@ def test_slow_runners_are_waited_for_and_hanging_ones_end_the_run(
     assert trainer.progress()["env_steps"] == 3 * 2 * 6
     each_step_takes(trainer, 1e6)
     fails(trainer, r"environment runners \[1\] are dead or hang: no step of theirs for 5 s; the last checkpoint")
+
+
+def test_patience_ends_within_60_s() -> None:
+    """With what Ray takes to notice."""
+    assert pulse.NO_STEP_S + 10 <= 60
 
 
 def test_all_runners_dead_for_good_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,10 @@ def test_a_killed_runner_is_replaced_and_no_update_is_lost() -> None:
     assert progress["iteration"] == 4
     assert progress["env_steps"] == 4 * 2 * 4 * 13
     trainer.close()
+    undisturbed = LocalTrainer(config(num_env_runners=2))
+    for _ in range(4):
+        undisturbed.iterate()
+    assert progress["gradient_steps"] == undisturbed.progress()["gradient_steps"] > 0
 
 
 def test_a_reward_that_is_no_number_reaches_the_driver_before_any_update() -> None:
