@@ -210,10 +210,12 @@ def latest_checkpoint(run: Path) -> Checkpoint:
         UserError: where `run` is no run folder or has no checkpoint yet.
         StorageFailed: where the checkpoint is damaged; names the file.
     """
-    from mfmarl.runs.schema import open_run
+    from mfmarl.runs.schema import COMPLETE, open_run
 
     open_run(run)
     checkpoint = latest_valid(run)
+    if checkpoint is None and (run / COMPLETE).exists():
+        raise UserError(f"{run} is complete, but its checkpoints are gone: put them back, or train anew")
     if checkpoint is None:
         raise UserError(f"{run} has no checkpoint yet; go on with `mfmarl train --resume {run}`")
     return checkpoint

@@ -142,9 +142,8 @@ def create_run(
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise UserError(
-                    f"{run} exists already; go on with `mfmarl train --resume {run}`, or choose another --name"
-                ) from None
+                on = "" if (run / COMPLETE).exists() else f"go on with `mfmarl train --resume {run}`, or "
+                raise UserError(f"{run} exists already; {on}choose another --name") from None
             raise
         sync_folder(runs_dir)
     return run
@@ -194,7 +193,7 @@ def open_resume(path: Path) -> Resumed:
     run, of_checkpoint = run_of(path), _is_checkpoint(path)
     info = open_run(run)
     if (run / COMPLETE).exists() and not of_checkpoint:
-        raise UserError(f"{run} is complete; there is nothing to resume")
+        raise UserError(f"{run} is complete; there is nothing to resume; to go back, give one of its checkpoints")
     checkpoint = read_checkpoint(path.resolve()) if of_checkpoint else latest_valid(run)
     if checkpoint is not None and checkpoint.config_hash != info.config_hash:
         raise StorageFailed(

@@ -136,7 +136,8 @@ def read_evaluation(path: Path) -> Evaluation:
             raise StorageFailed(f"{path} is missing or not a regular file")
         if path.stat().st_size > MAX_BYTES:
             raise StorageFailed(f"{path} is larger than {MAX_BYTES} bytes")
-        with unpacking(path), h5py.File(path, "r", locking=False) as file:
+        mend = "is damaged (delete it, and evaluate the run again)"
+        with unpacking(path, mend), h5py.File(path, "r", locking=False) as file:
             return _read(_Guarded(file, path))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, UserError
-from mfmarl.runs.checkpoint import write_checkpoint
+from mfmarl.runs.checkpoint import latest_checkpoint, write_checkpoint
 from mfmarl.runs.schema import (
     create_run,
     list_runs,
@@ -56,6 +56,11 @@ def test_names_that_are_taken_or_no_names(run: Path) -> None:
     before = (run / "run.json").read_bytes()
     with pytest.raises(UserError, match=r"exists already; go on with `mfmarl train --resume .*one`"):
         create_run(TrainConfig(seed=8), run.parent, name="one", **AGENTS)
+    mark_complete(run, 20)
+    with pytest.raises(UserError, match=r"one exists already; choose another --name"):
+        create_run(TrainConfig(seed=8), run.parent, name="one", **AGENTS)
+    with pytest.raises(UserError, match=r"one is complete, but its checkpoints are gone: put them back, or train anew"):
+        latest_checkpoint(run)
     assert (run / "run.json").read_bytes() == before
     for name in ("", ".", "..", "a/b", "/etc", ".x", "x" * 121, "a\nb", "-x"):
         with pytest.raises(UserError, match="a run cannot be called"):
@@ -125,7 +130,9 @@ def test_where_a_resume_goes_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(UserError, match="not a checkpoint folder"):
         open_resume(run / "checkpoints" / "ckpt_000030")
     mark_complete(run, 20)
-    with pytest.raises(UserError, match="is complete; there is nothing to resume"):
+    with pytest.raises(
+        UserError, match="there is nothing to resume; to go back, give one of its checkpoints"
+    ):
         open_resume(run)
     mark_incomplete(run)
     mark_incomplete(run)
