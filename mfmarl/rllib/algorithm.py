@@ -20,7 +20,7 @@ from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.env_runner import FailedSample, MeanFieldEnvRunner
 from mfmarl.rllib.learner import MeanFieldLearner
 from mfmarl.rllib.module import PopulationModule
-from mfmarl.rllib.pulse import Patience, end, watch_calls
+from mfmarl.rllib.pulse import Patience, end, learners_at_work, watch_calls
 from mfmarl.rollout import PopulationBatch
 from mfmarl.trainer import journal_metrics, make_env, merged
 
@@ -89,7 +89,7 @@ class MeanFieldAlgorithm(Algorithm):
     def setup(self, config: AlgorithmConfig) -> None:
         """Build runners and learners."""
         self._pending = []
-        self._fragment = 0
+        self._fragment = self._updates = 0
         env = make_env(TrainConfig.model_validate(config.train_config), num_envs=1)
         self._types, self._type_names = type_slices(env.agent_types), list(env.type_names)
         super().setup(config)
@@ -167,7 +167,10 @@ class MeanFieldAlgorithm(Algorithm):
         return [arrived[r] for r in asked]
 
     def _learn(self, references: list[Any]) -> dict[str, Any]:
-        results = self.learner_group.update(episodes_refs=list(references))
+        self._updates += 1
+        remote = self.learner_group._workers if self.config.num_learners else []
+        with learners_at_work(remote, self.config.run_name, self._updates):
+            results = self.learner_group.update(episodes_refs=list(references))
         if len(results) != max(1, self.config.num_learners):
             raise TrainingFailed(
                 "a learner died: its replay and optimiser are gone; `mfmarl train --resume` goes on from the last "

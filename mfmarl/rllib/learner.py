@@ -17,6 +17,7 @@ from mfmarl.algorithms.peers import Peers
 from mfmarl.config import TrainConfig
 from mfmarl.errors import TrainingFailed
 from mfmarl.rllib.env_runner import FailedSample
+from mfmarl.rllib.pulse import learner_number, start_pulse
 from mfmarl.trainer import Played, learner_progress, make_env, make_learner
 
 
@@ -44,6 +45,9 @@ class MeanFieldLearner(TorchLearner):
         env = make_env(self.train_config, num_envs=1)
         self.peers = Peers.of_process_group()
         self.core = make_learner(self.train_config, env, self.module[module_id].network, self.peers)
+        self._asked = (0, 0)
+        if self.config.num_learners > 0:
+            start_pulse(self.config.run_name, learner_number(self.peers.rank), self._reached)
         self.register_optimizer(
             module_id=module_id,
             optimizer=self.core.optimiser,
@@ -51,9 +55,14 @@ class MeanFieldLearner(TorchLearner):
             lr_or_lr_schedule=self.train_config.learner.learning_rate,
         )
 
+    def _reached(self) -> tuple[int, int]:
+        update, before = self._asked
+        return update, self.core.gradient_steps - before
+
     def update(self, training_data: TrainingData | None = None, **kwargs: Any) -> dict[str, Any]:
         """Store the fragments and take the gradient steps they are due."""
         assert training_data is not None
+        self._asked = (self._asked[0] + 1, self.core.gradient_steps)
         try:
             training_data.solve_refs()
             batches = list(training_data.episodes or ())

@@ -1,16 +1,17 @@
-"""Signs of life of remote environment runners, so that the driver tells long work from none.
+"""Signs of life of remote environment runners and learners, so that the driver tells long work from none.
 
 A runner counts as at work while it takes further steps of the fragment it was asked for: each step of all its copies
 may take `NO_STEP_S`, the fragment as long as it needs. Before a fragment's first step, when loops are compiled, using a
 processor counts too, for `COMPILING_S` of processor time at most. Being restarted does not count, nor what a restarted
 runner plays again: one that dies again and again at the same place gets no further.
+A learner's fragment is an update, and its steps are gradient steps.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,14 +120,45 @@ def _killing(group: Any, run: str) -> Iterator[None]:
     TrainingFailed: where no runner took a step for `NO_STEP_S`.
     """
     actors = group._worker_manager.actors()
+    with _watched(actors, Patience(run, 0), lambda: end(group, actors)):
+        yield
+
+
+@contextmanager
+def learners_at_work(learners: Sequence[Any], run: str, update: int) -> Iterator[None]:
+    """Ends remote learners of whom none takes a gradient step of update number `update`; RLlib would wait for ever.
+
+    Raises:
+        TrainingFailed: where none did for `NO_STEP_S`.
+    """
+
+    def killed() -> TrainingFailed:
+        for learner in learners:
+            ray.kill(learner)
+        return TrainingFailed(
+            f"the learners hang: no gradient step of theirs for {NO_STEP_S:.0f} s; the last checkpoint stands: "
+            "`mfmarl train --resume` goes on from it, with --verbose for the workers' output"
+        )
+
+    numbers = [learner_number(rank) for rank in range(len(learners))]
+    with _watched(numbers, Patience(run, update), killed):
+        yield
+
+
+def learner_number(rank: int) -> int:
+    """Under which a learner tells how far it is: runners are numbered from 1."""
+    return -1 - rank
+
+
+@contextmanager
+def _watched(actors: Collection[int], patience: Patience, killed: Callable[[], TrainingFailed]) -> Iterator[None]:
     over = threading.Event()
     hung: list[TrainingFailed] = []
-    patience = Patience(run, 0)
 
     def watch() -> None:
         while not over.wait(min(1.0, NO_STEP_S / 4)):
             if patience.is_over(actors):
-                hung.append(end(group, actors))
+                hung.append(killed())
                 return
 
     watcher = threading.Thread(target=watch, daemon=True, name="watch_calls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +86,22 @@ def test_a_killed_learner_ends_the_run_by_name(trainer: Any) -> None:
     ray.kill(trainer.algorithm.learner_group._workers[1])
     with pytest.raises(TrainingFailed, match="the last checkpoint stands"):
         trainer.iterate()
+
+
+def test_a_learner_that_hangs_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = started(config(num_env_runners=0, num_learners=1))
+    for _ in range(2):
+        chosen.iterate()
+    monkeypatch.setattr("mfmarl.rllib.pulse.NO_STEP_S", 5)
+    chosen.iterate()
+
+    def stop(learner: Any) -> None:
+        learner.core.learn = lambda _: time.sleep(1e6)
+
+    chosen._on_learners([stop])
+    with pytest.raises(TrainingFailed, match="the learners hang: no gradient step of theirs for 5 s; the last"):
+        chosen.iterate()
+    chosen.close()
 
 
 def test_one_learner_that_fails_is_named_at_once() -> None:
