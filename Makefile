@@ -28,7 +28,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -m "not ray and not soak" --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m "ray and not soak"
 
-# kills, faults, fuzzing and memory, bounded (about an hour on 2 cores); what it counts goes into docs/figures/soak.csv
+# kills, faults, fuzzing and memory, bounded (about three quarters of an hour on 2 cores); what it counts goes into docs/figures/soak.csv
 soak: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,oracles,soak]'
 	OMP_NUM_THREADS=1 $(SOAK) -m "soak and not ray" --numprocesses 2 --dist loadfile

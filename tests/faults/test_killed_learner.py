@@ -55,11 +55,7 @@ def killed_at(iteration: int, learner: int, after_s: float, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("algorithm", "processes", "kills"),
-    [
-        ("mfq", 1, 1),
-        pytest.param("mfq", 2, 5, marks=pytest.mark.soak),
-        pytest.param("mfac", 2, 5, marks=pytest.mark.soak),
-    ],
+    [("mfq", 1, 1)],
 )
 def test_a_killed_learner_costs_no_update(
     algorithm: str,
