@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from analysis.labels import flattened
 from analysis.load import BadRun
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.imitation.folder import MEND
 from mfmarl.model_text import one_line
-from mfmarl.runs.files import read_capped, storing, unpacking
+from mfmarl.runs.files import read_capped, storing, to_json, unpacking
+from mfmarl.runs.summed import read_summed
 
 RECORD, EVALUATIONS, HISTORY = "imitation.json", "evaluations.csv", "history.csv"
 LARGEST, LARGEST_TABLE = 64 << 20, 1 << 30
@@ -132,7 +134,7 @@ def read_imitation(folder: Path) -> Imitation:
     if not path.exists():
         raise UserError(f"{folder} holds no imitation; `mfmarl imitate METHOD --env ENV --out {folder}` makes one")
     try:
-        record = Record.model_validate_json(read_capped(path, LARGEST))
+        record = Record.model_validate_json(to_json(read_summed(path, LARGEST, MEND)))
     except ValidationError as error:
         raise DamagedFile(one_line(error, {}, str(path), Record)) from None
     if not record.complete:

@@ -86,8 +86,9 @@ class Report:
             if (path / RUN).exists() or is_folder_of_runs(path):
                 raise UserError(f"{imitations[0]} is an imitation and {path} is of runs; give one or the other")
         count = len(imitations)
+        pages = load(JOBS, "imitation report")(imitations, self.out, self.against)
         _say(f"{count} imitation{'s' * (count != 1)} into {self.out}")
-        for page in load(JOBS, "imitation report")(imitations, self.out, self.against):
+        for page in pages:
             print(page)
         return 0
 

@@ -11,6 +11,7 @@ from mfmarl.config import TrainConfig, config_hash
 from mfmarl.errors import StorageFailed, TrainingFailed, UserError
 from mfmarl.runs.checkpoint import Checkpoint, prune, write_checkpoint
 from mfmarl.runs.files import unpacking
+from mfmarl.runs.interrupt import ctrl_c
 from mfmarl.runs.journal import JOURNAL, Journal, last_line, truncate_after
 from mfmarl.runs.lock import hold
 from mfmarl.runs.progress import Progress
@@ -56,6 +57,8 @@ def train(
 ) -> Path:
     """Train until `num_episodes` are played, or go on with the run at `resume`; returns the run folder.
 
+    Ctrl-C ends it after the iteration that it meets, with a checkpoint; a second one at once.
+
     Args:
         address: of the Ray cluster to train on; without it that of RAY_ADDRESS, or a Ray of this machine.
 
@@ -81,14 +84,16 @@ def train(
     if resume is None:
         if config.seed is None:
             config = config.model_copy(update={"seed": draw_seed()})
-        run, checkpoint = new_run(config, runs_dir, name), None
+        run = new_run(config, runs_dir, name)
         with hold(run):
-            return _train(config, run, checkpoint, backend, progress, address)
+            return _train(config, run, None, backend, progress, address)
     run = run_of(resume)
     open_run(run)
     with hold(run):
         resumed = open_resume(resume)
         mark_incomplete(resumed.run)
+        if resumed.checkpoint is None:
+            progress.note(f"note: {run} has no checkpoint yet; it starts again")
         return _train(resumed.info.config, resumed.run, resumed.checkpoint, backend, progress, address)
 
 
@@ -151,16 +156,26 @@ def _train(
     from mfmarl.trainer import make_env
 
     began, seconds_before = time.monotonic(), 0.0
-    truncate_after(run, checkpoint.iteration if checkpoint else 0)
+    kept = truncate_after(run, checkpoint.iteration if checkpoint else 0)
     if checkpoint is not None:
         line = last_line(run)
         with unpacking(run / JOURNAL):
             seconds_before = float(line["time_s"]) if line else 0.0
     hashed = config_hash(config)
-    with closing(_make_trainer(config, backend, progress.verbose, address)) as trainer, Journal(run) as journal:
+    if backend == "rllib":
+        needs_ray = config.is_baseline or config.num_learners > 1
+        progress.note(f"starting Ray{'' if needs_ray else ' (--local trains without it, to the same numbers)'}")
+    with (
+        closing(_make_trainer(config, backend, progress.verbose, address)) as trainer,
+        Journal(run) as journal,
+        ctrl_c() as interrupted,
+    ):
         if checkpoint is not None:
             with unpacking(f"checkpoint {checkpoint.iteration} of {run}", "cannot be gone on from", RAISED):
                 trainer.set_state(checkpoint.tensors, checkpoint.states)
+            if gone := checkpoint.iteration - kept:
+                told = f"{run / JOURNAL} has lost its lines of {gone} of {checkpoint.iteration} iterations"
+                progress.note(f"note: {told}")
         done = int(checkpoint.states["learner"]["episodes"]) if checkpoint else 0
         saved = checkpoint.iteration if checkpoint else -1
         env = make_env(config, num_envs=1)
@@ -176,10 +191,14 @@ def _train(
             line = {"time_s": round(seconds_before + time.monotonic() - began, 3), **counters, "metrics": metrics}
             journal.append(line)
             progress.update(line)
-            if iteration % config.checkpoint_every == 0:
+            leaving = interrupted() and done < config.num_episodes
+            if leaving or iteration % config.checkpoint_every == 0:
                 journal.sync()
                 write_checkpoint(run, iteration, *trainer.get_state(), hashed)
                 saved = iteration
+            if leaving:
+                progress.end(f"{run.name}: saved after {iteration} iterations; next: mfmarl train --resume {run}")
+                raise KeyboardInterrupt
         journal.sync()
         if saved != iteration:
             write_checkpoint(run, iteration, *trainer.get_state(), hashed)

@@ -20,8 +20,9 @@ _Flag = Annotated[bool, FlagCreatePairsOff, given()]
 class Train:
     """Train one run into a run folder: configuration, journal, checkpoints.
 
-    What is not given comes from CONFIG, then from the defaults. An interrupted run goes on with --resume, bit for bit;
-    a baseline (ppo, dqn) goes on with its weights, but plays new episodes and fills its replay anew.
+    What is not given comes from CONFIG, then from the defaults. Ctrl-C saves; a run that was interrupted or killed goes
+    on with --resume, bit for bit; a baseline (ppo, dqn) goes on with its weights, but plays new episodes and fills its
+    replay anew.
 
     Examples:
       mfmarl train --method is --num-agents 50 --num-episodes 1000

@@ -12,7 +12,8 @@ from analysis.equilibrium.distances import PolicyDistance, TwoSample
 from analysis.equilibrium.gaps import By, Estimate, Gaps, What, out_of_order
 from analysis.equilibrium.rates import FiniteAgents
 from mfmarl.errors import DamagedFile, UserError
-from mfmarl.runs.files import read_capped, write_whole
+from mfmarl.runs.files import to_json, write_whole
+from mfmarl.runs.summed import read_summed, summed
 
 FOLDER, AUDIT = "audit", "audit.json"
 MAX_BYTES = 64 << 20
@@ -153,7 +154,7 @@ def write_audit(run: Path, audit: Audit) -> Path:
         StorageFailed: where the disk does not take it.
     """
     path = audit_path(run, audit.policy)
-    write_whole(path, _FILE.dump_json(audit, indent=1) + b"\n")
+    write_whole(path, summed(_FILE.dump_python(audit, mode="json")))
     return path
 
 
@@ -177,7 +178,9 @@ def earlier(run: Path, policy: str, subject: str, *, seed: int, split: str | Non
     if not path.exists():
         return Earlier()
     try:
-        before = _FILE.validate_json(read_capped(path, MAX_BYTES))
+        before = _FILE.validate_json(to_json(read_summed(path, MAX_BYTES)))
+    except DamagedFile as error:
+        return Earlier(told=f"{error}; this call writes it anew")
     except ValidationError as error:
         return Earlier(told=f"{path} is no whole audit of this version ({_fault(error)}); this call writes it anew")
     if before.subject == subject:
@@ -219,10 +222,11 @@ def read_audit(run: Path, policy: str = TRAINED) -> Audit:
     with_policy = "" if policy == TRAINED else f" --policy {policy}"
     if not path.exists():
         raise UserError(f"{run} was not audited; run `mfmarl audit {run}{with_policy}` first")
+    again = f"run `mfmarl audit {run}{with_policy}` again"
     try:
-        return _FILE.validate_json(read_capped(path, MAX_BYTES))
+        return _FILE.validate_json(to_json(read_summed(path, MAX_BYTES, again)))
     except ValidationError as error:
-        raise DamagedFile(f"{path}: {_fault(error)}; run `mfmarl audit {run}{with_policy}` again") from None
+        raise DamagedFile(f"{path}: {_fault(error)}; {again}") from None
 
 
 def _fault(error: ValidationError) -> str:

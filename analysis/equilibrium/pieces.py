@@ -1,4 +1,4 @@
-"""Finished pieces of an audit: a JSON file each, told by the hash of all that it depends on."""
+"""Finished pieces of an audit: a JSON file each with its SHA-256, told by the hash of all that it depends on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from mfmarl.errors import DamagedFile
-from mfmarl.runs.files import read_capped, write_whole
+from mfmarl.runs.files import to_json, write_whole
+from mfmarl.runs.summed import read_summed, summed
 
 MAX_BYTES = 64 << 20
+PIECE = "piece"
 T = TypeVar("T")
 
 
@@ -49,7 +51,8 @@ class Pieces:
         if not path.exists():
             return None
         try:
-            piece: T = TypeAdapter(kind).validate_json(read_capped(path, MAX_BYTES))
+            words = read_summed(path, MAX_BYTES, "delete it")
+            piece: T = TypeAdapter(kind).validate_json(to_json(words.get(PIECE)))
         except ValidationError as error:
             faults = error.error_count()
             raise DamagedFile(f"{path} is no finished piece of an audit ({faults} faults): delete it") from None
@@ -61,7 +64,7 @@ class Pieces:
         Raises:
             StorageFailed: where the disk does not take it.
         """
-        write_whole(self._path(name, depends), TypeAdapter(kind).dump_json(piece, indent=1) + b"\n")
+        write_whole(self._path(name, depends), summed({PIECE: TypeAdapter(kind).dump_python(piece, mode="json")}))
 
     def _path(self, name: str, depends: tuple[object, ...]) -> Path:
         return self.folder / f"{name}-{digest((*self.subject, *depends, name))}.json"

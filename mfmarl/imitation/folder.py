@@ -18,10 +18,12 @@ from mfmarl.imitation.asked import WORDS, check_free
 from mfmarl.imitation.plan import Plan
 from mfmarl.imitation.result import Counts
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import read_capped, read_json, storing, to_json, unpacking, write_whole
+from mfmarl.runs.files import read_capped, storing, unpacking, write_whole
+from mfmarl.runs.summed import read_summed, summed
 
 HISTORY, EVALUATIONS, AGENT = "history.csv", "evaluations.csv", "agent"
 SCHEMA = 1
+MEND = "move its folder away, and imitate again"
 LARGEST = 1 << 30
 """Bytes of a file that is read."""
 
@@ -58,7 +60,7 @@ def write_words(folder: Path, plan: Plan, more: Mapping[str, Any]) -> None:
         **more,
         "demonstrations": shown,
     }
-    write_whole(folder / WORDS, to_json(told, indent=1).encode() + b"\n")
+    write_whole(folder / WORDS, summed(told))
 
 
 def read_words(folder: Path) -> dict[str, Any]:
@@ -71,8 +73,8 @@ def read_words(folder: Path) -> dict[str, Any]:
     path = folder / WORDS
     if not path.exists():
         raise UserError(f"{folder} has no {WORDS}; `mfmarl imitate` makes such a folder")
-    words: dict[str, Any] = read_json(path, LARGEST)
-    if not isinstance(words, dict) or words.get("schema") != SCHEMA:
+    words = read_summed(path, LARGEST, MEND)
+    if words.get("schema") != SCHEMA:
         raise DamagedFile(f"{path} is of another version, or damaged; want schema {SCHEMA}")
     return words
 

@@ -18,7 +18,7 @@ from mfmarl.errors import DamagedFile, StorageFailed, UserError
 from mfmarl.imitation.demonstrated import LARGEST_WORDS, check_minari
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
-from mfmarl.runs.files import open_regular, read_json
+from mfmarl.runs.files import open_regular, read_json, unpacking
 from mfmarl.runs.plain_hdf5 import first_fault
 
 FIELDS = ("observations", "actions", "rewards", "terminations", "truncations")
@@ -75,7 +75,7 @@ def _check_plain(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         # another format, which Minari reads or refuses
         return
-    with open_regular(path), h5py.File(path, "r", locking=False) as file:
+    with open_regular(path), unpacking(path), h5py.File(path, "r", locking=False) as file:
         if why := first_fault(file):
             raise DamagedFile(f"{path} is refused: {why}")
 

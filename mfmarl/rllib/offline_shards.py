@@ -15,7 +15,8 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.imitation.demonstrations import Demonstrations, Episode
 from mfmarl.imitation.spaces import Spaces
 from mfmarl.rllib.action_laws import in_rllib
-from mfmarl.runs.files import read_json, replacing, storing, to_json, unpacking, write_whole
+from mfmarl.runs.files import replacing, storing, unpacking, write_whole
+from mfmarl.runs.summed import read_summed, summed
 
 SCHEMA = 1
 MANIFEST = "shards.json"
@@ -62,7 +63,7 @@ def write_shards(episodes: Iterable[Episode], spaces: Spaces, folder: Path, env:
     if not names:
         raise UserError(f"no episode to write into {folder}; want 1 or more")
     found = Shards(env, spaces, number, steps, tuple(names))
-    write_whole(folder / MANIFEST, to_json({"schema": SCHEMA, **asdict(found)}).encode())
+    write_whole(folder / MANIFEST, summed({"schema": SCHEMA, **asdict(found)}))
     return found
 
 
@@ -83,7 +84,7 @@ def read_shards(folder: Path) -> Shards:
     path = folder / MANIFEST
     if not path.exists():
         raise UserError(f"{folder} has no {MANIFEST}; `write_shards` writes one when all shards are whole")
-    words = read_json(path, LARGEST)
+    words = read_summed(path, LARGEST, "write the shards again")
     with unpacking(path):
         of = words["spaces"]
         spaces = Spaces(of["state_dim"], of["action_dim"], tuple(of["low"]), tuple(of["high"]))

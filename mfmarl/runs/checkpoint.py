@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 import mfmarl
 from mfmarl.errors import DamagedFile, StorageFailed, UserError
 from mfmarl.runs.files import open_regular, read_capped, storing, sync_folder, to_json, unpacking, write_synced
+from mfmarl.runs.summed import read_summed, summed
 
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"
@@ -136,6 +137,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     named = _FOLDER.fullmatch(path.name)
     if named is None or not path.is_dir():
         raise UserError(f"{path} is not a checkpoint folder; want RUN/{CHECKPOINTS}/ckpt_000040 or the like")
+    if not os.path.lexists(path / MANIFEST):
+        raise DamagedFile(f"{path / MANIFEST} is missing")
     manifest = _read_manifest(path / MANIFEST)
     if manifest["iteration"] != int(named.group(1)):
         raise DamagedFile(f"{path / MANIFEST} is of iteration {manifest['iteration']}, not of {path.name}")
@@ -165,7 +168,7 @@ def checkpoint_paths(run: Path) -> list[Path]:
 def _check_own(folder: Path) -> None:
     """Old checkpoints are deleted: those of another folder are none of the run's."""
     if folder.is_symlink():
-        raise StorageFailed(f"{folder} is a link; put the folder itself there")
+        raise DamagedFile(f"{folder} is a link; put the folder itself there")
 
 
 def newest_iteration(run: Path) -> int | None:
@@ -191,7 +194,11 @@ def latest_valid(run: Path, mend: str | None = None) -> Checkpoint | None:
     except StorageFailed as error:
         older = next((p for p in reversed(paths[:-1]) if mend is None and _is_whole(p)), None)
         if mend is None:
-            mend = f"to go on from the one before: --resume {older}" if older else "the run has no other that is whole"
+            mend = (
+                f"to go on from the one before: --resume {older}"
+                if older
+                else "the run has no other that is whole: train again under another --name"
+            )
         raise type(error)(f"{error}; {mend}") from error
 
 
@@ -266,30 +273,16 @@ def _manifest_bytes(iteration: int, files: Mapping[str, bytes], config_hash: str
         "versions": versions(),
         "files": told,
     }
-    return _sealed(body)
-
-
-def _sealed(body: dict[str, Any]) -> bytes:
-    """The manifest with its own SHA-256, so that a change in it shows too."""
-    seal = hashlib.sha256(to_json(body).encode()).hexdigest()
-    return (to_json(body | {"sha256": seal}, indent=1) + "\n").encode()
+    return summed(body)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    data = read_capped(path, MAX_MANIFEST)
-    try:
-        manifest = json.loads(data)
-        body = {key: value for key, value in manifest.items() if key != "sha256"}
-        whole = _sealed(body) == data
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        whole = False
-    if not whole:
-        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit")
+    body = read_summed(path, MAX_MANIFEST)
     if body.get("schema") != SCHEMA:
         raise DamagedFile(f"{path} has schema {body.get('schema')!r}; this version reads {SCHEMA}")
     with unpacking(path):
         _check_words(body)
-    return dict(body)
+    return body
 
 
 def _check_words(body: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ _REMEDY = {
     errno.ENOENT: "it is not there; was the folder moved or deleted meanwhile?",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EISDIR: "a folder stands where a file is needed; move it away",
+    errno.ELOOP: "it is a link; put what it leads to in its place",
     errno.EIO: "the disk reports an error",
 }
 
@@ -33,7 +34,8 @@ def storing(path: Path, what: str = "cannot write") -> Iterator[None]:
     """Turn what the operating system refuses into one line that names the file and the mend.
 
     Raises:
-        StorageFailed: for every OSError within.
+        DamagedFile: for a link where a file is wanted.
+        StorageFailed: for every other OSError within.
     """
     try:
         yield
@@ -41,7 +43,9 @@ def storing(path: Path, what: str = "cannot write") -> Iterator[None]:
         raise
     except OSError as error:
         why = _REMEDY.get(error.errno or 0, error.strerror or str(error))
-        raise StorageFailed(f"{what} {error.filename or path}: {why}") from error
+        # links are not followed: that is no fault of the disk
+        kind = DamagedFile if error.errno == errno.ELOOP else StorageFailed
+        raise kind(f"{what} {error.filename or path}: {why}") from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -126,7 +130,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             what = "a folder, not a regular file" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise StorageFailed(f"{path} is {what}: move it away")
+            raise DamagedFile(f"{path} is {what}: move it away")
         with os.fdopen(descriptor, "rb") as file:
             yield file
 
@@ -140,13 +144,13 @@ def read_capped(path: Path, limit: int) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
-            raise StorageFailed(f"{path} has {size} bytes, more than the {limit} that it may have")
+            raise DamagedFile(f"{path} has {size} bytes, more than the {limit} that it may have")
         try:
             if size > MEMORY:
                 raise MemoryError
             return file.read(size)
         except MemoryError:
-            raise StorageFailed(f"{path} has {size} bytes, more than there is memory for") from None
+            raise DamagedFile(f"{path} has {size} bytes, more than there is memory for") from None
 
 
 @contextmanager

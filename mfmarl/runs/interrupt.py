@@ -13,11 +13,11 @@ from types import FrameType
 def ctrl_c() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed within, instead of an exception; pressed again, it is one."""
     pressed = False
-    if threading.current_thread() is not threading.main_thread():
-        # only the main thread may say what signals do
+    before = signal.getsignal(signal.SIGINT)
+    # only the main thread may say what signals do, and a shell has what it starts by & ignore this one
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
         yield lambda: False
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def press(number: int, frame: FrameType | None) -> None:
         nonlocal pressed

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mfmarl.errors import StorageFailed
+from mfmarl.errors import DamagedFile, StorageFailed
 from mfmarl.runs.files import open_regular, storing, to_json
 
 JOURNAL = "journal.jsonl"
@@ -88,7 +88,7 @@ def read_journal(run: Path) -> list[dict[str, Any]]:
     """All whole lines of a run's journal; a torn last line is dropped, and a run without a journal has none.
 
     Raises:
-        StorageFailed: where a line before the last is damaged; names it.
+        DamagedFile: where a line before the last is damaged; names it.
     """
     return [line for line, _ in _lines(run / JOURNAL)]
 
@@ -113,19 +113,20 @@ def newest_lines(run: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def truncate_after(run: Path, iteration: int) -> None:
-    """Drop the lines after `iteration`, which a run that goes on from its checkpoint will write again."""
+def truncate_after(run: Path, iteration: int) -> int:
+    """Drop the lines after `iteration`, which a run that goes on from its checkpoint writes again; how many stay."""
     path = run / JOURNAL
     if not path.exists():
-        return
-    keep = 0
+        return 0
+    keep = kept = 0
     for line, end in _lines(path):
         if line["iteration"] > iteration:
             break
-        keep = end
+        keep, kept = end, kept + 1
     with storing(path), path.open("r+b") as file:
         file.truncate(keep)
         os.fsync(file.fileno())
+    return kept
 
 
 def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
@@ -141,7 +142,7 @@ def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
             offset, number = offset + len(data), number + 1
             line = _parse(data)
             if line is None:
-                raise StorageFailed(
+                raise DamagedFile(
                     f"{path} line {number} is damaged; take the line out, or start the run anew under another name"
                 )
             out.append((line, offset))
@@ -153,13 +154,13 @@ def _whole_lines(path: Path) -> int:
     with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         if size > MAX_BYTES:
-            raise StorageFailed(f"{path} has {size} bytes, more than the {MAX_BYTES} that it may have")
+            raise DamagedFile(f"{path} has {size} bytes, more than the {MAX_BYTES} that it may have")
         file.seek(max(0, size - MAX_LINE))
         start = file.tell()
         tail = file.read()
     end = tail.rfind(b"\n") + 1
     if start and not end:
-        raise StorageFailed(f"{path} is damaged: its last line is longer than {MAX_LINE} bytes")
+        raise DamagedFile(f"{path} is damaged: its last line is longer than {MAX_LINE} bytes")
     return start + end
 
 

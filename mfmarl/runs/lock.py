@@ -6,13 +6,14 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfmarl.errors import UserError
+from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.files import storing
 
 LOCK = "lock"
@@ -42,6 +43,8 @@ def hold(run: Path) -> Iterator[None]:
     with storing(path, "cannot lock"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DamagedFile(f"{path} is not a regular file: move it away")
         for attempt in range(ATTEMPTS):
             try:
                 with storing(path, "cannot lock"):

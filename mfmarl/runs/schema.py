@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mfmarl.config import TrainConfig, config_hash
-from mfmarl.errors import StorageFailed, UserError
+from mfmarl.errors import DamagedFile, StorageFailed, UserError
 from mfmarl.registry import suggestion
 from mfmarl.runs.checkpoint import (
     CHECKPOINTS,
@@ -26,15 +26,17 @@ from mfmarl.runs.checkpoint import (
     read_checkpoint,
 )
 from mfmarl.runs.checkpoint import versions as current_versions
-from mfmarl.runs.files import read_capped, storing, sync_folder, to_json, write_synced, write_whole
+from mfmarl.runs.files import storing, sync_folder, to_json, write_synced, write_whole
 from mfmarl.runs.journal import last_line, newest_lines
 from mfmarl.runs.lock import holder
+from mfmarl.runs.summed import read_summed, summed
 
 RUN = "run.json"
 COMPLETE = "complete.json"
 SCHEMA = 1
 MAX_BYTES = 256 << 20
 
+_LOST = "put a copy of it back, or train again"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,119}")
 
 
@@ -129,7 +131,7 @@ def create_run(
         agent_names=[str(n) for n in agent_names],
         device=device,
     )
-    data = (to_json(info.model_dump(mode="json", by_alias=True), indent=1) + "\n").encode()
+    data = summed(info.model_dump(mode="json", by_alias=True))
     run = runs_dir / name
     temporary = runs_dir / f".{name}.{os.getpid()}.tmp"
     with storing(run, "cannot make the run folder"):
@@ -154,7 +156,7 @@ def open_run(run: Path) -> RunInfo:
 
     Raises:
         UserError: where `run` is no run folder, or is of a newer schema.
-        StorageFailed: where run.json is damaged.
+        DamagedFile: where run.json is damaged.
     """
     path = run / RUN
     if not run.is_dir():
@@ -163,9 +165,9 @@ def open_run(run: Path) -> RunInfo:
         raise UserError(f"{run} {what}")
     if not path.exists():
         raise UserError(f"{run} is not a run folder: it has no {RUN}; `mfmarl ls` lists the runs of a folder")
-    data = read_capped(path, MAX_BYTES)
+    words = read_summed(path, MAX_BYTES, _LOST)
     try:
-        info = RunInfo.model_validate_json(data, strict=True)
+        info = RunInfo.model_validate_json(to_json(words), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         if first["loc"][:1] == ("config",):
@@ -173,13 +175,13 @@ def open_run(run: Path) -> RunInfo:
                 f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; made by another version?"
             ) from None
         key = ".".join(map(str, first["loc"]))
-        raise StorageFailed(f"{path} is damaged: {key + ': ' if key else ''}{first['msg']}") from None
+        raise DamagedFile(f"{path} is damaged: {key + ': ' if key else ''}{first['msg']}") from None
     if info.schema_version != SCHEMA:
         raise UserError(f"{path} has schema {info.schema_version}; this version of mfmarl reads {SCHEMA}")
     if config_hash(info.config) != info.config_hash:
-        raise StorageFailed(f"{path} is damaged or was edited: config_hash does not fit the configuration")
+        raise DamagedFile(f"{path} is damaged or was edited: config_hash does not fit the configuration")
     if not len(info.agent_types) == len(info.agent_names) == info.num_agents:
-        raise StorageFailed(f"{path} is damaged: agent_types and agent_names must have num_agents entries")
+        raise DamagedFile(f"{path} is damaged: agent_types and agent_names must have num_agents entries")
     return info
 
 
@@ -188,7 +190,7 @@ def open_resume(path: Path) -> Resumed:
 
     Raises:
         UserError: where PATH is neither, or its run is complete.
-        StorageFailed: where run.json or the checkpoint is damaged.
+        DamagedFile: where run.json or the checkpoint is damaged.
     """
     run, of_checkpoint = run_of(path), _is_checkpoint(path)
     info = open_run(run)
@@ -196,7 +198,7 @@ def open_resume(path: Path) -> Resumed:
         raise UserError(f"{run} is complete; there is nothing to resume; to go back, give one of its checkpoints")
     checkpoint = read_checkpoint(path.resolve()) if of_checkpoint else latest_valid(run)
     if checkpoint is not None and checkpoint.config_hash != info.config_hash:
-        raise StorageFailed(
+        raise DamagedFile(
             f"{run}: its checkpoint is of configuration {checkpoint.config_hash}, not {info.config_hash}"
         )
     return Resumed(run, info, checkpoint)

@@ -37,7 +37,7 @@ def read_sealed(path: Path, key: str, schema: int, largest: int) -> tuple[dict[s
         StorageFailed: where it cannot be read, or has more than `largest` bytes.
     """
     data = read_capped(path, largest)
-    with unpacking(path):
+    with unpacking(path, "is damaged, or none of ours"):
         metadata = json.loads(data[8 : _header_end(data)])["__metadata__"]
         arrays = safetensors.numpy.load(data)
         whole = metadata["sha256"] == _digest(metadata[key], arrays)

@@ -1,11 +1,13 @@
 """evaluation.h5: per-agent, per-episode metrics of the trained and the reference policies.
 
-The file is built complete under a temporary name, made durable and renamed; it is never held open. Reading refuses
-links, outside storage, and types that are neither numbers nor text.
+The file is built complete under a temporary name, made durable and renamed; it is never held open. Its user block,
+which HDF5's own tools pass over, has the SHA-256 of all that follows it. Reading refuses other sums, links, outside
+storage, and types that are neither numbers nor text.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +17,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mfmarl.errors import StorageFailed
+from mfmarl.errors import DamagedFile
 from mfmarl.runs.files import storing, unpacking, write_whole
 from mfmarl.runs.plain_hdf5 import why_no_link, why_not_plain
 
 EVALUATION = "evaluation.h5"
 SCHEMA = 1
 MAX_BYTES = 8 << 30
+USER_BLOCK = 512
+"""Bytes, the fewest that HDF5 leaves to us before its own."""
+_MEND = "delete it, and evaluate the run again"
 METRICS = (
     "return", "profit", "stock", "backlog", "lost", "order", "order_std", "alpha_service", "beta_fill",
     "gamma_service", "turns", "bullwhip", "inventory_efficiency", "spoiled",
@@ -77,12 +82,30 @@ def write_evaluation(run: Path, evaluation: Evaluation) -> Path:
     _check(evaluation)
     path = run / EVALUATION
     # in memory: on a full disk HDF5 prints a traceback for every node that it cannot close
-    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+    with h5py.File(str(path), "w", driver="core", backing_store=False, userblock_size=USER_BLOCK) as file:
         _fill(file, evaluation)
         file.flush()
+        # without the user block
         data = file.id.get_file_image()
-    write_whole(path, data)
+    write_whole(path, with_sum(data))
     return path
+
+
+def with_sum(data: bytes) -> bytes:
+    """What HDF5 wrote, after the user block that vouches for it."""
+    return _user_block(hashlib.sha256(data).hexdigest()) + data
+
+
+def _user_block(sha256: str) -> bytes:
+    return f"mfmarl evaluation\nsha256 {sha256}\n".encode().ljust(USER_BLOCK, b"\0")
+
+
+def _check_sum(path: Path) -> None:
+    with path.open("rb") as file:
+        block = file.read(USER_BLOCK)
+        whole = block == _user_block(hashlib.file_digest(file, "sha256").hexdigest())
+    if not whole:
+        raise DamagedFile(f"{path} is damaged: its SHA-256 does not fit ({_MEND})")
 
 
 def _check(evaluation: Evaluation) -> None:
@@ -129,15 +152,16 @@ def read_evaluation(path: Path) -> Evaluation:
     """The evaluation in a file, checked.
 
     Raises:
-        StorageFailed: names the file and what in it is damaged, missing or not allowed.
+        DamagedFile: names the file and what in it is damaged, missing or not allowed.
+        StorageFailed: where the disk does not give it.
     """
     with storing(path, "cannot read"):
         if path.is_symlink() or not path.is_file():
-            raise StorageFailed(f"{path} is missing or not a regular file")
+            raise DamagedFile(f"{path} is missing or not a regular file")
         if path.stat().st_size > MAX_BYTES:
-            raise StorageFailed(f"{path} is larger than {MAX_BYTES} bytes")
-        mend = "is damaged (delete it, and evaluate the run again)"
-        with unpacking(path, mend), h5py.File(path, "r", locking=False) as file:
+            raise DamagedFile(f"{path} is larger than {MAX_BYTES} bytes")
+        _check_sum(path)
+        with unpacking(path, f"is damaged ({_MEND})"), h5py.File(path, "r", locking=False) as file:
             return _read(_Guarded(file, path))
 
 
@@ -149,8 +173,8 @@ class _Guarded:
         self.walked: dict[str, Any] = {"": file}
         """Groups that were reached, by their path: a file has hundreds of datasets in a handful of groups."""
 
-    def refuse(self, what: str) -> StorageFailed:
-        return StorageFailed(f"{self.path} is refused: {what}")
+    def refuse(self, what: str) -> DamagedFile:
+        return DamagedFile(f"{self.path} is refused: {what}")
 
     def names(self, group: str) -> list[str]:
         return [str(name) for name in self.get(group, h5py.Group)]

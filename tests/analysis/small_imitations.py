@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from mfmarl.runs.summed import summed
 
 EXPERT = 500.0
 LEVELS = {"bc": 300.0, "dagger": 480.0, "gail": 440.0}
@@ -54,5 +55,5 @@ def make_imitation(
         "metrics": {name: {"mean": x, "low": x - 1, "high": x + 1} for name, x in mean.items()} | {"success": None},
         "expert_return": {"mean": EXPERT, "low": EXPERT, "high": EXPERT},
     }  # fmt: skip
-    (out / "imitation.json").write_text(json.dumps(record | more))
+    (out / "imitation.json").write_bytes(summed(record | more))
     return out

@@ -23,6 +23,7 @@ from mfmarl.imitation.rollout import episodes, spaces_of
 from mfmarl.imitation.settings import of_spaces
 from mfmarl.imitation.type_experts import expert_of
 from mfmarl.imitation.type_game import TypeGame, type_game
+from mfmarl.runs.summed import summed
 from mfmarl.solvers import solve
 from tests.analysis.small_runs import make_run
 
@@ -139,7 +140,8 @@ def test_the_commands_go_from_the_expert_to_the_audit(tmp_path: Path, capsys: py
 
 
 def test_imitations_of_other_environments_have_no_audit(tmp_path: Path) -> None:
-    (tmp_path / "imitation.json").write_text('{"schema": 1, "env": "CartPole-v1", "method": "bc", "seed": 0}')
+    words = {"schema": 1, "env": "CartPole-v1", "method": "bc", "seed": 0}
+    (tmp_path / "imitation.json").write_bytes(summed(words))
     with pytest.raises(UserError, match="imitations of CartPole-v1; an audit takes those of one GAME"):
         audit_imitations(tmp_path, Settings())
 

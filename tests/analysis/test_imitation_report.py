@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from analysis.report.imitation.page import write_imitations
 from analysis.statistics import interval, paired_difference
 from mfmarl.cli import run_command
 from mfmarl.errors import DamagedFile, UserError
+from mfmarl.runs.summed import summed
 from tests.analysis.small_imitations import make_imitation
 
 SEEDS = range(4)
@@ -190,6 +190,6 @@ def test_what_is_wrong_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     (one / "evaluations.csv").write_text("acting,return\nmode,1\n")
     with pytest.raises(DamagedFile, match=r"evaluations.csv: no column 'demonstrations'"):
         load_imitations([one])
-    (two / "imitation.json").write_text(json.dumps({"schema": 1, "method": "bc"}))
+    (two / "imitation.json").write_bytes(summed({"schema": 1, "method": "bc"}))
     assert run_command(["report", str(two)]) == 2
     assert "imitation.json: env is missing" in capfd.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -26,6 +25,8 @@ from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.coordination import study
 from mfmarl.imitation.magail.coordination_settings import CoordinationSettings
 from mfmarl.runs.sealed import read_sealed
+from mfmarl.runs.summed import summed
+from tests.rewritten import words_of
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--betas", "0", ".5", "--seeds", "1", "2", "3", "--epochs", "12", "--eval_episodes", "40"]
@@ -48,7 +49,7 @@ def contents(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("lock", "results.json")
     }
-    results = json.loads((folder / "results.json").read_text())
+    results = words_of(folder / "results.json")
     del results["cpu_seconds"]
     return found | {"results.json": results}
 
@@ -56,7 +57,7 @@ def contents(folder: Path) -> dict[str, Any]:
 def test_files_agree(done: Path) -> None:
     assert {path.name for path in done.iterdir()} == {path.name for path in files_of(done, save=True)} | {"lock"}
     assert len(files_of(done, save=True)) == 4 + 2 * len(FIGURES)
-    results = read(json.loads((done / "results.json").read_text()), done)
+    results = read(words_of(done / "results.json"), done)
     assert results.settings.seeds == (1, 2, 3)
     runs, history = pd.read_csv(done / "runs.csv"), pd.read_csv(done / "history.csv")
     assert len(runs) == len(results.runs) == 6
@@ -124,7 +125,7 @@ def test_a_killed_study_goes_on_by_the_same_command(
         patch.setattr(magail_coordination, "study", kill)
         assert command("--outdir", str(tmp_path)) == 130
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "training.safetensors", "lock"}
-    begun = json.loads((tmp_path / "results.json").read_text())
+    begun = words_of(tmp_path / "results.json")
     assert begun["complete"] is False
     assert "with betas [0.0, 0.5], not [1.0]" in refused(capsys, "--outdir", str(tmp_path), "--betas", "1")
     assert command("--outdir", str(tmp_path)) == 0
@@ -147,15 +148,15 @@ def test_another_study_and_other_files_are_left_alone(done: Path, capsys: pytest
     assert "with epochs 12, not 13; choose another folder by --outdir or --tag" in told
     other = done.parent / "other"
     shutil.copytree(done, other)
-    results = json.loads((other / "results.json").read_text())
+    results = words_of(other / "results.json")
     for change, words in (
         ({"study": "magail-zero-sum"}, "holds a study magail-zero-sum"),
         ({"theory": {}}, "is damaged: theory.independent_limit: Field required"),
         ({"schema": 2}, "is no results of a study of schema 1; move it away"),
     ):
-        (other / "results.json").write_text(json.dumps(results | change))
+        (other / "results.json").write_bytes(summed(results | change))
         assert words in refused(capsys, "--outdir", str(other))
-    (other / "results.json").write_text(json.dumps(results)[:-9])
+    (other / "results.json").write_bytes(summed(results)[:-9])
     assert "is damaged" in refused(capsys, "--outdir", str(other))
     assert "is a file; want a folder" in refused(capsys, "--outdir", str(other / "results.json"))
 

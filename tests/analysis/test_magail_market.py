@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from mfmarl.imitation.imitated import Imitated
 from mfmarl.imitation.magail.market_play import market_game
 from mfmarl.imitation.type_experts import expert_of
 from mfmarl.runs.lock import hold
+from tests.rewritten import words_of
 
 NAME = "inventory/market-easy,jitter=0,num_agents=15,horizon=6"
 GAME = market_game(NAME)
@@ -109,7 +109,7 @@ def test_a_folder_takes_more_seeds_and_no_other_study(tmp_path: Path) -> None:
     paths = run(tmp_path, seeds=(0, 1))
     assert (tmp_path / "s0" / "rows.csv").read_bytes() == first
     assert {path.name for path in paths} == {"gaps.csv", "orders.csv", "results.json", "orders.png", "gaps_exact.png"}
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = words_of(tmp_path / "results.json")
     table = pd.read_csv(tmp_path / "gaps.csv")
     assert table["interactions"].dtype == pd.read_csv(tmp_path / "orders.csv")["action"].dtype == np.int64
     mine = table[(table["method"] == "magail") & (table["figure"] == "NashConv")]
@@ -162,7 +162,7 @@ def test_a_study_that_was_killed_keeps_its_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds this study with episodes 1, not 2"):
         run(tmp_path, episodes=2)
     run(tmp_path)
-    assert json.loads((tmp_path / "results.json").read_text())["complete"]
+    assert words_of(tmp_path / "results.json")["complete"]
     assert {path.name for path in tmp_path.iterdir() if path.suffix not in (".png", ".csv")} == {
         "lock", "results.json", "s0",
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from mfmarl.cli import run_command
 from mfmarl.imitation.magail import many_runs
 from mfmarl.imitation.magail.study_folder import CHECKPOINT
 from mfmarl.imitation.magail.zero_sum_settings import ZeroSumSettings
+from tests.rewritten import words_of
 
 SMALL = ["--epochs", "20", "--rollout_episodes", "10", "--batch_size", "16", "--seeds", "1", "2", "3"]
 
@@ -35,7 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_files_agree(done: Path) -> None:
     assert {path.name for path in files_of(done, True)} == {path.name for path in done.iterdir()} - {"lock"}
-    words = json.loads((done / "results.json").read_text())
+    words = words_of(done / "results.json")
     assert words["complete"] is True
     assert words["settings"]["seeds"] == [1, 2, 3]
     curves, history = (pd.read_csv(done / f"{name}.csv") for name in ("curves", "history"))
@@ -99,7 +99,7 @@ def test_a_killed_study_goes_on_to_the_same_files(
         with pytest.raises(KeyboardInterrupt):
             study_into(tmp_path, settings, save=save, told=told)
     assert (tmp_path / CHECKPOINT).exists()
-    assert json.loads((tmp_path / "results.json").read_text())["complete"] is False
+    assert words_of(tmp_path / "results.json")["complete"] is False
     lines: list[str] = []
     study_into(tmp_path, settings, save=save, told=lines.append)
     assert lines[:1] == (["epoch 13 of 20"] if where == "training" else [])
@@ -115,7 +115,7 @@ def test_one_seed_and_one_record(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "16.200" in said
     assert "which the occupancy never visits" in said
-    words = json.loads((tmp_path / "results.json").read_text())
+    words = words_of(tmp_path / "results.json")
     assert words["means"][0]["exploitability"]["low"] is None
 
 

@@ -19,6 +19,7 @@ from analysis.report import caveats, write_report
 from analysis.report.comparison import Comparison
 from analysis.report.drift import drift_section
 from tests.analysis.small_runs import make_run
+from tests.rewritten import rewrite
 
 
 @pytest.fixture(scope="module")
@@ -162,13 +163,10 @@ def test_a_second_report_leaves_nothing_of_the_first(runs: list[Path], tmp_path:
 
 
 def test_names_are_escaped(runs: list[Path], tmp_path: Path) -> None:
-    import json
 
     run = tmp_path / "evil"
     shutil.copytree(runs[0], run)
-    told = json.loads((run / "run.json").read_text())
-    told["name"] = "<script>alert(1)</script>"
-    (run / "run.json").write_text(json.dumps(told))
+    rewrite(run / "run.json", {"name": "<script>alert(1)</script>"})
     text = write_report([run, runs[3]], tmp_path / "report").read_text()
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text

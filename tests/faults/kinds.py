@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from mfmarl.solvers.solution import Point
 from tests.faults.killing import Job, Nursery, lost
 from tests.mfmarl.launch.conftest import SMALL
 from tests.mfmarl.test_imitate_command import contents as imitation_contents
+from tests.rewritten import words_of
 
 TRAIN = ("train", "--local", "--quiet")
 GAME = ("--env", "games/coordination", "--num-agents", "6", "--seed", "3")
@@ -55,9 +55,7 @@ def audit_contents(folder: Path) -> object:
     """Of an audit: what it found, and each deviator, byte for byte."""
     policies = sorted(folder.glob("deviators/**/policy/*"))
     assert policies
-    return json.loads((folder / "audit.json").read_text()), {
-        str(path.relative_to(folder)): path.read_bytes() for path in policies
-    }
+    return words_of(folder / "audit.json"), {str(path.relative_to(folder)): path.read_bytes() for path in policies}
 
 
 def audit(nursery: Nursery, folder: Path) -> Job:

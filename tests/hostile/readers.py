@@ -22,11 +22,12 @@ from mfmarl.imitation.demonstrated import env_in
 from mfmarl.imitation.demonstrations import Demonstrations
 from mfmarl.launch.study import read_study
 from mfmarl.policy import Policy
-from mfmarl.runs.checkpoint import _sealed, latest_valid, read_checkpoint
+from mfmarl.runs.checkpoint import latest_valid, read_checkpoint
 from mfmarl.runs.journal import last_line, newest_lines, read_journal
 from mfmarl.runs.schema import open_run, summarise
 from mfmarl.runs.sealed import write_sealed
-from mfmarl.runs.store import read_evaluation
+from mfmarl.runs.store import USER_BLOCK, read_evaluation, with_sum
+from mfmarl.runs.summed import summed
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +83,9 @@ def run_folder(data: bytes, folder: Path) -> None:
     part, held = PARTS[data[0] % len(PARTS)] if data else PARTS[0], data[1:]
     if part in ("run.json", "journal.jsonl", "evaluation.h5"):
         run = folder / "run"
+        if part == "evaluation.h5":
+            # with the sum that fits
+            held = with_sum(held[USER_BLOCK:])
         with _in_place(run / part, held):
             lines_only(lambda: summarise(run))
             lines_only(lambda: open_run(run))
@@ -91,7 +95,7 @@ def run_folder(data: bytes, folder: Path) -> None:
         path = max((folder / "run" / "checkpoints").iterdir()) / "manifest.json"
         if part == "sealed manifest":
             with suppress(ValueError, RecursionError, AttributeError):
-                held = _sealed({k: v for k, v in json.loads(held).items() if k != "sha256"})
+                held = summed({k: v for k, v in json.loads(held).items() if k != "sha256"})
         with _in_place(path, held):
             lines_only(lambda: read_checkpoint(path.parent))
             lines_only(lambda: latest_valid(folder / "run"))

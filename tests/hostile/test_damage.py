@@ -40,8 +40,6 @@ def damages(place: Place, places: int = 1) -> dict[str, Callable[[bytes], bytes]
     found: dict[str, Callable[[bytes], bytes] | None] = {"cut": cut}
     if not place.cache:
         found["deleted"] = None
-    if not place.sum:
-        return found | {"of another first byte": lambda data: flipped(data, 0)}
     for i in range(places):
         at = (i + 0.5) / places
         found[f"flipped at {at:.4f}"] = lambda data, at=at: flipped(data, int(at * len(data)))

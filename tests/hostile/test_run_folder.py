@@ -15,12 +15,13 @@ import numpy as np
 from mfmarl.runs.checkpoint import (
     CHECKPOINTS,
     MANIFEST,
-    _sealed,
     latest_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )  # fmt: skip
+from mfmarl.runs.summed import summed
 from tests.hostile.commands import check_refused, told_by
+from tests.rewritten import rewrite_sum, words_of
 
 
 def bytes_in(name: str, data: bytes) -> Callable[[Path], None]:
@@ -34,8 +35,8 @@ def told(**changes: Any) -> Callable[[Path], None]:
     """run.json with other words."""
 
     def change(run: Path) -> None:
-        words = json.loads((run / "run.json").read_text()) | changes
-        (run / "run.json").write_text(json.dumps({k: v for k, v in words.items() if v != "GONE"}))
+        words = words_of(run / "run.json") | changes
+        (run / "run.json").write_bytes(summed({k: v for k, v in words.items() if v != "GONE"}))
 
     return change
 
@@ -57,7 +58,7 @@ def manifest(**changes: Any) -> Callable[[Path], None]:
     def change(run: Path) -> None:
         path = max((run / CHECKPOINTS).iterdir()) / MANIFEST
         body = {k: v for k, v in json.loads(path.read_text()).items() if k != "sha256"} | changes
-        path.write_bytes(_sealed(body))
+        path.write_bytes(summed(body))
 
     return change
 
@@ -78,8 +79,10 @@ def with_policy(**changes: Any) -> Callable[[Path], None]:
 
 
 def linked_metric(run: Path) -> None:
-    with h5py.File(run / "evaluation.h5", "r+") as file:
+    path = run / "evaluation.h5"
+    with h5py.File(path, "r+") as file:
         file["policies/outside"] = h5py.ExternalLink("/etc/passwd", "/")
+    rewrite_sum(path)
 
 
 DEEP = b"[" * 100_000
@@ -138,6 +141,8 @@ HOSTILE: dict[str, tuple[tuple[str, ...], Callable[[Path], None], str]] = {
         RESUME, instead(CHECKPOINTS, lambda path: path.symlink_to("../outside", target_is_directory=True)), "checkp"),
     "evaluation of text": (REPORT, bytes_in("evaluation.h5", b"text"), "evaluation.h5"),
     "evaluation of a link": (REPORT, linked_metric, "evaluation.h5"),
+    "evaluation of another sum": (
+        REPORT, lambda run: os.truncate(run / "evaluation.h5", os.stat(run / "evaluation.h5").st_size - 1), "SHA-256"),
     "evaluation a pipe": (REPORT, instead("evaluation.h5", os.mkfifo), "evaluation.h5"),
 }  # fmt: skip
 

@@ -327,7 +327,9 @@ def test_ls_shows_every_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "no run").mkdir()
     with hold(tmp_path / "busy"):
         assert run_command(["ls", str(tmp_path)]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    # long words go on in the next line
+    told = capsys.readouterr().out.replace("\n ", " ")
+    lines = {line.split()[0]: " ".join(line.split()) for line in told.splitlines()}
     assert list(lines) == ["run", "busy", "damaged", "done", "halted", "new", "torn"]
     assert "complete" in lines["done"]
     assert "1,234.6" in lines["done"]

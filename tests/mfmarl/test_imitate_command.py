@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 from pathlib import Path
@@ -22,6 +21,7 @@ from mfmarl.imitation.judging import told as figure_told
 from mfmarl.imitation.plan import plan_of
 from mfmarl.imitation.rollout import episodes
 from mfmarl.registry import IMITATION
+from tests.rewritten import words_of
 
 ROOT = Path(__file__).parents[2]
 PENDULUM = ROOT / "configs" / "imitate" / "dagger_pendulum.yaml"
@@ -69,7 +69,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def contents(folder: Path) -> dict[str, Any]:
     """All that an imitation left, but for its CPU seconds."""
-    words = json.loads((folder / "imitation.json").read_text())
+    words = words_of(folder / "imitation.json")
     del words["cpu_seconds"]
     return {
         "words": words,
@@ -122,7 +122,7 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(
         with pytest.raises(Killed):
             run_command(arguments(method, shown, folder))
         monkeypatch.setattr(os, "rename", rename)
-        assert not json.loads((folder / "imitation.json").read_text())["complete"]
+        assert not words_of(folder / "imitation.json")["complete"]
         assert run_command(["imitate", "--resume", str(folder), "--quiet"]) == 0
         assert contents(folder) == whole, f"killed at the writing of file {after}"
 
@@ -155,7 +155,7 @@ def test_every_kth_step_alone_is_learnt_from(shown: dict[str, Path], tmp_path: P
     for every in ("1", "3"):
         out = tmp_path / every
         assert run_command([*arguments("gail", shown, out), "--every", every]) == 0
-        words = json.loads((out / "imitation.json").read_text())
+        words = words_of(out / "imitation.json")
         counts[every] = words["counts"]["demonstrations"]
     # walks of 6 steps
     assert counts == {"1": 48, "3": 16}
@@ -168,7 +168,7 @@ def test_what_an_imitation_leaves(shown: dict[str, Path], tmp_path: Path, capsys
     err = capsys.readouterr().err
     assert f"bc on {WALK}, seed 0" in err
     assert "by likeliest actions" in err
-    words = json.loads((out / "imitation.json").read_text())
+    words = words_of(out / "imitation.json")
     assert (words["method"], words["env"], words["seed"], words["schema"]) == ("bc", WALK, 0, 1)
     assert (words["demonstrations"]["episodes"], words["demonstrations"]["steps"]) == (5, 30)
     assert words["demonstrations"]["expert"] == EXPERT
@@ -421,7 +421,7 @@ def test_seeds_end_with_a_line_over_them(
     assert run_command([*command, "--evaluations", "0", "--set", "round=2", "--updates", "2"]) == 0
     first, *lines, last = capsys.readouterr().err.splitlines()
     assert first == f"maxent_irl on FrozenLake-v1 from {shown['lake']}, 3 seeds, into {out}"
-    words = [json.loads((out / f"s{seed}" / "imitation.json").read_text()) for seed in range(3)]
+    words = [words_of(out / f"s{seed}" / "imitation.json") for seed in range(3)]
     found = mean_of([one["metrics"]["return_mode"]["mean"] for one in words], (0, 1))
     assert last.startswith(f"3 seeds: return {figure_told(found)} by likeliest actions, ")
     assert last.endswith(f"; in {out / 's0'} to s2")

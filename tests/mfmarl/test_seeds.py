@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from mfmarl.cli import run_command
 from tests.faults.kinds import run_contents
 from tests.mfmarl.launch.conftest import SMALL, Driven, small_study, unfinish
+from tests.rewritten import words_of
 
 QUICK = ["num_envs=2", "mfq.hidden=[8]", "mfq.replay_population_steps=128", "mfq.warmup_population_steps=32"]
 TRAIN = [
@@ -36,7 +36,7 @@ def test_a_seed_that_is_not_given_is_drawn_shown_and_stored(
     for name in ("a", "b"):
         assert run_command([*TRAIN, "--name", name]) == 0
         shown = re.findall(r"seed (\d+)", capsys.readouterr().err)
-        stored.append(json.loads((tmp_path / "runs" / name / "run.json").read_text())["config"]["seed"])
+        stored.append(words_of(tmp_path / "runs" / name / "run.json")["config"]["seed"])
         assert {int(seed) for seed in shown} == {stored[-1]}
     assert stored[0] != stored[1]
     # what was shown is enough to have the same run again

@@ -14,8 +14,9 @@ from typing import Any
 
 from mfmarl.errors import DamagedFile, UserError
 from mfmarl.runs.checkpoint import versions
-from mfmarl.runs.files import read_json, storing, to_json, write_whole
+from mfmarl.runs.files import storing, to_json, write_whole
 from mfmarl.runs.lock import LOCK, hold
+from mfmarl.runs.summed import read_summed, summed
 
 RESULTS, CHECKPOINT = "results.json", "training.safetensors"
 SCHEMA = 1
@@ -97,15 +98,11 @@ def read(folder: Path) -> dict[str, Any]:
         DamagedFile: where they are no words of a study.
     """
     path = folder / RESULTS
-    try:
-        words: Any = read_json(path, LARGEST)
-    except DamagedFile as error:
-        raise DamagedFile(f"{error}; {MEND}") from error
-    fine = isinstance(words, dict) and words.get("schema") == SCHEMA
-    if not fine or not isinstance(words.get("settings"), dict) or not {"study", "complete"} <= words.keys():
+    words = read_summed(path, LARGEST, MEND)
+    fine = words.get("schema") == SCHEMA and isinstance(words.get("settings"), dict)
+    if not fine or not {"study", "complete"} <= words.keys():
         raise DamagedFile(f"{path} is no results of a study of schema {SCHEMA}; {MEND}")
-    told: dict[str, Any] = words
-    return told
+    return words
 
 
 def _write(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping[str, Any], *, complete: bool) -> None:
@@ -117,4 +114,4 @@ def _write(folder: Path, study: str, settings: Mapping[str, Any], found: Mapping
         "complete": complete,
         **found,
     }
-    write_whole(folder / RESULTS, to_json(words, indent=1).encode() + b"\n")
+    write_whole(folder / RESULTS, summed(words))

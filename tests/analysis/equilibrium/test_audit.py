@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from mfmarl.errors import DamagedFile, UserError
 from mfmarl.evaluate import evaluate
 from mfmarl.policy import Policy
 from mfmarl.train import train
+from tests.rewritten import rewrite
 
 OPTIONS = {"horizon": 6, "jitter": 0.0}
 AGENTS = 30
@@ -210,9 +210,7 @@ def test_the_audit_of_a_reference_policy_stands_beside_the_runs_own(
     ],
     ids=str,
 )
-def test_bad_input_is_one_line(
-    run: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(run: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["audit", str(run), *arguments]) == 2
     error = capsys.readouterr().err
     assert told in error
@@ -239,9 +237,8 @@ def test_a_run_without_checkpoint_and_a_damaged_file_are_told(run: Path, audited
     with pytest.raises(UserError, match="not a run folder"):
         audit(tmp_path)
     (tmp_path / "audit").mkdir()
-    text = json.loads((run / "audit" / "audit.json").read_text())
-    text["gaps"][0]["types"][0]["share"] = "many"
-    (tmp_path / "audit" / "audit.json").write_text(json.dumps(text))
+    shutil.copy(run / "audit" / "audit.json", tmp_path / "audit")
+    rewrite(tmp_path / "audit" / "audit.json", lambda told: told["gaps"][0]["types"][0].update(share="many"))
     with pytest.raises(DamagedFile, match=r"gaps\.0\.types\.0\.share"):
         read_audit(tmp_path)
     mine = tmp_path / run.name

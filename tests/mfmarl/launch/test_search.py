@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 import signal
@@ -28,6 +27,7 @@ from mfmarl.runs.schema import COMPLETE, RUN, open_run
 from mfmarl.runs.store import read_evaluation
 from tests.mfmarl.launch.conftest import HerePool, unfinish
 from tests.mfmarl.launch.test_search_config import SEARCH, search_in
+from tests.rewritten import rewrite
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
@@ -110,8 +110,7 @@ def test_trials_keep_their_numbers_where_runs_began_in_one_second(
     folder = tmp_path / "tiny"
     shutil.copytree(searched[0], folder)
     for path in folder.glob("*/run.json"):
-        told = json.loads(path.read_text())
-        path.write_text(json.dumps(told | {"created": "2026-01-01T00:00:00+00:00"}))
+        rewrite(path, {"created": "2026-01-01T00:00:00+00:00"})
     # from the last to the first, which no other order of theirs is
     lines = (folder / TRIALS).read_text().splitlines()
     turned = [",".join([str(5 - int(line.split(",")[0])), *line.split(",")[1:]]) for line in lines[1:]]

@@ -139,18 +139,18 @@ def test_a_damaged_newest_says_how_to_go_back(run: Path) -> None:
     with pytest.raises(StorageFailed, match=rf"replay.safetensors is missing; .*--resume {older}$"):
         latest_valid(run)
     (older / "learner.json").write_text("")
-    with pytest.raises(StorageFailed, match=r"no other that is whole$"):
+    with pytest.raises(StorageFailed, match=r"no other that is whole: train again under another --name$"):
         latest_valid(run)
 
 
 def test_manifests_that_point_elsewhere_are_refused(run: Path) -> None:
-    from mfmarl.runs.checkpoint import _sealed
+    from mfmarl.runs.summed import summed
 
     path = write(run)
     manifest = json.loads((path / "manifest.json").read_text())
     body = {k: v for k, v in manifest.items() if k != "sha256"}
     body["files"]["../../run.json"] = {"size": 1, "sha256": ""}
-    (path / "manifest.json").write_bytes(_sealed(body))
+    (path / "manifest.json").write_bytes(summed(body))
     with pytest.raises(StorageFailed, match=r"names \.\./\.\./run\.json, which no checkpoint has"):
         read_checkpoint(path)
 

@@ -23,6 +23,7 @@ from mfmarl.runs.schema import (
     run_of,
     summarise,
 )
+from tests.rewritten import rewrite, words_of
 
 AGENTS: dict[str, Any] = {
     "agent_types": [0, 0, 1], "type_names": ["small", "large"], "agent_names": ["a", "b", "c"], "device": "cpu",
@@ -30,7 +31,7 @@ AGENTS: dict[str, Any] = {
 
 
 def test_what_run_json_holds(run: Path) -> None:
-    told = json.loads((run / "run.json").read_text())
+    told = words_of(run / "run.json")
     assert told["schema"] == 1
     assert set(told) == {
         "schema", "name", "config", "config_hash", "seed", "versions", "created", "num_agents", "agent_types",
@@ -99,8 +100,7 @@ def test_what_is_no_run_folder(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_edited_run_json_is_refused(run: Path, key: str, value: Any, part: str) -> None:
-    told = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(told | {key: value}))
+    rewrite(run / "run.json", {key: value})
     with pytest.raises((UserError, StorageFailed), match=re.escape(part)) as error:
         open_run(run)
     assert str(run / "run.json") in str(error.value)
@@ -130,9 +130,7 @@ def test_where_a_resume_goes_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(UserError, match="not a checkpoint folder"):
         open_resume(run / "checkpoints" / "ckpt_000030")
     mark_complete(run, 20)
-    with pytest.raises(
-        UserError, match="there is nothing to resume; to go back, give one of its checkpoints"
-    ):
+    with pytest.raises(UserError, match="there is nothing to resume; to go back, give one of its checkpoints"):
         open_resume(run)
     mark_incomplete(run)
     mark_incomplete(run)

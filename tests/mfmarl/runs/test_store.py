@@ -17,6 +17,7 @@ import pytest
 
 from mfmarl.errors import StorageFailed
 from mfmarl.runs.store import EVALUATION, Evaluation, PolicyTable, read_evaluation, write_evaluation
+from tests.rewritten import rewrite_sum
 
 
 def evaluation() -> Evaluation:
@@ -200,14 +201,22 @@ def test_hostile_files_are_refused(run: Path, change: Callable[[Any], None]) -> 
     path = write_evaluation(run, evaluation())
     with h5py.File(path, "r+") as file:
         change(file)
+    with pytest.raises(StorageFailed, match="SHA-256"):
+        read_evaluation(path)
+    rewrite_sum(path)
     with pytest.raises(StorageFailed, match=EVALUATION) as error:
         read_evaluation(path)
+    assert "SHA-256" not in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_damaged_files_are_refused(run: Path) -> None:
     path = write_evaluation(run, evaluation())
     data = path.read_bytes()
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
+        with pytest.raises(StorageFailed, match=rf"{EVALUATION} is damaged: its SHA-256 does not fit \(delete"):
+            read_evaluation(path)
     for damaged in (b"", data[:100], data[: len(data) // 2], b"\x89HDF\r\n\x1a\n" + b"\xff" * 200, b"text"):
         path.write_bytes(damaged)
         with pytest.raises(StorageFailed, match=EVALUATION):
