@@ -21,9 +21,9 @@ from mfmarl.runs.schema import create_run, mark_complete
 from mfmarl.trainer import make_env
 
 ROOT = Path(__file__).resolve().parents[2]
-HELP_S = 0.5
-"""Of processor time, for any --help."""
 HEAVY = ("torch", "ray", "pandas", "matplotlib", "numba", "scipy", "seaborn", "h5py", "gymnasium", "numpy")
+MODULES = 400
+"""Imported for any --help; tests/soak/soak_commands.py counts the seconds, which depend on the machine."""
 
 
 def make_run(folder: Path, name: str, **settings: Any) -> Path:
@@ -66,27 +66,22 @@ def told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) ->
 
 
 @pytest.mark.parametrize("arguments", [[], *(name.split() for name in COMMANDS)])
-def test_help_is_light_quick_and_shows_examples(arguments: list[str]) -> None:
+def test_help_is_light_and_shows_examples(arguments: list[str]) -> None:
     code = (
-        "import sys, time\nfrom mfmarl.cli import run_command\n"
+        "import sys\nfrom mfmarl.cli import run_command\n"
         f"try: run_command({[*arguments, '--help']!r})\n"
         "except SystemExit as e: assert e.code == 0\n"
-        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])\n"
-        "print('CPU', time.process_time())\n"
+        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules], len(sys.modules))\n"
     )
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        # processor time, the best of three: other work on the machine makes it look worse, never better
-        took = float(done.stdout.rpartition("CPU ")[2])
-        if took < HELP_S:
-            break
-    assert took < HELP_S
-    assert "HEAVY []" in done.stdout
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    heavy, modules = shown.rpartition("HEAVY ")[2].rsplit(maxsplit=1)
+    assert heavy == "[]"
+    assert int(modules) < MODULES
     if arguments:
-        assert "Examples:" in done.stdout
-        assert f"mfmarl {' '.join(arguments)}" in done.stdout
+        assert "Examples:" in shown
+        assert f"mfmarl {' '.join(arguments)}" in shown
     else:
-        assert all(name in done.stdout for name in COMMANDS)
+        assert all(name in shown for name in COMMANDS)
 
 
 def test_train_passes_everything_on(jobs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +101,8 @@ def test_train_passes_everything_on(jobs: dict[str, Any], tmp_path: Path, capsys
     assert capsys.readouterr().out == "made\n"
 
 
-def test_the_published_command(jobs: dict[str, Any]) -> None:
+def test_the_published_command(jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     command = ["train", "--method", "is", "--num_agents", "50", "--num_episodes", "1000", "--address", "head:6379"]
     assert run_command(command) == 0
     (made, _), keywords = jobs["train"]
