@@ -42,7 +42,7 @@ class Report:
     def run(self) -> int:
         """Write the report, and print its page."""
         from mfmarl.runs.folders import evaluated_runs, is_folder_of_runs
-        from mfmarl.runs.schema import open_run
+        from mfmarl.runs.schema import RUN, open_run
 
         if not self.runs:
             raise UserError("no runs given; want e.g. mfmarl report runs/*")
@@ -57,6 +57,8 @@ class Report:
             raise UserError(f"{studies[0]} is a folder of runs and {run} is not; give one or the other")
         if not studies:
             for run in self.runs:
+                if run.is_dir() and not (run / RUN).exists():
+                    raise UserError(f"{run} holds neither a run ({RUN}) nor an imitation (imitation.json)")
                 open_run(run)
             self._write(list(self.runs))
             return 0

@@ -193,3 +193,6 @@ def test_what_is_wrong_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     (two / "imitation.json").write_bytes(summed({"schema": 1, "method": "bc"}))
     assert run_command(["report", str(two)]) == 2
     assert "imitation.json: env is missing" in capfd.readouterr().err
+    (two / "imitation.json").unlink()
+    assert run_command(["report", str(two)]) == 2
+    assert "holds neither a run (run.json) nor an imitation (imitation.json)" in capfd.readouterr().err
