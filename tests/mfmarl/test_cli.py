@@ -23,8 +23,8 @@ from mfmarl.trainer import make_env
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "ray", "pandas", "matplotlib", "numba", "scipy", "seaborn", "h5py", "gymnasium", "numpy")
 CALLS = 200_000
-"""Of Python functions, for any --help: about a quarter of a second where 120,000 of them take .15 s. They are the same on
-every machine; the seconds themselves are counted by tests/soak/soak_commands.py."""
+"""Of Python functions, for any --help: about a quarter of a second where 120,000 of them take .15 s. They are the same
+on every machine; the seconds themselves are counted by tests/soak/soak_commands.py."""
 
 
 def make_run(folder: Path, name: str, **settings: Any) -> Path:
